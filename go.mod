@@ -1,0 +1,3 @@
+module github.com/hdm-project/hdm
+
+go 1.26

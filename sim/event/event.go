@@ -1,0 +1,70 @@
+// Package event is the vocabulary of a world's trace: every kind of event, its
+// subject and its attributes. Oracles, triggers of faults and reports read
+// these; what is not here is not emitted.
+//
+// Subjects: a VM is "<site>/<name>" ("on-premises/db-01"), a guest its name at
+// the start of the world ("db-01"), a migration its id ("m-0001"), a site, a
+// link or a component its name.
+package event
+
+// What happens in the vCenters, as they themselves know it.
+const (
+	VMCreated      = "vm.created"       // VM: pool
+	VMDestroyed    = "vm.destroyed"     // VM
+	VMRenamed      = "vm.renamed"       // VM (old): name
+	VMPower        = "vm.power"         // VM: state=on|off
+	VMPool         = "vm.pool"          // VM: pool (name)
+	VMReconfigured = "vm.reconfigured"  // VM
+	VMSnapshot     = "vm.snapshot"      // VM: op=created|removed|reverted, name
+	TaskStarted    = "task.started"     // site: task, method, entity
+	TaskFinished   = "task.finished"    // site: task, method, entity, state=success|error, error
+	LeaseOpened    = "lease.opened"     // VM: lease, mode=export|import
+	LeaseFirstByte = "lease.first-byte" // VM: lease, mode, disk: the first byte of a disk leaves or arrives
+	LeaseDisk      = "lease.disk"       // VM: lease, mode, disk, bytes: a disk has been carried whole
+	LeaseClosed    = "lease.closed"     // VM: lease, mode, how=completed|aborted|expired
+	EventPosted    = "vcenter.event"    // site: type (com.hdm...), text
+)
+
+// A call to a vCenter is three events. sent: it left the client; applied: the
+// vCenter did it; answered: the client knows.
+const (
+	CallSent     = "call.sent"     // site: call (number), method, object
+	CallApplied  = "call.applied"  // site: call, method, object, outcome=ok|<fault type>
+	CallAnswered = "call.answered" // site: call, method, object, outcome=ok|<fault type>|timeout|unreachable
+)
+
+// What the guests do.
+const (
+	GuestStarted = "guest.started" // guest: site, vm
+	GuestStopped = "guest.stopped" // guest: site, vm, how=shutdown|power-off
+	GuestWrite   = "guest.write"   // guest: site, vm, disk, block, write (its number): acknowledged
+	GuestFlush   = "guest.flush"   // guest: site, vm, write: everything up to that number is durable
+)
+
+// What happens to links.
+const (
+	LinkDown = "link.down"     // link: direction=both|to-cloud|to-premises
+	LinkUp   = "link.up"       // link: direction
+	Transfer = "link.transfer" // link: direction, what, bytes, state=started|finished|failed
+)
+
+// What the appliance does.
+const (
+	ApplianceUp   = "appliance.up"   // appliance: epoch
+	ApplianceDown = "appliance.down" // appliance: how, point
+	JournalWrite  = "journal.write"  // appliance: records, cause
+	JournalSync   = "journal.sync"   // appliance
+	// Migration is every change of a migration's state or step, as journalled.
+	Migration     = "migration"      // migration: vm, type, from, to, step, attempt, reason
+	EffectStarted = "effect.started" // migration: key, kind, step, attempt, epoch
+	EffectEnded   = "effect.ended"   // migration: key, kind, step, attempt, epoch, outcome=done|<class>, error
+	EffectStale   = "effect.stale"   // migration: key, why: a late completion that was not accepted
+	OrderAnswered = "order.answered" // appliance: request, vm, outcome=accepted|duplicate|refused, migration, reason
+)
+
+// What the test does to the world.
+const (
+	FaultBegan = "fault.began" // the fault's number: kind, target
+	FaultEnded = "fault.ended" // the fault's number: kind
+	Step       = "step"        // the step's number: what
+)
