@@ -1,0 +1,231 @@
+// Package disk is the one model of a disk in the world: the virtual disks of
+// guests, and whatever else stores blocks, stand on it.
+//
+// It decides what a read returns, what a power cut leaves, and what a snapshot
+// holds. It never decides when anything happens (it knows no time), draws no
+// randomness but from the stream that Crash is given, and charges nobody for
+// bytes: Used is a figure that it keeps for those who do.
+//
+//	          WriteAt            Flush                Snapshot
+//	guest ------------> volatile -----> durable   top ---------> frozen layer
+//	                       |               |       |              |      |
+//	                     Crash: kept, lost or     [   a tree, as vSphere's   ]
+//	                     torn, block by block      base <- delta <- ... <- top
+//
+// Content is kept in blocks of 4 KiB that were touched; the rest reads as
+// zeros and costs nothing. So a disk of 2 TB with ten touched blocks takes as
+// much memory as those ten. Read this file, then layer.go (snapshots),
+// image.go (frozen images, comparing) and fault.go (errors, faults).
+package disk
+
+import (
+	"math/rand/v2"
+	"slices"
+	"sync"
+)
+
+const (
+	// BlockSize is the unit in which content is kept and compared, in bytes.
+	BlockSize = 4096
+	// SectorSize is what a device writes as a whole or not at all, in bytes.
+	SectorSize = 512
+	// MaxCapacity is the largest virtual disk of vSphere: 62 TiB.
+	MaxCapacity = 62 << 40
+
+	sectors = BlockSize / SectorSize
+)
+
+// Disk is a virtual disk: its identity, size, content and faults. Its methods
+// may be called from any goroutine; a world that must be deterministic calls
+// them from its kernel only.
+type Disk struct {
+	id       string
+	capacity int64
+
+	mu      sync.Mutex
+	used    int64
+	top     *layer          // the one layer that is written
+	layers  []*layer        // the frozen ones, in order of creation
+	last    LayerID         // the last one given
+	touched int64           // blocks of the image of now that were written
+	before  map[int64]block // of each unflushed block of the top: what it held when last durable
+	free    freeList
+	faults  faults
+}
+
+// New returns an empty disk of that capacity in bytes. The id is the disk's
+// identity: it goes where its image goes. A capacity that no disk can have is
+// a bug of the caller, and panics.
+func New(id string, capacity int64) *Disk {
+	if capacity < 0 || capacity > MaxCapacity {
+		panic("disk: the capacity of " + id + " is not one that a disk can have")
+	}
+	return &Disk{id: id, capacity: capacity, top: newLayer(nil)}
+}
+
+// ID is the disk's identity.
+func (d *Disk) ID() string { return d.id }
+
+// Capacity is the disk's provisioned size in bytes.
+func (d *Disk) Capacity() int64 { return d.capacity }
+
+// Used is the number of bytes in use: what SetUsed declared, but at least what
+// was written. It is what a transfer of the disk is charged.
+func (d *Disk) Used() int64 {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return max(d.used, min(d.touched*BlockSize, d.capacity))
+}
+
+// SetUsed declares n bytes in use, at most the capacity, whatever was written:
+// so that a disk of a real VM is as long on the WAN as it truly is.
+func (d *Disk) SetUsed(n int64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.used = min(max(n, 0), d.capacity)
+}
+
+// ReadAt reads the image of now, as io.ReaderAt: any alignment. It returns an
+// *Error for what lies outside the disk and for faults.
+func (d *Disk) ReadAt(p []byte, off int64) (int, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if err := d.check("read", off, len(p), d.faults.reads); err != nil {
+		return 0, err
+	}
+	readLayers(d.top, p, off)
+	return len(p), nil
+}
+
+// WriteAt writes, as io.WriterAt: any alignment. What it acknowledges is
+// volatile until Flush. It returns an *Error for what lies outside the disk,
+// for faults, and when the space that SetSpace left is used up: then the
+// blocks before that have been written.
+func (d *Disk) WriteAt(p []byte, off int64) (int, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if err := d.check("write", off, len(p), d.faults.writes); err != nil {
+		return 0, err
+	}
+	for done := 0; done < len(p); {
+		b, from := (off+int64(done))/BlockSize, int((off+int64(done))%BlockSize)
+		n := min(len(p)-done, BlockSize-from)
+		if err := d.writeBlock(b, from, p[done:done+n]); err != nil {
+			return done, d.fail("write", off, len(p), err)
+		}
+		done += n
+	}
+	return len(p), nil
+}
+
+// writeBlock writes p at from within block b.
+func (d *Disk) writeBlock(b int64, from int, p []byte) error {
+	old, ours := d.top.blocks[b]
+	fresh := !ours && !d.top.parent.holds(b)
+	if fresh && d.faults.space.exceeded(d.touched+1) {
+		return ErrNoSpace
+	}
+	keep := d.faults.kept(b, from, len(p))
+	if keep == 0 {
+		return nil
+	}
+	var whole [BlockSize]byte
+	if from != 0 || keep != BlockSize {
+		d.top.find(b).read(whole[:], 0)
+		copy(whole[from:], p[:keep])
+		p = whole[:]
+	}
+	if _, volatile := d.before[b]; volatile {
+		d.top.blocks[b] = d.free.pack(old, p)
+		return nil
+	}
+	if d.before == nil {
+		d.before = map[int64]block{}
+	}
+	d.before[b] = old // nil when the top did not hold it
+	d.top.put(b, d.free.pack(nil, p))
+	if fresh {
+		d.touched++
+	}
+	return nil
+}
+
+// Flush makes every acknowledged write durable, or returns an *Error and makes
+// none so. A device that was told to LoseFlushes says that it did, and lies.
+func (d *Disk) Flush() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.faults.flush != nil {
+		return d.fail("flush", 0, 0, d.faults.flush)
+	}
+	if !d.faults.loseFlushes {
+		d.settle()
+	}
+	return nil
+}
+
+// settle makes the image of now the durable one.
+func (d *Disk) settle() {
+	for _, old := range d.before { //hdm:order-safe free blocks differ in nothing
+		d.free.put(old)
+	}
+	clear(d.before)
+}
+
+// Unflushed is the number of blocks that a power cut may lose.
+func (d *Disk) Unflushed() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.before)
+}
+
+// Crash is a power cut: each unflushed block, in ascending order, is kept,
+// lost, or torn into old and new sectors, as r draws. What is left is durable.
+func (d *Disk) Crash(r *rand.Rand) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var now, old [BlockSize]byte
+	for _, b := range sortedKeys(d.before) {
+		before := d.before[b]
+		switch r.IntN(3) {
+		case 0: // kept
+			continue
+		case 1: // lost
+			d.restore(b, before)
+			continue
+		}
+		d.top.blocks[b].read(now[:], 0)
+		if before == nil {
+			before = d.top.parent.find(b)
+		}
+		before.read(old[:], 0)
+		for s := range sectors {
+			if r.IntN(2) == 0 {
+				copy(now[s*SectorSize:(s+1)*SectorSize], old[s*SectorSize:])
+			}
+		}
+		d.top.blocks[b] = d.free.pack(d.top.blocks[b], now[:])
+	}
+	clear(d.before)
+}
+
+// restore puts back what the top held of block b; nil is nothing.
+func (d *Disk) restore(b int64, before block) {
+	if before != nil {
+		d.top.blocks[b] = before
+		return
+	}
+	delete(d.top.blocks, b)
+	if !d.top.parent.holds(b) {
+		d.touched--
+	}
+}
+
+func sortedKeys(m map[int64]block) []int64 {
+	keys := make([]int64, 0, len(m))
+	for b := range m { //hdm:order-safe sorted below
+		keys = append(keys, b)
+	}
+	slices.Sort(keys)
+	return keys
+}

@@ -1,0 +1,137 @@
+package disk
+
+import (
+	"errors"
+	"fmt"
+)
+
+// What can go wrong with a disk. They come wrapped in an *Error.
+var (
+	ErrIO         = errors.New("input/output error")
+	ErrNoSpace    = errors.New("no space left on the datastore")
+	ErrRange      = errors.New("outside of the disk")
+	ErrNoSnapshot = errors.New("no such snapshot: it was removed, or is another disk's")
+	ErrTooDeep    = fmt.Errorf("more than %d snapshots in a chain: remove one first", MaxDepth)
+)
+
+// Error is a failed operation of a disk.
+type Error struct {
+	Disk string // its id
+	Op   string // "read", "write", "flush", "snapshot", ...
+	Off  int64  // bytes; of reads and writes
+	Len  int    // bytes; of reads and writes
+	Err  error  // one of the above, or what a fault was given
+}
+
+func (e *Error) Error() string {
+	if e.Len == 0 {
+		return fmt.Sprintf("disk %s: %s: %v", e.Disk, e.Op, e.Err)
+	}
+	return fmt.Sprintf("disk %s: %s of %d bytes at %d: %v", e.Disk, e.Op, e.Len, e.Off, e.Err)
+}
+
+func (e *Error) Unwrap() error { return e.Err }
+
+// Range is a part of a disk, in bytes.
+type Range struct{ Off, Len int64 }
+
+// All is the whole of any disk.
+var All = Range{Off: 0, Len: MaxCapacity}
+
+func (r Range) meets(off int64, n int) bool { return off < r.Off+r.Len && r.Off < off+int64(n) }
+
+// faults are a disk's present faults. Each knob is set by one method below.
+type faults struct {
+	reads, writes *fault
+	flush         error
+	loseFlushes   bool
+	drop          *drop
+	space         space
+}
+
+type fault struct {
+	where Range
+	err   error
+}
+
+// drop is a write fault that the device does not admit.
+type drop struct {
+	where   Range
+	sectors int // of each block that are still written
+}
+
+// space bounds the touched blocks; nil is without bound.
+type space struct{ blocks *int64 }
+
+func (s space) exceeded(blocks int64) bool { return s.blocks != nil && blocks > *s.blocks }
+
+// FailReads makes every read that meets r fail with err, such as ErrIO.
+func (d *Disk) FailReads(r Range, err error) {
+	d.fault(func(f *faults) { f.reads = &fault{r, err} })
+}
+
+// FailWrites makes every write that meets r fail with err, such as ErrIO. A
+// failed write changes nothing.
+func (d *Disk) FailWrites(r Range, err error) {
+	d.fault(func(f *faults) { f.writes = &fault{r, err} })
+}
+
+// FailFlushes makes every flush fail with err.
+func (d *Disk) FailFlushes(err error) { d.fault(func(f *faults) { f.flush = err }) }
+
+// LoseFlushes makes the device lie: it acknowledges a flush and makes nothing
+// durable.
+func (d *Disk) LoseFlushes() { d.fault(func(f *faults) { f.loseFlushes = true }) }
+
+// LoseWrites makes the device acknowledge writes to blocks that meet r, and
+// drop them.
+func (d *Disk) LoseWrites(r Range) { d.fault(func(f *faults) { f.drop = &drop{r, 0} }) }
+
+// TearWrites makes the device acknowledge writes to blocks that meet r, and
+// write only the first sectors of what was to be written in each: from 1 to 7.
+func (d *Disk) TearWrites(r Range, first int) {
+	d.fault(func(f *faults) { f.drop = &drop{r, min(max(first, 1), sectors-1)} })
+}
+
+// SetSpace leaves room for n bytes of blocks in all: a write that touches one
+// more fails with ErrNoSpace. Blocks that were touched can still be written.
+func (d *Disk) SetSpace(n int64) {
+	blocks := n / BlockSize
+	d.fault(func(f *faults) { f.space = space{&blocks} })
+}
+
+// Heal ends all faults. What they lost stays lost.
+func (d *Disk) Heal() { d.fault(func(f *faults) { *f = faults{} }) }
+
+func (d *Disk) fault(set func(*faults)) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	set(&d.faults)
+}
+
+// kept is how many of the n bytes from from of block b a device with the
+// present faults really writes.
+func (f *faults) kept(b int64, from, n int) int {
+	if f.drop == nil || !f.drop.where.meets(b*BlockSize+int64(from), n) {
+		return n
+	}
+	return min(n, f.drop.sectors*SectorSize)
+}
+
+func (d *Disk) check(op string, off int64, n int, f *fault) error {
+	if !inside(off, n, d.capacity) {
+		return d.fail(op, off, n, ErrRange)
+	}
+	if f != nil && f.where.meets(off, n) {
+		return d.fail(op, off, n, f.err)
+	}
+	return nil
+}
+
+func inside(off int64, n int, capacity int64) bool {
+	return off >= 0 && off <= capacity && int64(n) <= capacity-off
+}
+
+func (d *Disk) fail(op string, off int64, n int, err error) error {
+	return &Error{Disk: d.id, Op: op, Off: off, Len: n, Err: err}
+}
