@@ -1,0 +1,202 @@
+package reports
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/hdm-project/hdm/reports/record"
+)
+
+// Width is how many columns the text report keeps to, whatever it has to say;
+// only names, hashes and commands are never broken.
+const Width = 100
+
+// Text prints a suite for people: a line per run, what was violated, a table of
+// clauses, and what it comes to.
+func Text(w io.Writer, s *record.Suite) error {
+	b := bufio.NewWriter(w)
+	for i := range s.Runs {
+		writeRun(b, &s.Runs[i])
+	}
+	writeSummary(b, s)
+	return b.Flush()
+}
+
+// TextRun prints what Text prints about one run, so that a long suite can be
+// told as it goes.
+func TextRun(w io.Writer, r *record.Run) error {
+	b := bufio.NewWriter(w)
+	writeRun(b, r)
+	return b.Flush()
+}
+
+// TextSummary prints what Text prints after the runs.
+func TextSummary(w io.Writer, s *record.Suite) error {
+	b := bufio.NewWriter(w)
+	writeSummary(b, s)
+	return b.Flush()
+}
+
+func writeRun(b *bufio.Writer, r *record.Run) {
+	fmt.Fprintf(b, "%-6s  %-38s %7s in %6s  %s events  %s\n", shortVerdict(r.Verdict), r.Scenario,
+		seconds(r.VirtualSeconds), seconds(r.WallSeconds), grouped(r.Events), r.Hash)
+	for i := range r.Violations {
+		writeViolation(b, r, &r.Violations[i])
+	}
+	if r.Error != "" {
+		fmt.Fprintf(b, "FAILED  scenario=%s seed=%d t=%s\n", r.Scenario, r.Seed, seconds(r.VirtualSeconds))
+		for line := range strings.Lines(r.Error) {
+			fmt.Fprintf(b, "  %s\n", strings.TrimRight(line, "\n"))
+		}
+	}
+	if r.Replay != "" && r.Verdict != record.Passed {
+		fmt.Fprintf(b, "  replay: %s\n", r.Replay)
+	}
+}
+
+func shortVerdict(v record.Verdict) string {
+	switch v {
+	case record.Passed:
+		return "passed"
+	case record.Failed:
+		return "FAILED"
+	}
+	return "ended" // interrupted: before its time
+}
+
+func writeViolation(b *bufio.Writer, r *record.Run, v *record.Violation) {
+	fmt.Fprintf(b, "VIOLATED %s  scenario=%s seed=%d t=%s\n", v.Oracle, r.Scenario, r.Seed, v.At)
+	what := v.What
+	if v.Subject != "" {
+		what = v.Subject + ": " + what
+	}
+	for _, line := range wrap(what, Width-2) {
+		fmt.Fprintf(b, "  %s\n", line)
+	}
+	if len(v.Evidence) > 0 {
+		numbers := make([]string, len(v.Evidence))
+		for i, n := range v.Evidence {
+			numbers[i] = strconv.FormatUint(n, 10)
+		}
+		for _, line := range wrap("evidence: events "+strings.Join(numbers, " "), Width-2) {
+			fmt.Fprintf(b, "  %s\n", line)
+		}
+	}
+}
+
+// The columns of the table of clauses.
+const (
+	idWidth       = 8
+	standingWidth = 9
+	promiseColumn = idWidth + 1 + standingWidth + 1
+)
+
+func writeSummary(b *bufio.Writer, s *record.Suite) {
+	count := map[record.Standing]int{}
+	var uncovered []string
+	fmt.Fprintf(b, "\n%-*s %-*s %s\n", idWidth, "CLAUSE", standingWidth, "VERDICT", "PROMISE")
+	for i := range s.Clauses {
+		c := &s.Clauses[i]
+		count[c.Standing]++
+		if c.Standing == record.Uncovered {
+			uncovered = append(uncovered, c.ID)
+			continue
+		}
+		writeClause(b, c)
+	}
+	if len(uncovered) > 0 {
+		fmt.Fprintln(b)
+		for _, line := range wrap(fmt.Sprintf("uncovered (%d): %s", len(uncovered), strings.Join(uncovered, " ")), Width) {
+			fmt.Fprintln(b, line)
+		}
+	}
+	fmt.Fprintf(b, "\n%d passed, %d failed", s.Count(record.Passed), s.Count(record.Failed))
+	if n := s.Count(record.Interrupted); n > 0 || s.Interrupted {
+		fmt.Fprintf(b, ", interrupted")
+	}
+	fmt.Fprintf(b, "; clauses: %d held, %d partial, %d violated, %d uncovered\n",
+		count[record.Held], count[record.Partial], count[record.Violated], count[record.Uncovered])
+	virtual := 0.0
+	for i := range s.Runs {
+		virtual += s.Runs[i].VirtualSeconds
+	}
+	fmt.Fprintf(b, "%s of virtual time in %s; seed %d, transport %s\n", seconds(virtual), seconds(s.WallSeconds), s.Seed, s.Transport)
+}
+
+func writeClause(b *bufio.Writer, c *record.Clause) {
+	indent := strings.Repeat(" ", promiseColumn)
+	for i, line := range wrap(c.Must, Width-promiseColumn) {
+		if i == 0 {
+			fmt.Fprintf(b, "%-*s %-*s %s\n", idWidth, c.ID, standingWidth, c.Standing, line)
+		} else {
+			fmt.Fprintf(b, "%s%s\n", indent, line)
+		}
+	}
+	note := ""
+	switch {
+	case c.Standing == record.Violated:
+		note = "failed in: " + strings.Join(c.Broken, ", ")
+	case len(c.Missing) > 0:
+		missing := make([]string, len(c.Missing))
+		for i, p := range c.Missing {
+			missing[i] = p.What
+		}
+		note = "missing: " + strings.Join(missing, "; ")
+	}
+	if note != "" {
+		for _, line := range wrap(note, Width-promiseColumn) {
+			fmt.Fprintf(b, "%s%s\n", indent, line)
+		}
+	}
+}
+
+// wrap breaks text at spaces into lines of at most width columns. A word that
+// is longer stays whole.
+func wrap(text string, width int) []string {
+	var lines []string
+	line := ""
+	for _, word := range strings.Fields(text) {
+		switch {
+		case line == "":
+			line = word
+		case len([]rune(line))+1+len([]rune(word)) <= width:
+			line += " " + word
+		default:
+			lines = append(lines, line)
+			line = word
+		}
+	}
+	return append(lines, line)
+}
+
+// seconds prints a length of time with about three digits: "0.12s", "14m7s",
+// "2h14m".
+func seconds(s float64) string {
+	d := time.Duration(s * float64(time.Second))
+	switch {
+	case d < time.Minute:
+		return strconv.FormatFloat(s, 'f', 2, 64) + "s"
+	case d < time.Hour:
+		return fmt.Sprintf("%dm%02ds", int(d.Minutes()), int(d.Seconds())%60)
+	}
+	return fmt.Sprintf("%dh%02dm", int(d.Hours()), int(d.Minutes())%60)
+}
+
+// grouped prints a count right-aligned in nine columns, its digits in groups of
+// three.
+func grouped(n uint64) string {
+	digits := strconv.FormatUint(n, 10)
+	var groups []string
+	for len(digits) > 3 {
+		groups = append(groups, digits[len(digits)-3:])
+		digits = digits[:len(digits)-3]
+	}
+	groups = append(groups, digits)
+	slices.Reverse(groups)
+	return fmt.Sprintf("%9s", strings.Join(groups, ","))
+}
