@@ -144,7 +144,7 @@ type LAN struct {
 type Link struct {
 	Latency   time.Duration `yaml:"latency,omitempty"`   // one way; default 20ms
 	Bandwidth Rate          `yaml:"bandwidth,omitempty"` // default 1 Gbit/s
-	Loss      float64       `yaml:"loss,omitempty"`      // fraction of packets, 0 to below 1
+	Loss      float64       `yaml:"loss,omitempty"`      // fraction of packets, at most 0.9
 }
 
 // Guests are the defaults for all guests of the world.

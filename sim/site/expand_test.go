@@ -14,11 +14,15 @@ import (
 
 func decode(t *testing.T, text string) Description {
 	t.Helper()
-	var d Description
+	d, err := decodeStrict(text)
+	require.NoError(t, err)
+	return d
+}
+
+func decodeStrict(text string) (d Description, err error) {
 	dec := yaml.NewDecoder(strings.NewReader(text))
 	dec.KnownFields(true)
-	require.NoError(t, dec.Decode(&d))
-	return d
+	return d, dec.Decode(&d)
 }
 
 func TestAWorldOfAFewLinesIsWhole(t *testing.T) {

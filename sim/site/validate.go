@@ -12,6 +12,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/hdm-project/hdm/sim/site/facts"
+	"github.com/hdm-project/hdm/sim/wan"
 )
 
 // PathError is something in a description that cannot be built.
@@ -93,9 +94,9 @@ func (c *checker) description(d Description) {
 }
 
 func (c *checker) link(path string, l Link) {
-	inRange(c, path+".latency", l.Latency, 0, time.Minute)
+	inRange(c, path+".latency", l.Latency, 0, wan.MaxLatency)
 	inRange(c, path+".bandwidth", l.Bandwidth, 1, Rate(TB))
-	inRange(c, path+".loss", l.Loss, 0, 0.99)
+	inRange(c, path+".loss", l.Loss, 0, wan.MaxLoss)
 }
 
 func (c *checker) site(path string, s Site) {
