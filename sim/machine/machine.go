@@ -70,6 +70,9 @@ func (m *Machine) WithCancel(parent context.Context) (context.Context, context.C
 type signalsKey struct{}
 
 func cancellations(ctx context.Context) []kernel.Waitable {
+	if ctx.Done() == nil { // context.WithoutCancel keeps values
+		return nil
+	}
 	s, _ := ctx.Value(signalsKey{}).([]kernel.Waitable)
 	return s
 }

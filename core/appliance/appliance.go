@@ -1,0 +1,238 @@
+// Package appliance is HDM's control: all migrations behind one Step, a
+// journal, and the executors that act.
+//
+//	event --> Step --> journal (one write) --> Apply --> effects
+//	  ^                                                    |
+//	  +------------- an executor, one task each <----------+
+//
+// Step (state.go) decides and is pure. Before any effect runs, the change that
+// asked for it is in the journal, in one write. Executors (execute.go) do the
+// effects on core/vsphere and answer with an event. After a restart the journal
+// is loaded and the steps' tables decide what happens next. No durable fact
+// lives in a task. What is shown to people in vCenter (report.go) follows
+// behind and is never waited for.
+package appliance
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/hdm-project/hdm/core/journal"
+	"github.com/hdm-project/hdm/core/migration"
+	"github.com/hdm-project/hdm/core/runtime"
+	"github.com/hdm-project/hdm/core/vsphere"
+)
+
+// Config is what an appliance is made of.
+type Config struct {
+	// ID of this appliance: part of every mark that it leaves in a vCenter.
+	ID         string
+	Runtime    runtime.Runtime
+	Journal    journal.Journal
+	OnPremises *vsphere.Client
+	Cloud      *vsphere.Client
+	Knobs      migration.Knobs
+	// Patience is how long a guest may take to shut down before its VM is
+	// powered off.
+	Patience time.Duration
+	// Observer is told what happens, in order. May be nil.
+	Observer Observer
+	// CrashPoint, if not nil, is called at every Point; a test may end the
+	// process there.
+	CrashPoint func(p Point, cause string)
+}
+
+// DefaultPatience is the wait for a guest to shut down.
+const DefaultPatience = 5 * time.Minute
+
+// Point is a place at which an appliance may lose its power (design: what was
+// done and what was written down differ there).
+type Point string
+
+// The points, in the order in which an event passes them. Between BeforeWrite
+// and Synced the journal has one of its own: written, not synced.
+const (
+	BeforeWrite        Point = "before-write"
+	WrittenNotSynced   Point = "written-not-synced"
+	SyncedBeforeEffect Point = "synced-before-effect"
+	AppliedBeforeDone  Point = "applied-before-completion"
+)
+
+// Points lists all of them.
+var Points = []Point{BeforeWrite, WrittenNotSynced, SyncedBeforeEffect, AppliedBeforeDone}
+
+// Observer is told what an appliance does.
+type Observer interface {
+	Moved(Move)
+	EffectStarted(e migration.Effect, epoch int)
+	EffectEnded(e migration.Effect, epoch int, outcome string, err error)
+	EffectStale(id migration.ID, key, why string)
+	Answered(o migration.Order, a Answer)
+	JournalWrote(records int, cause string)
+}
+
+// Appliance is one boot of HDM's control. Its methods may be called from any
+// task.
+type Appliance struct {
+	Config
+	ctx context.Context
+
+	mu       sync.Mutex
+	state    *State
+	failed   error                   // the journal could not be written: nothing more is done
+	running  map[string]runtime.Task // executors, by the key of their effect
+	progress map[migration.ID]vsphere.Progress
+	settled  map[vsphere.Site]*settlement
+	reporter *reporter
+}
+
+// Boot loads the journal, begins a new epoch and takes up what was under way.
+// ctx bounds everything that the appliance starts.
+func Boot(ctx context.Context, c Config) (*Appliance, error) {
+	records, err := c.Journal.Load()
+	if err != nil {
+		return nil, fmt.Errorf("the appliance cannot start: %w", err)
+	}
+	state, err := load(records)
+	if err != nil {
+		return nil, fmt.Errorf("the appliance cannot start: %w", err)
+	}
+	a := &Appliance{
+		Config: c, ctx: ctx, state: state,
+		running:  map[string]runtime.Task{},
+		progress: map[migration.ID]vsphere.Progress{},
+		settled:  map[vsphere.Site]*settlement{vsphere.OnPremises: {}, vsphere.Cloud: {}},
+	}
+	a.reporter = newReporter(a)
+	if _, err := a.deliver(Booted{}, "boot"); err != nil {
+		return nil, fmt.Errorf("the appliance cannot start: %w", err)
+	}
+	return a, nil
+}
+
+// ErrJournal is what every call answers once the journal could not be written:
+// the appliance then does nothing more, since nothing it did could be taken up
+// again.
+var ErrJournal = errors.New("the journal cannot be written: free or repair the appliance's disk and restart it")
+
+// Order asks for a migration. The answer is durable when it returns.
+func (a *Appliance) Order(o migration.Order) (Answer, error) {
+	d, err := a.deliver(OrderGiven{o}, "order")
+	if err == nil && a.Observer != nil {
+		a.Observer.Answered(o, d.Answer)
+	}
+	return d.Answer, err
+}
+
+// Cancel asks that a VM's migration stops and that everything is put back.
+func (a *Appliance) Cancel(vm string) (Answer, error) {
+	d, err := a.deliver(CancelGiven{vm}, "cancel")
+	return d.Answer, err
+}
+
+// Status is a migration with what is known of its progress.
+type Status struct {
+	migration.Migration
+	Transfer vsphere.Progress // of the bulk transfer under way
+}
+
+// Migrations lists every migration, in order of their numbers: the In Progress
+// and Summary views in one (MIG-09).
+func (a *Appliance) Migrations() []Status {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.statuses()
+}
+
+// Epoch counts the boots.
+func (a *Appliance) Epoch() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.state.Epoch
+}
+
+// deliver takes one event through the loop: decide, write down, apply, act.
+func (a *Appliance) deliver(ev Event, cause string) (Decision, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.failed != nil {
+		return Decision{}, a.failed
+	}
+	d := a.state.Step(a.Knobs, a.Runtime.Now(), ev)
+	if heard, ok := ev.(Heard); ok && d.Ignored != "" && a.Observer != nil {
+		a.Observer.EffectStale(heard.Migration, cause, d.Ignored)
+	}
+	if len(d.Changed) == 0 && d.Epoch == a.state.Epoch {
+		return d, nil
+	}
+	if err := a.write(d, cause); err != nil {
+		a.failed = fmt.Errorf("%w: %w", ErrJournal, err)
+		return Decision{}, a.failed
+	}
+	a.state.Apply(d)
+	a.observe(d)
+	a.act(d)
+	return d, nil
+}
+
+func (a *Appliance) write(d Decision, cause string) error {
+	batch, err := a.state.records(d)
+	if err != nil {
+		return err
+	}
+	a.point(BeforeWrite, cause)
+	if err := a.Journal.Write(batch); err != nil {
+		return err
+	}
+	if a.Observer != nil {
+		a.Observer.JournalWrote(len(batch), cause)
+	}
+	a.point(SyncedBeforeEffect, cause)
+	return nil
+}
+
+func (a *Appliance) point(p Point, cause string) {
+	if a.CrashPoint != nil {
+		a.CrashPoint(p, cause)
+	}
+}
+
+func (a *Appliance) observe(d Decision) {
+	if a.Observer == nil {
+		return
+	}
+	for _, m := range d.Moves {
+		a.Observer.Moved(m)
+	}
+}
+
+func (a *Appliance) act(d Decision) {
+	for _, key := range d.Cancels {
+		if task := a.running[key]; task != nil {
+			task.Cancel()
+		}
+	}
+	for _, e := range d.Effects {
+		m, _ := a.state.Migration(e.Migration)
+		a.running[e.Key] = a.Runtime.Go(a.ctx, e.Key, func(ctx context.Context) { a.execute(ctx, e, m) })
+	}
+	for _, m := range d.Moves {
+		if m.To == migration.Undoing || m.To.Final() {
+			delete(a.progress, m.Migration.ID)
+		}
+	}
+	a.reporter.wake()
+}
+
+func (a *Appliance) statuses() []Status {
+	var all []Status
+	for _, list := range [][]migration.Migration{a.state.ended, a.state.live} {
+		for _, m := range list {
+			all = append(all, Status{m, a.progress[m.ID]})
+		}
+	}
+	return all
+}

@@ -1,0 +1,289 @@
+package appliance
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/hdm-project/hdm/core/migration"
+	"github.com/hdm-project/hdm/core/transfer"
+	"github.com/hdm-project/hdm/core/vsphere"
+)
+
+// execute does one effect and answers with an event. It runs as a task of its
+// own.
+func (a *Appliance) execute(ctx context.Context, e migration.Effect, m migration.Migration) {
+	if a.Observer != nil {
+		a.Observer.EffectStarted(e, a.Epoch())
+	}
+	var result migration.Result
+	err := a.Runtime.Sleep(ctx, e.Delay)
+	if err == nil {
+		result, err = a.do(ctx, e, m)
+	}
+	a.point(AppliedBeforeDone, e.Key)
+	a.mu.Lock()
+	delete(a.running, e.Key)
+	a.mu.Unlock()
+	var ev migration.Event = migration.EffectDone{Key: e.Key, Result: result}
+	outcome := "done"
+	if err != nil {
+		f := failure(ctx, err)
+		ev, outcome = migration.EffectFailed{Key: e.Key, Failure: f}, f.Class.String()
+	}
+	if a.Observer != nil {
+		a.Observer.EffectEnded(e, a.Epoch(), outcome, err)
+	}
+	// An error here is the journal's; every later call answers with it.
+	_, _ = a.deliver(Heard{m.ID, ev}, e.Key)
+}
+
+// failure is an executor's error as the machine hears of it.
+func failure(ctx context.Context, err error) migration.Failure {
+	f := migration.Failure{Class: vsphere.ClassOf(err), What: err.Error()}
+	f.Cancelled = ctx.Err() != nil || f.Class == vsphere.Cancelled || vsphere.FaultName(err) == "RequestCanceled"
+	var typed *vsphere.Error
+	if errors.As(err, &typed) {
+		f.Fix = typed.Hint
+	}
+	return f
+}
+
+func (a *Appliance) do(ctx context.Context, e migration.Effect, m migration.Migration) (migration.Result, error) {
+	switch e.Kind {
+	case migration.Check:
+		return a.check(ctx, e, m)
+	case migration.ShutDown:
+		return a.at(ctx, vsphere.OnPremises, func(s *vsphere.Session) (migration.Result, error) {
+			return done(s.ShutdownGuest(ctx, m.Plan.Source, a.Patience))
+		})
+	case migration.TakeSnapshot:
+		return a.at(ctx, vsphere.OnPremises, func(s *vsphere.Session) (migration.Result, error) {
+			snapshot, err := s.EnsureSnapshot(ctx, m.Plan.Source, a.mark(m.ID), SnapshotPrefix)
+			return migration.Result{Snapshot: snapshot.Name}, err
+		})
+	case migration.Transfer:
+		return a.transfer(ctx, m)
+	case migration.ConnectNetwork:
+		return a.at(ctx, vsphere.Cloud, func(s *vsphere.Session) (migration.Result, error) {
+			return done(s.ConnectNICs(ctx, m.Copy, nics(m.Plan.NICs)))
+		})
+	case migration.MoveToPool:
+		return a.at(ctx, vsphere.OnPremises, func(s *vsphere.Session) (migration.Result, error) {
+			pool, err := s.EnsurePool(ctx, m.Plan.Source, migration.MigratePool)
+			if err != nil {
+				return migration.Result{}, err
+			}
+			return done(s.MoveIntoPool(ctx, m.Plan.Source, pool))
+		})
+	case migration.PowerOnCopy:
+		return a.at(ctx, vsphere.Cloud, func(s *vsphere.Session) (migration.Result, error) {
+			return done(settleAndPowerOn(ctx, s, m.Copy))
+		})
+	case migration.RestartSource:
+		return a.at(ctx, vsphere.OnPremises, func(s *vsphere.Session) (migration.Result, error) {
+			if !m.Plan.WasOn {
+				return migration.Result{}, nil
+			}
+			return done(settleAndPowerOn(ctx, s, m.Plan.Source))
+		})
+	case migration.RemoveSnapshot:
+		return a.at(ctx, vsphere.OnPremises, func(s *vsphere.Session) (migration.Result, error) {
+			if err := s.Settle(ctx, m.Plan.Source); err != nil {
+				return migration.Result{}, err
+			}
+			return done(s.RemoveSnapshot(ctx, m.Plan.Source, a.mark(m.ID)))
+		})
+	case migration.ReturnToPool:
+		return a.at(ctx, vsphere.OnPremises, func(s *vsphere.Session) (migration.Result, error) {
+			return done(s.MoveIntoPool(ctx, m.Plan.Source, m.Plan.HomePool))
+		})
+	case migration.DestroyCopy:
+		return a.destroyCopy(ctx, m)
+	case migration.ConfirmOff:
+		return a.confirmOff(ctx, m)
+	}
+	panic("appliance: no executor for effect " + string(e.Kind))
+}
+
+func done(err error) (migration.Result, error) { return migration.Result{}, err }
+
+// SnapshotPrefix begins the name of a migrate-time snapshot (MIG-11).
+const SnapshotPrefix = "_hdm"
+
+// mark is what this appliance leaves on everything that it makes for a
+// migration, so that a second attempt finds it.
+func (a *Appliance) mark(id migration.ID) string { return a.ID + "/" + string(id) }
+
+// settlement says whether what earlier boots left at a site has been ended.
+type settlement struct {
+	mu   sync.Mutex
+	done bool
+}
+
+// open is a session at a site, in which nothing of an earlier boot can act any
+// more.
+func (a *Appliance) open(ctx context.Context, site vsphere.Site) (*vsphere.Session, error) {
+	client := a.OnPremises
+	if site == vsphere.Cloud {
+		client = a.Cloud
+	}
+	if err := a.settle(ctx, client); err != nil {
+		return nil, err
+	}
+	return client.Open(ctx)
+}
+
+// settle ends the sessions of earlier boots, once. Tasks that find it undone
+// each try: holding a lock over calls would stop the world.
+func (a *Appliance) settle(ctx context.Context, client *vsphere.Client) error {
+	s := a.settled[client.Site()]
+	s.mu.Lock()
+	finished := s.done
+	s.mu.Unlock()
+	if finished {
+		return nil
+	}
+	if err := client.EndOtherSessions(ctx); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	s.done = true
+	s.mu.Unlock()
+	return nil
+}
+
+// at does something in a session of its own. Closing it fences what the
+// attempt sent and nobody answered.
+func (a *Appliance) at(ctx context.Context, site vsphere.Site, do func(*vsphere.Session) (migration.Result, error)) (migration.Result, error) {
+	s, err := a.open(ctx, site)
+	if err != nil {
+		return migration.Result{}, err
+	}
+	defer s.Close(ctx)
+	return do(s)
+}
+
+func settleAndPowerOn(ctx context.Context, s *vsphere.Session, vm vsphere.Ref) error {
+	if err := s.Settle(ctx, vm); err != nil {
+		return err
+	}
+	return s.PowerOn(ctx, vm)
+}
+
+// check reads both sites and lets Assess judge.
+func (a *Appliance) check(ctx context.Context, e migration.Effect, m migration.Migration) (migration.Result, error) {
+	here, err := a.open(ctx, vsphere.OnPremises)
+	if err != nil {
+		return migration.Result{}, err
+	}
+	defer here.Close(ctx)
+	there, err := a.open(ctx, vsphere.Cloud)
+	if err != nil {
+		return migration.Result{}, err
+	}
+	defer there.Close(ctx)
+	premises, err := here.Resources(ctx)
+	if err != nil {
+		return migration.Result{}, err
+	}
+	cloud, err := there.Resources(ctx)
+	if err != nil {
+		return migration.Result{}, err
+	}
+	sites := migration.Sites{
+		PremisesPools: premises.Pools, CloudPools: cloud.Pools, Datastores: cloud.Datastores,
+		Networks: cloud.Networks, Hosts: cloud.Hosts, Adapters: cloud.Adapters, Reserved: e.Reserved,
+	}
+	if sites.OnPremises, err = here.Inventory(ctx); err != nil {
+		return migration.Result{}, err
+	}
+	if sites.Cloud, err = there.Inventory(ctx); err != nil {
+		return migration.Result{}, err
+	}
+	plan, against := migration.Assess(m.Order, sites)
+	if len(against) > 0 {
+		return migration.Result{Refusals: against}, nil
+	}
+	return migration.Result{Plan: &plan}, nil
+}
+
+func (a *Appliance) transfer(ctx context.Context, m migration.Migration) (migration.Result, error) {
+	here, err := a.open(ctx, vsphere.OnPremises)
+	if err != nil {
+		return migration.Result{}, err
+	}
+	defer here.Close(ctx)
+	there, err := a.open(ctx, vsphere.Cloud)
+	if err != nil {
+		return migration.Result{}, err
+	}
+	defer there.Close(ctx)
+	if err := here.Settle(ctx, m.Plan.Source); err != nil {
+		return migration.Result{}, err
+	}
+	result, err := transfer.Bulk(ctx, a.Runtime, here, there, transfer.Spec{
+		Source: m.Plan.Source, Name: m.Plan.Name, Mark: a.mark(m.ID), BIOSUUID: m.Plan.BIOSUUID,
+		Pool: m.Plan.Pool, Datastore: m.Plan.Datastore, Host: m.Plan.Host, Networks: networks(m),
+	}, func(p vsphere.Progress) { a.carried(m.ID, p) })
+	return migration.Result{Copy: result.Copy, Bytes: result.Bytes}, err
+}
+
+func (a *Appliance) carried(id migration.ID, p vsphere.Progress) {
+	a.mu.Lock()
+	a.progress[id] = p
+	a.mu.Unlock()
+}
+
+func networks(m migration.Migration) map[string]string {
+	to := map[string]string{}
+	for _, n := range m.Order.Target.Networks {
+		to[n.From] = n.To
+	}
+	return to
+}
+
+func nics(plan []migration.NIC) []vsphere.NICPlan {
+	var all []vsphere.NICPlan
+	for _, n := range plan {
+		all = append(all, vsphere.NICPlan{MAC: n.MAC, Network: n.Network, Type: n.Adapter})
+	}
+	return all
+}
+
+// destroyCopy removes every VM in the cloud that bears the migration's mark.
+// One that runs is never removed: its guest may have written.
+func (a *Appliance) destroyCopy(ctx context.Context, m migration.Migration) (migration.Result, error) {
+	return a.at(ctx, vsphere.Cloud, func(s *vsphere.Session) (migration.Result, error) {
+		copies, err := s.FindMarked(ctx, a.mark(m.ID))
+		if err != nil {
+			return migration.Result{}, err
+		}
+		for _, vm := range copies {
+			if vm.Power == vsphere.On {
+				return migration.Result{}, fmt.Errorf("%s runs in the cloud: it is not removed", vm.Name)
+			}
+			if err := s.Settle(ctx, vm.Ref); err != nil {
+				return migration.Result{}, err
+			}
+			if err := s.Destroy(ctx, vm.Ref); err != nil {
+				return migration.Result{}, err
+			}
+		}
+		return migration.Result{}, nil
+	})
+}
+
+// confirmOff makes sure that the copy is off and stays off: earlier sessions
+// have ended, so that no power-on of theirs can come late, and its tasks are
+// over.
+func (a *Appliance) confirmOff(ctx context.Context, m migration.Migration) (migration.Result, error) {
+	return a.at(ctx, vsphere.Cloud, func(s *vsphere.Session) (migration.Result, error) {
+		if err := s.Settle(ctx, m.Copy); err != nil {
+			return migration.Result{}, err
+		}
+		vm, err := s.VM(ctx, m.Copy)
+		return migration.Result{Running: vm.Power == vsphere.On}, err
+	})
+}

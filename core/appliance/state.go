@@ -1,0 +1,333 @@
+package appliance
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/hdm-project/hdm/core/journal"
+	"github.com/hdm-project/hdm/core/migration"
+)
+
+// History is how many ended migrations are remembered. A request name can be
+// told to be a repetition for as long as its migration is.
+const History = 10_000
+
+// State is everything durable about the appliance: what the journal holds.
+// Step reads it and Apply changes it.
+type State struct {
+	Epoch  int // counts the boots
+	Orders int // the number of the last order
+	live   []migration.Migration // not ended, in order of their numbers
+	ended  []migration.Migration // in the order in which they ended
+	byName map[string]migration.ID // of requests
+}
+
+// NewState is the state of an appliance that has never run.
+func NewState() *State { return &State{byName: map[string]migration.ID{}} }
+
+// Migration is the migration of that id.
+func (s *State) Migration(id migration.ID) (migration.Migration, bool) {
+	for _, list := range [][]migration.Migration{s.live, s.ended} {
+		if i := slices.IndexFunc(list, func(m migration.Migration) bool { return m.ID == id }); i >= 0 {
+			return list[i], true
+		}
+	}
+	return migration.Migration{}, false
+}
+
+// Event is something that the appliance hears of.
+type Event interface{ event() }
+
+// The events.
+type (
+	// Booted: the appliance came up.
+	Booted struct{}
+	// OrderGiven: a user wants a migration.
+	OrderGiven struct{ Order migration.Order }
+	// CancelGiven: a user wants a VM's migration to stop.
+	CancelGiven struct{ VM string }
+	// Heard: a migration's own event.
+	Heard struct {
+		Migration migration.ID
+		Event     migration.Event
+	}
+)
+
+func (Booted) event()      {}
+func (OrderGiven) event()  {}
+func (CancelGiven) event() {}
+func (Heard) event()       {}
+
+// Decision is what Step makes of an event.
+type Decision struct {
+	Epoch, Orders int
+	Changed       []migration.Migration // each once, in order of their numbers
+	Moves         []Move
+	Effects       []migration.Effect
+	Cancels       []string // keys of outstanding effects that are to be told to stop
+	Answer        Answer   // to OrderGiven and CancelGiven
+	Ignored       string   // why the event changed nothing
+}
+
+// Move is one move of one migration.
+type Move struct {
+	Migration migration.Migration // as it is after the event
+	migration.Move
+}
+
+// Answer is what a user is told at once.
+type Answer struct {
+	Outcome   Outcome
+	Migration migration.ID
+	Reasons   []migration.Reason
+}
+
+// Outcome of an order or a cancel.
+type Outcome string
+
+// The outcomes.
+const (
+	Accepted  Outcome = "accepted"
+	Duplicate Outcome = "duplicate" // of an order that was accepted before
+	Rejected  Outcome = "refused"
+)
+
+// Step decides about one event. It is pure and total: it changes nothing, asks
+// no clock, and answers every event in every state.
+func (s *State) Step(knobs migration.Knobs, now time.Time, ev Event) Decision {
+	p := &step{State: s, knobs: knobs, now: now, changed: map[migration.ID]migration.Migration{}}
+	p.d.Epoch, p.d.Orders = s.Epoch, s.Orders
+	switch ev := ev.(type) {
+	case Booted:
+		p.boot()
+	case OrderGiven:
+		p.order(ev.Order)
+	case CancelGiven:
+		p.cancel(ev.VM)
+	case Heard:
+		if m, ok := s.Migration(ev.Migration); ok {
+			p.hear(m, ev.Event)
+		} else {
+			p.d.Ignored = fmt.Sprintf("no migration %s", ev.Migration)
+		}
+	default:
+		panic(fmt.Sprintf("appliance: unknown event %T", ev))
+	}
+	p.fill()
+	p.finish()
+	return p.d
+}
+
+// step is a Step in progress: the State below, what has changed on top.
+type step struct {
+	*State
+	knobs   migration.Knobs
+	now     time.Time
+	changed map[migration.ID]migration.Migration
+	created []migration.Migration
+	d       Decision
+}
+
+// fleet is every migration that is under way, as it now is.
+func (p *step) fleet() migration.Fleet {
+	var all migration.Fleet
+	for _, m := range slices.Concat(p.live, p.created) {
+		if c, ok := p.changed[m.ID]; ok {
+			m = c
+		}
+		if !m.State.Final() {
+			all = append(all, m)
+		}
+	}
+	return all
+}
+
+func (p *step) boot() {
+	p.d.Epoch++
+	for _, m := range p.live {
+		p.hear(m, migration.Restarted{Reserved: migration.Reserved(p.fleet(), m.ID)})
+	}
+}
+
+func (p *step) order(o migration.Order) {
+	if id, ok := p.byName[o.Request]; ok && o.Request != "" {
+		p.d.Answer = Answer{Outcome: Duplicate, Migration: id}
+		return
+	}
+	p.d.Orders++
+	if why := p.knobs.Admit(o, p.fleet()); len(why) > 0 {
+		m := migration.RefusedAtOnce(p.d.Orders, o, p.now, why)
+		p.record(m, []migration.Move{{To: migration.Refused}})
+		p.d.Answer = Answer{Outcome: Rejected, Migration: m.ID, Reasons: why}
+		return
+	}
+	m, first := p.knobs.New(p.d.Orders, o, p.now, migration.Reserved(p.fleet(), ""))
+	p.record(m, []migration.Move{{To: migration.Checking}})
+	p.d.Effects = append(p.d.Effects, first)
+	p.d.Answer = Answer{Outcome: Accepted, Migration: m.ID}
+}
+
+func (p *step) record(m migration.Migration, moves []migration.Move) {
+	p.created = append(p.created, m)
+	p.changed[m.ID] = m
+	for _, move := range moves {
+		p.d.Moves = append(p.d.Moves, Move{m, move})
+	}
+}
+
+func (p *step) cancel(vm string) {
+	fleet := p.fleet()
+	i := slices.IndexFunc(fleet, func(m migration.Migration) bool { return m.Order.VM == vm })
+	if i < 0 {
+		p.d.Answer = Answer{Outcome: Rejected, Reasons: []migration.Reason{{Code: "not-migrating", What: "no migration of " + vm + " is under way", Fix: "look at the list of migrations"}}}
+		return
+	}
+	p.hear(fleet[i], migration.CancelAsked{})
+	p.d.Answer = Answer{Outcome: Accepted, Migration: fleet[i].ID}
+	if p.d.Ignored != "" {
+		p.d.Answer = Answer{Outcome: Duplicate, Migration: fleet[i].ID}
+	}
+}
+
+// hear lets one migration decide.
+func (p *step) hear(m migration.Migration, ev migration.Event) {
+	v := p.knobs.Decide(m, p.now, ev)
+	if v.Ignored != "" {
+		p.d.Ignored = v.Ignored
+		return
+	}
+	p.changed[m.ID] = v.Migration
+	for _, move := range v.Moves {
+		p.d.Moves = append(p.d.Moves, Move{v.Migration, move})
+	}
+	p.d.Effects = append(p.d.Effects, v.Effects...)
+	if v.Cancel != "" {
+		p.d.Cancels = append(p.d.Cancels, v.Cancel)
+	}
+}
+
+// fill gives free slots to those whose turn it is.
+func (p *step) fill() {
+	for {
+		fleet := p.fleet()
+		id, ok := p.knobs.Next(fleet)
+		if !ok {
+			return
+		}
+		i := slices.IndexFunc(fleet, func(m migration.Migration) bool { return m.ID == id })
+		p.hear(fleet[i], migration.TurnCame{Reserved: migration.Reserved(fleet, id)})
+	}
+}
+
+func (p *step) finish() {
+	for _, m := range p.changed { //hdm:order-safe sorted below
+		p.d.Changed = append(p.d.Changed, m)
+	}
+	slices.SortFunc(p.d.Changed, func(a, b migration.Migration) int { return cmp.Compare(a.Number, b.Number) })
+}
+
+// Apply makes a decision true. It comes after the journal has it.
+func (s *State) Apply(d Decision) {
+	s.Epoch, s.Orders = d.Epoch, d.Orders
+	for _, m := range d.Changed {
+		s.put(m)
+	}
+	for _, m := range s.forgotten() {
+		delete(s.byName, m.Order.Request)
+	}
+	s.ended = s.ended[max(0, len(s.ended)-History):]
+}
+
+func (s *State) forgotten() []migration.Migration { return s.ended[:max(0, len(s.ended)-History)] }
+
+func (s *State) put(m migration.Migration) {
+	if m.Order.Request != "" && s.byName[m.Order.Request] == "" {
+		s.byName[m.Order.Request] = m.ID
+	}
+	same := func(o migration.Migration) bool { return o.ID == m.ID }
+	if i := slices.IndexFunc(s.ended, same); i >= 0 {
+		s.ended[i] = m
+		return
+	}
+	i := slices.IndexFunc(s.live, same)
+	switch {
+	case !m.State.Final() && i >= 0:
+		s.live[i] = m
+	case !m.State.Final():
+		s.live = append(s.live, m)
+	default:
+		if i >= 0 {
+			s.live = slices.Delete(s.live, i, i+1)
+		}
+		s.ended = append(s.ended, m)
+	}
+}
+
+// The kinds of journal records.
+const (
+	recordAppliance = "appliance" // one, key "state": counters
+	recordMigration = "migration" // one each, key its id
+)
+
+type counters struct {
+	Epoch  int `json:"epoch"`
+	Orders int `json:"orders"`
+}
+
+// records is a decision as it goes into the journal, in one batch.
+func (s *State) records(d Decision) ([]journal.Record, error) {
+	head, err := json.Marshal(counters{d.Epoch, d.Orders})
+	if err != nil {
+		return nil, err
+	}
+	batch := []journal.Record{{Kind: recordAppliance, Key: "state", Value: head}}
+	ending := 0
+	for _, m := range d.Changed {
+		value, err := json.Marshal(m)
+		if err != nil {
+			return nil, err
+		}
+		batch = append(batch, journal.Record{Kind: recordMigration, Key: string(m.ID), Value: value})
+		if m.State.Final() {
+			ending++
+		}
+	}
+	for _, m := range s.ended[:min(len(s.ended), max(0, len(s.ended)+ending-History))] {
+		batch = append(batch, journal.Record{Kind: recordMigration, Key: string(m.ID)})
+	}
+	return batch, nil
+}
+
+// load is the state that the journal holds.
+func load(records []journal.Record) (*State, error) {
+	s := NewState()
+	var all []migration.Migration
+	for _, r := range records {
+		var err error
+		switch r.Kind {
+		case recordAppliance:
+			var c counters
+			err = json.Unmarshal(r.Value, &c)
+			s.Epoch, s.Orders = c.Epoch, c.Orders
+		case recordMigration:
+			var m migration.Migration
+			err = json.Unmarshal(r.Value, &m)
+			all = append(all, m)
+		default:
+			err = fmt.Errorf("unknown kind")
+		}
+		if err != nil {
+			return nil, fmt.Errorf("journal record %s/%s cannot be read: %w; restore the journal from a backup, or reset HDM", r.Kind, r.Key, err)
+		}
+	}
+	slices.SortFunc(all, func(a, b migration.Migration) int { return cmp.Compare(a.Number, b.Number) })
+	slices.SortStableFunc(all, func(a, b migration.Migration) int { return a.Ended.Compare(b.Ended) })
+	for _, m := range all {
+		s.put(m)
+	}
+	slices.SortFunc(s.live, func(a, b migration.Migration) int { return cmp.Compare(a.Number, b.Number) })
+	return s, nil
+}

@@ -1,0 +1,234 @@
+package migration
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/hdm-project/hdm/core/vsphere"
+)
+
+// MigratePool is the resource pool on premises that holds what has been
+// migrated (A-01).
+const MigratePool = "_HDM_MIGRATEPOOL"
+
+// Sites is what Assess looks at.
+type Sites struct {
+	OnPremises, Cloud         []vsphere.VM
+	PremisesPools, CloudPools []vsphere.Pool
+	Datastores                []vsphere.Datastore // in the cloud
+	Networks                  []string            // in the cloud
+	Hosts                     []vsphere.Host      // in the cloud
+	Adapters                  []string            // that the cloud offers
+	Reserved                  []Reservation
+}
+
+// Assess makes an order exact against both sites, or says everything that
+// stands against it, so that it can all be mended at once. It is pure.
+func Assess(o Order, s Sites) (Plan, []Reason) {
+	vm, reason := find(o.VM, s.OnPremises)
+	if reason != nil {
+		return Plan{}, []Reason{*reason}
+	}
+	a := &assessment{order: o, sites: s, vm: vm}
+	a.source()
+	a.clashes()
+	plan := Plan{
+		Source: vm.Ref, Name: vm.Name, BIOSUUID: vm.BIOSUUID, WasOn: vm.Power == vsphere.On, HomePool: vm.Pool,
+		Pool: a.pool(), Host: a.host(), NICs: a.nics(),
+	}
+	for _, d := range vm.Disks {
+		plan.Bytes += room(d)
+	}
+	plan.Datastore = a.datastore(plan.Bytes)
+	if len(a.against) > 0 {
+		return Plan{}, a.against
+	}
+	return plan, nil
+}
+
+type assessment struct {
+	order   Order
+	sites   Sites
+	vm      vsphere.VM
+	against []Reason
+}
+
+func (a *assessment) refuse(code, fix, format string, args ...any) {
+	a.against = append(a.against, Reason{Code: code, What: fmt.Sprintf(format, args...), Fix: fix})
+}
+
+func find(name string, vms []vsphere.VM) (vsphere.VM, *Reason) {
+	var found []vsphere.VM
+	for _, vm := range vms {
+		if vm.Name == name {
+			found = append(found, vm)
+		}
+	}
+	switch len(found) {
+	case 0:
+		return vsphere.VM{}, &Reason{CodeUnknownVM, fmt.Sprintf("no VM %q on premises", name), "list the inventory and give the name as it stands there"}
+	case 1:
+		return found[0], nil
+	}
+	return vsphere.VM{}, &Reason{CodeAmbiguous, fmt.Sprintf("%d VMs on premises are named %q", len(found), name), "give each a name of its own"}
+}
+
+// source is what the VM itself must meet. A cold migration needs neither
+// prepare nor the storage policy (A-20), and almost any guest will do.
+func (a *assessment) source() {
+	vm := a.vm
+	for _, rule := range []struct {
+		broken          bool
+		code, what, fix string
+	}{
+		{strings.Contains(strings.ToLower(vm.Name), "hdm"), CodeOwnVM, `its name contains "hdm", as HDM's own VMs do`, "rename the VM"},
+		{strings.Contains(vm.Name, ".."), CodeName, `its name contains ".."`, "rename the VM"},
+		{a.migrated(), CodeMigrated, "it is in " + MigratePool + ": it has been migrated", "migrate it back, or move it to its own pool to use it on premises again"},
+		{vm.Template, CodeTemplate, "it is a template", "convert it to a VM"},
+		{vm.Connection != "connected", CodeDisconnected, "vCenter has no connection to it (" + vm.Connection + ")", "reconnect its host"},
+		{vm.Power == vsphere.Suspended, CodeSuspended, "it is suspended", "power it on or off"},
+		{len(vm.Disks) == 0, CodeNoDisk, "it has no disk to transfer", "create it anew in the cloud"},
+		{vm.Passthrough, CodePassthrough, "it has a passthrough device", "remove the device"},
+		{vm.Encrypted, CodeEncrypted, "it is encrypted: its export would not be readable", "decrypt it"},
+		{vm.VTPM, CodeVTPM, "it has a virtual TPM, which an OVF cannot carry", "remove the virtual TPM"},
+		{vm.FaultTolerant, CodeFT, "it runs under fault tolerance", "turn fault tolerance off"},
+		{vm.CDROMs > MaxCDROMs, CodeCDROMs, fmt.Sprintf("it has %d CD/DVD devices, more than %d", vm.CDROMs, MaxCDROMs), "remove devices"},
+	} {
+		if rule.broken {
+			a.refuse(rule.code, rule.fix, "%s: %s", vm.Name, rule.what)
+		}
+	}
+	for _, d := range vm.Disks {
+		switch {
+		case d.Raw:
+			a.refuse(CodeRaw, "convert it to a virtual disk", "%s: %s is a raw device mapping", vm.Name, d.Label)
+		case d.Shared:
+			a.refuse(CodeShared, "detach it from the other VMs and end the sharing", "%s: %s is shared with other VMs", vm.Name, d.Label)
+		case d.Independent:
+			a.refuse(CodeIndependent, "make it dependent, so that snapshots hold it", "%s: %s is independent: the migrate-time snapshot would not hold it", vm.Name, d.Label)
+		}
+	}
+}
+
+func (a *assessment) migrated() bool {
+	i := slices.IndexFunc(a.sites.PremisesPools, func(p vsphere.Pool) bool { return p.Ref == a.vm.Pool })
+	return i >= 0 && a.sites.PremisesPools[i].Name == MigratePool
+}
+
+// clashes with what is in the cloud already.
+func (a *assessment) clashes() {
+	macs := map[string]bool{}
+	for _, n := range a.vm.NICs {
+		macs[strings.ToLower(n.MAC)] = n.MAC != ""
+	}
+	for _, other := range a.sites.Cloud {
+		if other.Name == a.vm.Name {
+			a.refuse(CodeNameClash, "rename one of the two", "%s: the cloud has a VM of that name", a.vm.Name)
+		}
+		if a.vm.BIOSUUID != "" && strings.EqualFold(other.BIOSUUID, a.vm.BIOSUUID) {
+			a.refuse(CodeUUIDClash, "give one of the two a new UUID", "%s: its UUID %s is that of %s in the cloud", a.vm.Name, a.vm.BIOSUUID, other.Name)
+		}
+		for _, n := range other.NICs {
+			if macs[strings.ToLower(n.MAC)] {
+				a.refuse(CodeMACClash, "give one of the two a new MAC address", "%s: its MAC address %s is that of %s in the cloud", a.vm.Name, n.MAC, other.Name)
+			}
+		}
+	}
+}
+
+func (a *assessment) pool() vsphere.Ref {
+	name := cmp.Or(a.order.Target.Pool, "Resources")
+	for _, p := range a.sites.CloudPools {
+		if p.Name == name {
+			return p.Ref
+		}
+	}
+	a.refuse(CodeNoPool, "name a pool that exists", "the cloud has no resource pool %q", name)
+	return ""
+}
+
+// host is the connected one with fewest VMs: vCenter's own placement is left
+// out, so that a migration is the same every time.
+func (a *assessment) host() vsphere.Ref {
+	var best vsphere.Ref
+	least := 0
+	for _, h := range a.sites.Hosts {
+		if !h.Connected {
+			continue
+		}
+		n := 0
+		for _, vm := range a.sites.Cloud {
+			if vm.Host == h.Ref {
+				n++
+			}
+		}
+		if best == "" || n < least {
+			best, least = h.Ref, n
+		}
+	}
+	if best == "" {
+		a.refuse(CodeNoHost, "connect a host", "no host of the cloud is connected")
+	}
+	return best
+}
+
+// nics maps each adapter's network (MIG-06) and gives it the adapter type of
+// the order (COLD-03).
+func (a *assessment) nics() []NIC {
+	adapter := cmp.Or(a.order.Target.Adapter, DefaultAdapter)
+	if len(a.vm.NICs) > 0 && !slices.Contains(a.sites.Adapters, adapter) {
+		a.refuse(CodeAdapter, "choose one of "+strings.Join(a.sites.Adapters, ", "), "the cloud does not offer the adapter type %q", adapter)
+	}
+	var nics []NIC
+	for _, n := range a.vm.NICs {
+		i := slices.IndexFunc(a.order.Target.Networks, func(m Mapping) bool { return m.From == n.Network })
+		if i < 0 {
+			a.refuse(CodeUnmapped, "map the network", "%s: %s is on network %q, which the order does not map", a.vm.Name, n.Label, n.Network)
+			continue
+		}
+		to := a.order.Target.Networks[i].To
+		if !slices.Contains(a.sites.Networks, to) {
+			a.refuse(CodeNoNetwork, "map it to one of "+strings.Join(a.sites.Networks, ", "), "the cloud has no network %q, to which %q is mapped", to, n.Network)
+			continue
+		}
+		nics = append(nics, NIC{Key: n.Key, MAC: n.MAC, Network: to, Adapter: adapter})
+	}
+	return nics
+}
+
+// datastore is the one of the order, or the one with most room left. What other
+// migrations may still take counts as taken.
+func (a *assessment) datastore(bytes int64) string {
+	var best string
+	most := int64(-1)
+	for _, d := range a.sites.Datastores {
+		free := d.Free
+		for _, r := range a.sites.Reserved {
+			if r.Datastore == d.Name {
+				free -= r.Bytes
+			}
+		}
+		if want := a.order.Target.Datastore; (want == "" || want == d.Name) && (best == "" || free > most) {
+			best, most = d.Name, free
+		}
+	}
+	switch {
+	case best == "":
+		a.refuse(CodeNoDatastore, "name a datastore that exists", "the cloud has no datastore %q", a.order.Target.Datastore)
+	case bytes > most:
+		a.refuse(CodeSpace, "free some space, or choose another datastore", "%s needs %s on datastore %s, which has %s left for it", a.vm.Name, gib(bytes), best, gib(max(most, 0)))
+	}
+	return best
+}
+
+// room is what a disk takes in the cloud, where it is imported thin.
+func room(d vsphere.Disk) int64 {
+	if d.Used > 0 {
+		return min(d.Used, d.Capacity)
+	}
+	return d.Capacity
+}
+
+func gib(bytes int64) string { return fmt.Sprintf("%.1f GiB", float64(bytes)/(1<<30)) }

@@ -1,0 +1,293 @@
+package migration
+
+import (
+	"os"
+	"regexp"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/hdm-project/hdm/core/vsphere"
+)
+
+var start = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// script drives one migration by hand.
+type script struct {
+	t       require.TestingT
+	m       Migration
+	now     time.Time
+	pending Effect
+	moves   []Move
+	effects []Effect
+}
+
+func begin(t require.TestingT) *script {
+	m, e := DefaultKnobs.New(1, Order{VM: "db-01", Type: Cold}, start, nil)
+	return &script{t: t, m: m, now: start, pending: e, effects: []Effect{e}}
+}
+
+func (s *script) hear(ev Event) Verdict {
+	v := DefaultKnobs.Decide(s.m, s.now, ev)
+	s.m = v.Migration
+	s.moves = append(s.moves, v.Moves...)
+	s.effects = append(s.effects, v.Effects...)
+	require.LessOrEqual(s.t, len(v.Effects), 1)
+	if len(v.Effects) == 1 {
+		s.pending = v.Effects[0]
+		s.now = s.now.Add(s.pending.Delay)
+	}
+	return v
+}
+
+func (s *script) done(r Result) { s.hear(EffectDone{Key: s.pending.Key, Result: r}) }
+
+func (s *script) fail(c vsphere.Class) {
+	s.hear(EffectFailed{Key: s.pending.Key, Failure: Failure{Class: c, What: "no luck"}})
+}
+
+// until goes on without trouble until the effect of that kind is outstanding.
+func (s *script) until(k Kind) *script {
+	for range 50 {
+		if s.pending.Kind == k && !s.m.State.Final() && s.m.State != Checking {
+			return s
+		}
+		s.proceed()
+	}
+	require.FailNow(s.t, "never came", "%s", k)
+	return s
+}
+
+func (s *script) proceed() {
+	if s.m.State == Queued {
+		s.hear(TurnCame{})
+		return
+	}
+	var r Result
+	switch s.pending.Kind {
+	case Check:
+		r.Plan = &Plan{Source: "VirtualMachine:vm-1", WasOn: true, Bytes: 10}
+	case TakeSnapshot:
+		r.Snapshot = "_hdm1"
+	case Transfer:
+		r.Copy, r.Bytes = "VirtualMachine:vm-2", 10
+	}
+	s.done(r)
+}
+
+func (s *script) toTheEnd() *script {
+	for range 100 {
+		if s.m.State.Final() {
+			return s
+		}
+		s.proceed()
+	}
+	require.FailNow(s.t, "never ended")
+	return s
+}
+
+func (s *script) kinds() []Kind {
+	var ks []Kind
+	for _, e := range s.effects {
+		ks = append(ks, e.Kind)
+	}
+	return ks
+}
+
+func TestTheDiagramIsTheTableOfEdges(t *testing.T) {
+	source, err := os.ReadFile("doc.go")
+	require.NoError(t, err)
+	drawn := map[State][]State{}
+	for _, edge := range regexp.MustCompile(`(?m)^//\t(\w+)\s+-> (\w+)`).FindAllStringSubmatch(string(source), -1) {
+		drawn[State(edge[1])] = append(drawn[State(edge[1])], State(edge[2]))
+	}
+	require.Len(t, drawn, len(Edges))
+	for from, to := range Edges {
+		assert.ElementsMatch(t, to, drawn[from], "edges from %s", from)
+	}
+}
+
+func TestARowWithAnEmptyColumnIsRejected(t *testing.T) {
+	full := Row{StepCheck, Check, 3, Again, Nothing, vsphere.OnPremises, "Checking"}
+	require.NoError(t, Table{full}.check())
+	for name, empty := range map[string]func(*Row){
+		"step": func(r *Row) { r.Step = "" }, "does": func(r *Row) { r.Does = "" }, "tries": func(r *Row) { r.Tries = 0 },
+		"redo": func(r *Row) { r.Redo = "" }, "undo": func(r *Row) { r.Undo = "" }, "at": func(r *Row) { r.At = "" }, "shows": func(r *Row) { r.Shows = "" },
+	} {
+		row := full
+		empty(&row)
+		assert.Error(t, Table{row}.check(), name)
+	}
+	assert.Error(t, Table{full, full}.check(), "a step that occurs twice")
+}
+
+func TestAColdMigrationRunsItsStepsInOrder(t *testing.T) {
+	s := begin(t).toTheEnd()
+	assert.Equal(t, Completed, s.m.State)
+	assert.Equal(t, []Kind{Check, Check, ShutDown, TakeSnapshot, Transfer, ConnectNetwork, MoveToPool, PowerOnCopy}, s.kinds())
+	assert.Equal(t, "_hdm1", s.m.Snapshot)
+}
+
+func TestAFailedBulkTransferIsTriedThreeTimesFromTheBeginningThenUndone(t *testing.T) { // COLD-04
+	s := begin(t).until(Transfer)
+	for range 3 {
+		s.until(Transfer).fail(vsphere.Retryable)
+	}
+	s.toTheEnd()
+	assert.Equal(t, Failed, s.m.State)
+	assert.Equal(t, []Kind{Transfer, DestroyCopy, Transfer, DestroyCopy, Transfer, RemoveSnapshot, RestartSource, DestroyCopy}, s.kinds()[4:])
+	assert.Contains(t, s.m.Reasons[0].What, "try 3 of 3")
+}
+
+func TestARefusedCallIsNotTriedAgain(t *testing.T) {
+	s := begin(t).until(TakeSnapshot)
+	s.fail(vsphere.Refused)
+	assert.Equal(t, Undoing, s.m.State)
+}
+
+func TestAnOutageUnderFiveMinutesUsesUpNoTry(t *testing.T) { // WAN-01, A-13
+	s := begin(t).until(Transfer)
+	for s.now.Sub(start) < 4*time.Minute+59*time.Second-20*time.Second {
+		s.fail(vsphere.Unreachable)
+		require.Equal(t, Running, s.m.State)
+	}
+	assert.Zero(t, s.m.Tries)
+	assert.Equal(t, Completed, s.toTheEnd().m.State)
+}
+
+func TestAnOutageOfFiveMinutesIsPermanent(t *testing.T) { // A-04
+	s := begin(t).until(ConnectNetwork)
+	for s.m.State == Running {
+		s.fail(vsphere.Unreachable)
+	}
+	assert.Equal(t, 5*time.Minute, s.now.Sub(start))
+	assert.Equal(t, []StepName{StepSnapshot, StepShutDown, StepTransfer}, s.m.ToUndo, "the source first, then the cloud")
+}
+
+func TestARestartRunsTheStepAgainByItsRule(t *testing.T) { // APP-02, APP-03
+	for _, row := range ColdTable[1:] {
+		s := begin(t).until(row.Does)
+		old := s.pending
+		tries := s.m.Tries
+		s.hear(Restarted{})
+		if row.Redo == FromBeginning {
+			assert.Equal(t, row.Undo, s.pending.Kind, "%s: what was done so far is thrown away", row.Step)
+			s.proceed()
+		}
+		assert.Equal(t, row.Does, s.pending.Kind, "%s", row.Step)
+		assert.NotEqual(t, old.Key, s.pending.Key)
+		assert.Equal(t, tries, s.m.Tries)
+		assert.Equal(t, Completed, s.toTheEnd().m.State)
+	}
+}
+
+func TestALateCompletionIsNotAccepted(t *testing.T) {
+	s := begin(t).until(Transfer)
+	old := s.pending.Key
+	s.hear(Restarted{})
+	v := s.hear(EffectDone{Key: old, Result: Result{Copy: "VirtualMachine:vm-9"}})
+	assert.NotEmpty(t, v.Ignored)
+	assert.Empty(t, s.m.Copy)
+}
+
+func TestACancelledMigrationPutsEverythingBack(t *testing.T) { // A-19
+	for _, row := range ColdTable[1 : len(ColdTable)-1] {
+		s := begin(t).until(row.Does)
+		v := s.hear(CancelAsked{})
+		require.Equal(t, s.pending.Key, v.Cancel)
+		s.hear(EffectFailed{Key: s.pending.Key, Failure: Failure{Class: vsphere.Cancelled, Cancelled: true}})
+		s.toTheEnd()
+		assert.Equal(t, Cancelled, s.m.State, "%s", row.Step)
+		for _, begun := range ColdTable[:ColdTable.index(row.Step)+1] {
+			if begun.Undo != Nothing {
+				assert.Contains(t, s.kinds(), begun.Undo, "%s", row.Step)
+			}
+		}
+	}
+}
+
+func TestACancelThatComesTooLateDoesNotStopTheVM(t *testing.T) {
+	s := begin(t).until(PowerOnCopy)
+	s.hear(CancelAsked{})
+	s.done(Result{})
+	assert.Equal(t, Completed, s.m.State)
+}
+
+func TestACopyThatRunsIsNeverTakenBack(t *testing.T) { // COLD-05, MIG-13
+	s := begin(t).until(PowerOnCopy)
+	for range 3 {
+		s.fail(vsphere.Retryable)
+	}
+	require.Equal(t, ConfirmOff, s.pending.Kind)
+	s.done(Result{Running: true})
+	assert.Equal(t, Completed, s.m.State)
+}
+
+func TestTheSourceStaysOffWhileTheCopyMayRun(t *testing.T) { // MIG-13
+	s := begin(t).until(PowerOnCopy)
+	s.fail(vsphere.Refused)
+	for range DefaultKnobs.UndoTries {
+		require.Equal(t, ConfirmOff, s.pending.Kind)
+		s.fail(vsphere.Retryable)
+	}
+	assert.Equal(t, Failed, s.m.State)
+	assert.NotContains(t, s.kinds(), RestartSource)
+	assert.NotEmpty(t, s.m.Leftovers)
+}
+
+func TestUndoIsTriedABoundedNumberOfTimesAndNamesWhatItLeft(t *testing.T) { // SYS-02
+	s := begin(t).until(TakeSnapshot)
+	s.fail(vsphere.Refused)
+	for range DefaultKnobs.UndoTries {
+		require.Equal(t, RemoveSnapshot, s.pending.Kind)
+		s.fail(vsphere.Retryable)
+	}
+	s.toTheEnd()
+	assert.Equal(t, Failed, s.m.State)
+	assert.Len(t, s.m.Leftovers, 1)
+	assert.Contains(t, s.kinds(), RestartSource)
+}
+
+// Whatever comes, in whatever order: only declared edges, never a key twice,
+// and an end once the trouble is over.
+func TestEveryHistoryEnds(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := begin(t)
+		for range rapid.IntRange(0, 60).Draw(t, "events") {
+			switch rapid.IntRange(0, 9).Draw(t, "event") {
+			case 0:
+				s.fail(vsphere.Retryable)
+			case 1:
+				s.fail(vsphere.Unreachable)
+			case 2:
+				s.fail(vsphere.Refused)
+			case 3:
+				s.hear(Restarted{})
+			case 4:
+				s.hear(CancelAsked{})
+			case 5:
+				s.hear(EffectDone{Key: "m-0001/0/none"})
+			case 6:
+				s.hear(TurnCame{})
+			default:
+				if !s.m.State.Final() {
+					s.proceed()
+				}
+			}
+		}
+		s.toTheEnd()
+		keys := map[string]bool{}
+		for _, e := range s.effects {
+			require.False(t, keys[e.Key], "key %s is used twice", e.Key)
+			keys[e.Key] = true
+		}
+		for _, m := range s.moves {
+			if m.From != m.To {
+				require.Contains(t, Edges[m.From], m.To)
+			}
+		}
+	})
+}

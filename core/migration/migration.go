@@ -1,0 +1,123 @@
+package migration
+
+import (
+	"time"
+
+	"github.com/hdm-project/hdm/core/vsphere"
+)
+
+// ID names a migration within its appliance, for example "m-0001". IDs are
+// given in the order of the orders.
+type ID string
+
+// Type of a migration.
+type Type string
+
+// Cold moves all data first: the VM is off from before the export until it
+// starts in the cloud (COLD-07).
+const Cold Type = "cold"
+
+// Order is what a user asks for.
+type Order struct {
+	// Request is the user's own name for the order: the same order given twice
+	// migrates once (MIG-14). Empty: every order is a new one.
+	Request string `json:"request,omitempty"`
+	VM      string `json:"vm"` // name on premises
+	Type    Type   `json:"type"`
+	Target  Target `json:"target"`
+}
+
+// Target is where in the cloud the VM goes (MIG-06). What is empty, HDM
+// chooses: the root pool, the datastore with most room.
+type Target struct {
+	Pool      string    `json:"pool,omitempty"`
+	Datastore string    `json:"datastore,omitempty"`
+	Networks  []Mapping `json:"networks,omitempty"`
+	// Adapter is the NIC type that every adapter gets in the cloud. Empty:
+	// DefaultAdapter.
+	Adapter string `json:"adapter,omitempty"`
+}
+
+// DefaultAdapter is the NIC type of a migrated VM unless the order says
+// otherwise (guide, Prepare to Migrate: E1000E and VMXNET3 are the two).
+const DefaultAdapter = "vmxnet3"
+
+// Mapping says which cloud network stands for an on-premises one.
+type Mapping struct {
+	From string `json:"from"`
+	To   string `json:"to"`
+}
+
+// Plan is an order made exact against both sites, by Assess.
+type Plan struct {
+	Source    vsphere.Ref `json:"source"`
+	Name      string      `json:"name"`
+	BIOSUUID  string      `json:"bios_uuid"`
+	WasOn     bool        `json:"was_on"` // it runs, so it is to run again if the migration fails
+	HomePool  vsphere.Ref `json:"home_pool"`
+	Pool      vsphere.Ref `json:"pool"`      // in the cloud
+	Datastore string      `json:"datastore"` // in the cloud
+	Host      vsphere.Ref `json:"host"`      // in the cloud
+	NICs      []NIC       `json:"nics,omitempty"`
+	Bytes     int64       `json:"bytes"` // room that its disks can take in the cloud
+}
+
+// NIC is what an adapter becomes in the cloud. The MAC address stays.
+type NIC struct {
+	Key     int32  `json:"key"`
+	MAC     string `json:"mac"`
+	Network string `json:"network"`
+	Adapter string `json:"adapter"`
+}
+
+// Migration is everything durable about one migration. It is a value: Decide
+// returns a new one, and what is journalled is this.
+type Migration struct {
+	ID       ID          `json:"id"`
+	Number   int         `json:"number"` // of the order, from 1
+	Order    Order       `json:"order"`
+	State    State       `json:"state"`
+	Step     StepName    `json:"step,omitempty"`    // while Running; while Undoing, the step being undone
+	Attempt  int         `json:"attempt,omitempty"` // how often the present step, or its undo, was begun
+	Tries    int         `json:"tries,omitempty"`   // failures of it that count
+	Discard  bool        `json:"discard,omitempty"` // the outstanding effect clears the way for the step
+	Issued   int         `json:"issued,omitempty"`  // effects so far: makes every key new
+	Effect   string      `json:"effect,omitempty"`  // key of the outstanding effect; "" if none
+	Started  []StepName  `json:"started,omitempty"` // steps whose effect was ever issued, in order
+	ToUndo   []StepName  `json:"to_undo,omitempty"` // while Undoing: the first is being undone
+	Asked    bool        `json:"asked,omitempty"`   // a user asked to cancel
+	Plan     Plan        `json:"plan"`
+	Copy     vsphere.Ref `json:"copy,omitempty"`     // the VM in the cloud
+	Snapshot string      `json:"snapshot,omitempty"` // name of the migrate-time snapshot
+	Bytes    int64       `json:"bytes,omitempty"`    // carried by the successful bulk transfer
+
+	// UnreachableSince is when the way to a vCenter was first found down, in a
+	// row of attempts that all found it so; zero otherwise.
+	UnreachableSince time.Time `json:"unreachable_since,omitzero"`
+
+	Reasons   []Reason  `json:"reasons,omitempty"`   // why refused, failed or cancelled
+	Leftovers []string  `json:"leftovers,omitempty"` // what undoing could not put back
+	Ordered   time.Time `json:"ordered"`
+	Ended     time.Time `json:"ended,omitzero"`
+	Reported  bool      `json:"reported,omitempty"` // its task in vCenter shows the end
+}
+
+// Reason says why a migration did not do what was ordered.
+type Reason struct {
+	Code string `json:"code"` // see refusal.go; "failed" or "cancelled" otherwise
+	What string `json:"what"`
+	Fix  string `json:"fix,omitempty"`
+}
+
+// Active reports whether the migration takes one of the slots that limits
+// count.
+func (m *Migration) Active() bool { return m.State == Running || m.State == Undoing }
+
+func (m *Migration) began(step StepName) bool {
+	for _, s := range m.Started {
+		if s == step {
+			return true
+		}
+	}
+	return false
+}

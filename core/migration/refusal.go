@@ -1,0 +1,47 @@
+package migration
+
+// The codes of reasons. Scripts and scenarios match them; people read What and
+// Fix.
+const (
+	CodeFailed    = "failed"
+	CodeCancelled = "cancelled"
+
+	// Why an order is refused before a VM is looked at.
+	CodeType      = "type"       // no such type of migration
+	CodeQueueFull = "queue-full" // too many wait
+	CodeBusy      = "busy"       // the VM is being migrated already
+
+	// Why a VM cannot be migrated.
+	CodeUnknownVM    = "unknown-vm"
+	CodeAmbiguous    = "ambiguous-name"
+	CodeOwnVM        = "hdm-vm" // names with "hdm" in them are HDM's own
+	CodeName         = "name"   // holds ".."
+	CodeMigrated     = "already-migrated"
+	CodeTemplate     = "template"
+	CodeDisconnected = "disconnected"
+	CodeSuspended    = "suspended"
+	CodeNoDisk       = "no-disk"
+	CodeIndependent  = "independent-disk" // a snapshot would not hold it
+	CodeShared       = "shared-disk"
+	CodeRaw          = "raw-disk"
+	CodePassthrough  = "passthrough"
+	CodeEncrypted    = "encrypted"
+	CodeVTPM         = "vtpm"
+	CodeFT           = "fault-tolerance"
+	CodeCDROMs       = "cdroms"
+
+	// Why it does not fit into the cloud.
+	CodeNameClash   = "name-clash"
+	CodeUUIDClash   = "uuid-clash"
+	CodeMACClash    = "mac-clash"
+	CodeUnmapped    = "unmapped-network"
+	CodeNoNetwork   = "unknown-network"
+	CodeAdapter     = "adapter"
+	CodeNoPool      = "unknown-pool"
+	CodeNoDatastore = "unknown-datastore"
+	CodeNoHost      = "no-host"
+	CodeSpace       = "space"
+)
+
+// MaxCDROMs is how many CD or DVD devices a VM may have (facts of the product).
+const MaxCDROMs = 10
