@@ -1,0 +1,73 @@
+package faults
+
+import (
+	"slices"
+
+	"github.com/hdm-project/hdm/core/vsphere"
+)
+
+// Method is a method of the vSphere API that HDM calls.
+type Method struct {
+	Name    string
+	Sites   []vsphere.Site // where it calls it
+	Mutates bool           // it changes something in the vCenter
+}
+
+var (
+	premises  = []vsphere.Site{vsphere.OnPremises}
+	cloud     = []vsphere.Site{vsphere.Cloud}
+	bothSites = []vsphere.Site{vsphere.OnPremises, vsphere.Cloud}
+)
+
+// methods is every method that core/vsphere calls. A fault in another one could
+// never act.
+var methods = []Method{
+	{"CancelTask", bothSites, true},
+	{"CreateDescriptor", premises, false},
+	{"CreateImportSpec", cloud, false},
+	{"CreateResourcePool", premises, true},
+	{"CreateSnapshot_Task", premises, true},
+	{"CreateTask", bothSites, true},
+	{"Destroy_Task", cloud, true},
+	{"ExportVm", premises, true},
+	{"FindExtension", bothSites, false},
+	{"HttpNfcLeaseAbort", bothSites, true},
+	{"HttpNfcLeaseComplete", bothSites, true},
+	{"HttpNfcLeaseProgress", bothSites, true},
+	{"ImportVApp", cloud, true},
+	{"Login", bothSites, true},
+	{"Logout", bothSites, true},
+	{"MoveIntoResourcePool", premises, true},
+	{"PostEvent", bothSites, true},
+	{"PowerOffVM_Task", bothSites, true},
+	{"PowerOnVM_Task", bothSites, true},
+	{"ReconfigVM_Task", bothSites, true},
+	{"RegisterExtension", bothSites, true},
+	{"RemoveSnapshot_Task", premises, true},
+	{"RetrieveProperties", bothSites, false},
+	{"SetTaskState", bothSites, true},
+	{"ShutdownGuest", premises, true},
+	{"TerminateSession", bothSites, true},
+	{"UpdateProgress", bothSites, true},
+}
+
+// Methods are the methods that HDM calls, sorted by name.
+func Methods() []Method { return slices.Clone(methods) }
+
+// MethodNames are their names, sorted.
+func MethodNames() []string {
+	names := make([]string, len(methods))
+	for i, m := range methods {
+		names[i] = m.Name
+	}
+	return names
+}
+
+// FindMethod finds a method by its name.
+func FindMethod(name string) (Method, bool) {
+	i := slices.IndexFunc(methods, func(m Method) bool { return m.Name == name })
+	if i < 0 {
+		return Method{}, false
+	}
+	return methods[i], true
+}

@@ -1,0 +1,103 @@
+package faults
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/hdm-project/hdm/core/migration"
+)
+
+// Trigger says when something begins: at a time, or when a migration gets
+// somewhere. Exactly one of the two. It holds once.
+type Trigger struct {
+	// At is virtual time since the start of the run.
+	At *Duration `yaml:"at,omitempty"`
+	// When names a phase, so that a script survives a change of timing.
+	When *When `yaml:"when,omitempty"`
+}
+
+// When holds as soon as a migration of VM enters a step of its type, or a state.
+type When struct {
+	VM string `yaml:"vm"`
+	// Enters is a step ("bulk-transfer": begun while running), or a state
+	// ("queued", "undoing").
+	Enters string `yaml:"enters"`
+	// Attempt is the number of the attempt at that step, from 1; 0 means 1.
+	Attempt int `yaml:"attempt,omitempty"`
+	// After is how long after that it begins.
+	After Duration `yaml:"after,omitempty"`
+}
+
+// AtTime is the trigger of a virtual time.
+func AtTime(d Duration) Trigger { return Trigger{At: &d} }
+
+// Nth is the attempt that is meant.
+func (w *When) Nth() int { return max(w.Attempt, 1) }
+
+// States are the states that a migration can enter, as When names them.
+func States() []string {
+	var names []string
+	for _, s := range []migration.State{
+		migration.Checking, migration.Queued, migration.Running, migration.Undoing,
+		migration.Completed, migration.Refused, migration.Failed, migration.Cancelled,
+	} {
+		names = append(names, string(s))
+	}
+	return names
+}
+
+// Steps are the steps of a type of migration, in order; nil if there is no such
+// type.
+func Steps(t migration.Type) []string {
+	var names []string
+	for _, row := range migration.Tables[t] {
+		names = append(names, string(row.Step))
+	}
+	return names
+}
+
+// Check says what is wrong with the trigger in a run described by c.
+func (t Trigger) Check(c Context) []Problem {
+	k := &checker{Context: c}
+	t.check(k)
+	return k.problems
+}
+
+func (t Trigger) check(c *checker) {
+	switch {
+	case t.At != nil && t.When != nil:
+		c.fail("when", "keep one of the two", "there is a time and a phase")
+	case t.At != nil:
+		c.atLeast("at", *t.At, 0)
+		if c.End > 0 && *t.At >= c.End {
+			c.fail("at", "choose an earlier time, or raise the scenario's limit", "%v is not before the end of the run at %v: it would never act", *t.At, c.End)
+		}
+	case t.When != nil:
+		t.When.check(c.below("when"))
+	default:
+		c.fail("", "add at: 10s, or when: {vm: ..., enters: ...}", "there is no trigger")
+	}
+}
+
+// MaxAttempt bounds the attempt that a trigger can wait for.
+const MaxAttempt = 100
+
+func (w *When) check(c *checker) {
+	defer c.up()
+	c.atLeast("after", w.After, 0)
+	if w.Attempt < 0 || w.Attempt > MaxAttempt {
+		c.fail("attempt", fmt.Sprintf("use 1 to %d", MaxAttempt), "%d is no number of an attempt", w.Attempt)
+	}
+	types, migrated := c.Migrations[w.VM]
+	if !migrated {
+		c.fail("vm", "name a VM that a step migrates, or add that step", "no step migrates %q: it would never act", w.VM)
+		return
+	}
+	var known []string
+	for _, t := range types {
+		known = append(known, Steps(t)...)
+	}
+	if !slices.Contains(known, w.Enters) && !slices.Contains(States(), w.Enters) {
+		c.fail("enters", "use "+list(known)+", or a state: "+list(States()), "a %s migration has no step or state %q: it would never act", list(types), w.Enters)
+	}
+}
