@@ -1,0 +1,117 @@
+package vsphere
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/vmware/govmomi/vim25/methods"
+	"github.com/vmware/govmomi/vim25/mo"
+	"github.com/vmware/govmomi/vim25/types"
+)
+
+// Marks live in a VM's extraConfig, where they survive the appliance, a rename
+// and a move, and go with the VM when it is destroyed.
+const (
+	markPrefix = "hdm."
+	// MarkImport holds the key of the import that made the VM, from the moment
+	// the VM exists.
+	MarkImport = "hdm.import"
+	// MarkWhole holds the same key once all of the VM's disks have arrived.
+	MarkWhole = "hdm.whole"
+)
+
+// FindMarked lists the VMs that the import with this mark made, whole or not:
+// those with MarkImport = mark, by name.
+func (s *Session) FindMarked(ctx context.Context, mark string) ([]VM, error) {
+	op, object := "look for", "VMs marked "+mark
+	content, err := s.under(ctx, toVMs(), types.PropertySpec{Type: "VirtualMachine", PathSet: []string{"config.extraConfig"}})
+	if err != nil {
+		return nil, s.fail(op, object, err, reads)
+	}
+	var all []mo.VirtualMachine
+	if err := mo.LoadObjectContent(content, &all); err != nil {
+		return nil, s.fail(op, object, err, reads)
+	}
+	var found []VM
+	for _, m := range all {
+		if m.Config == nil || marks(m.Config.ExtraConfig)[MarkImport] != mark {
+			continue
+		}
+		vm, err := s.VM(ctx, refOf(m.Self))
+		if isFault[types.ManagedObjectNotFound](err) {
+			continue
+		} else if err != nil {
+			return nil, err
+		}
+		found = append(found, vm)
+	}
+	slices.SortFunc(found, byName)
+	return found, nil
+}
+
+// SetMark writes a mark; key begins with "hdm.". An empty value removes it.
+func (s *Session) SetMark(ctx context.Context, vm Ref, key, value string) error {
+	if !strings.HasPrefix(key, markPrefix) {
+		return s.refuse("mark", string(vm), "the key "+key+" does not begin with "+markPrefix, "")
+	}
+	var v mo.VirtualMachine
+	if err := s.one(ctx, vm.managed(), &v, "config.extraConfig"); err != nil {
+		return s.fail("mark", string(vm), err, reads)
+	}
+	if v.Config != nil && marks(v.Config.ExtraConfig)[key] == value {
+		return nil
+	}
+	return s.reconfigure(ctx, "mark", vm, types.VirtualMachineConfigSpec{ExtraConfig: []types.BaseOptionValue{option(key, value)}})
+}
+
+// ClearMark removes a mark. It does nothing if there is none.
+func (s *Session) ClearMark(ctx context.Context, vm Ref, key string) error {
+	return s.SetMark(ctx, vm, key, "")
+}
+
+func option(key, value string) *types.OptionValue { return &types.OptionValue{Key: key, Value: value} }
+
+func marks(extra []types.BaseOptionValue) map[string]string {
+	found := map[string]string{}
+	for _, o := range extra {
+		v := o.GetOptionValue()
+		if text, ok := v.Value.(string); ok && text != "" && strings.HasPrefix(v.Key, markPrefix) {
+			found[v.Key] = text
+		}
+	}
+	return found
+}
+
+// reconfigure changes a VM's configuration and waits for it.
+func (s *Session) reconfigure(ctx context.Context, op string, vm Ref, spec types.VirtualMachineConfigSpec) error {
+	res, err := methods.ReconfigVM_Task(ctx, s.vim, &types.ReconfigVM_Task{This: vm.managed(), Spec: spec})
+	if err != nil {
+		return s.fail(op, string(vm), err, changes)
+	}
+	_, err = s.await(ctx, op, string(vm), res.Returnval)
+	return err
+}
+
+// Destroy deletes a VM that is off, with its disks. It does nothing if the VM
+// is gone.
+func (s *Session) Destroy(ctx context.Context, vm Ref) error {
+	const op = "destroy"
+	if err := s.Settle(ctx, vm); err != nil {
+		return err
+	}
+	state, _, err := s.powerState(ctx, vm)
+	if err == nil && state != types.VirtualMachinePowerStatePoweredOff {
+		return s.refuse(op, string(vm), "it is "+string(state), "power it off first, if it is not needed")
+	}
+	if err == nil {
+		var res *types.Destroy_TaskResponse
+		if res, err = methods.Destroy_Task(ctx, s.vim, &types.Destroy_Task{This: vm.managed()}); err == nil {
+			_, err = s.await(ctx, op, string(vm), res.Returnval)
+		}
+	}
+	if isFault[types.ManagedObjectNotFound](err) {
+		return nil
+	}
+	return s.fail(op, string(vm), err, changes)
+}

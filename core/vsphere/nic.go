@@ -1,0 +1,150 @@
+package vsphere
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/vmware/govmomi/object"
+	"github.com/vmware/govmomi/vim25/mo"
+	"github.com/vmware/govmomi/vim25/types"
+)
+
+// ConnectNICs makes the VM's network adapters be those that want lists, in
+// that order: network, type and MAC of each; an empty Type or MAC stays as it
+// is (a new adapter gets vmxnet3 and a generated MAC). Adapters beyond the list
+// are removed. All NICs connect at power on. It does nothing if all is so.
+func (s *Session) ConnectNICs(ctx context.Context, vm Ref, want []NIC) error {
+	const op = "connect the network adapters of"
+	if err := s.Settle(ctx, vm); err != nil {
+		return err
+	}
+	now, err := s.VM(ctx, vm)
+	if err != nil {
+		return err
+	}
+	networks, err := s.networks(ctx)
+	if err != nil {
+		return s.fail(op, string(vm), err, reads)
+	}
+	var spec types.VirtualMachineConfigSpec
+	for i := range max(len(want), len(now.NICs)) {
+		change, err := s.nicChange(ctx, networks, at(now.NICs, i), at(want, i), i)
+		if err != nil {
+			return s.fail(op, string(vm), err, reads)
+		}
+		spec.DeviceChange = append(spec.DeviceChange, change...)
+	}
+	if len(spec.DeviceChange) == 0 {
+		return nil
+	}
+	return s.reconfigure(ctx, op, vm, spec)
+}
+
+func at(nics []NIC, i int) *NIC {
+	if i < len(nics) {
+		return &nics[i]
+	}
+	return nil
+}
+
+// nicChange is what turns now into want; either may be nil. vSphere cannot
+// change an adapter's type: the old one goes, and a new one takes its MAC.
+func (s *Session) nicChange(ctx context.Context, networks map[string][]types.ManagedObjectReference, now, want *NIC, i int) ([]types.BaseVirtualDeviceConfigSpec, error) {
+	if want == nil {
+		return []types.BaseVirtualDeviceConfigSpec{removal(now)}, nil
+	}
+	kind, mac := want.Type, want.MAC
+	if now != nil {
+		if kind == "" {
+			kind = now.Type
+		}
+		if mac == "" {
+			mac = now.MAC
+		}
+		if kind == now.Type && strings.EqualFold(mac, now.MAC) && want.Network == now.Network {
+			return nil, nil
+		}
+	} else if kind == "" {
+		kind = "vmxnet3"
+	}
+	device, ok := newAdapter(kind)
+	if !ok {
+		return nil, s.refuse("connect", "network adapter "+strconv.Itoa(i+1), fmt.Sprintf("there is no adapter type %q", kind),
+			"choose vmxnet3, e1000 or e1000e")
+	}
+	backing, err := s.backing(ctx, networks, want.Network)
+	if err != nil {
+		return nil, err
+	}
+	card := device.GetVirtualEthernetCard()
+	card.Backing = backing
+	card.Connectable = &types.VirtualDeviceConnectInfo{StartConnected: true, AllowGuestControl: true, Connected: true}
+	if mac != "" {
+		card.AddressType, card.MacAddress = string(types.VirtualEthernetCardMacTypeManual), mac
+	}
+	change := &types.VirtualDeviceConfigSpec{Operation: types.VirtualDeviceConfigSpecOperationAdd, Device: device.(types.BaseVirtualDevice)}
+	if now != nil && kind == now.Type {
+		card.Key, change.Operation = now.Key, types.VirtualDeviceConfigSpecOperationEdit
+		return []types.BaseVirtualDeviceConfigSpec{change}, nil
+	}
+	card.Key = int32(-1 - i) // temporary: the vCenter gives the real one
+	if now != nil {
+		return []types.BaseVirtualDeviceConfigSpec{removal(now), change}, nil
+	}
+	return []types.BaseVirtualDeviceConfigSpec{change}, nil
+}
+
+func removal(n *NIC) *types.VirtualDeviceConfigSpec {
+	device, ok := newAdapter(n.Type)
+	if !ok {
+		device = &types.VirtualEthernetCard{} // the key alone says which
+	}
+	device.GetVirtualEthernetCard().Key = n.Key
+	return &types.VirtualDeviceConfigSpec{Operation: types.VirtualDeviceConfigSpecOperationRemove, Device: device.(types.BaseVirtualDevice)}
+}
+
+// networks are the site's networks by name.
+func (s *Session) networks(ctx context.Context) (map[string][]types.ManagedObjectReference, error) {
+	content, err := s.under(ctx, toResources(), types.PropertySpec{Type: "Network", PathSet: []string{"name"}})
+	if err != nil {
+		return nil, err
+	}
+	var found []mo.Network
+	if err := mo.LoadObjectContent(content, &found); err != nil {
+		return nil, err
+	}
+	byName := map[string][]types.ManagedObjectReference{}
+	for _, n := range found {
+		byName[n.Name] = append(byName[n.Name], n.Self)
+	}
+	return byName, nil
+}
+
+// network finds a network by its name, which must be the only one.
+func (s *Session) network(networks map[string][]types.ManagedObjectReference, name string) (types.ManagedObjectReference, error) {
+	switch refs := networks[name]; len(refs) {
+	case 1:
+		return refs[0], nil
+	case 0:
+		return types.ManagedObjectReference{}, s.refuse("find", "network "+strconv.Quote(name), "the site has none of that name", "map the VM's network to one that exists")
+	default:
+		return types.ManagedObjectReference{}, s.refuse("find", "network "+strconv.Quote(name),
+			fmt.Sprintf("the site has %d of that name", len(refs)), "give them names that differ")
+	}
+}
+
+// backing connects a device to a network of any kind.
+func (s *Session) backing(ctx context.Context, networks map[string][]types.ManagedObjectReference, name string) (types.BaseVirtualDeviceBackingInfo, error) {
+	ref, err := s.network(networks, name)
+	if err != nil {
+		return nil, err
+	}
+	if ref.Type == "Network" { // saves a call; it is what the helper would say
+		return &types.VirtualEthernetCardNetworkBackingInfo{
+			VirtualDeviceDeviceBackingInfo: types.VirtualDeviceDeviceBackingInfo{DeviceName: name},
+		}, nil
+	}
+	return object.NewReference(s.vim, ref).(object.NetworkReference).EthernetCardBackingInfo(ctx)
+}

@@ -1,0 +1,184 @@
+package vsphere
+
+import (
+	"context"
+	"strconv"
+	"strings"
+
+	"github.com/vmware/govmomi/vim25/methods"
+	"github.com/vmware/govmomi/vim25/mo"
+	"github.com/vmware/govmomi/vim25/types"
+)
+
+// extensionKey is HDM's name among the extensions of a vCenter, and the first
+// part of the ids of its tasks and events.
+const extensionKey = "com.hdm"
+
+// The types of HDM's tasks.
+const (
+	TaskMigrate = "com.hdm.migrate"
+)
+
+// RegisterExtension makes HDM known to the vCenter, which then accepts its
+// tasks and events. It does nothing if it is known in this version.
+func (s *Session) RegisterExtension(ctx context.Context, version string) error {
+	const op, object = "register", "the extension " + extensionKey
+	manager := *s.vim.ServiceContent.ExtensionManager
+	now, err := methods.FindExtension(ctx, s.vim, &types.FindExtension{This: manager, ExtensionKey: extensionKey})
+	if err != nil {
+		return s.fail(op, object, err, reads)
+	}
+	if now.Returnval != nil && now.Returnval.Version == version {
+		return nil
+	}
+	ext := types.Extension{
+		Key: extensionKey, Version: version, Company: "HDM project",
+		Description: &types.Description{Label: "HDM", Summary: "Moves VMs to the cloud and back"},
+		TaskList:    []types.ExtensionTaskTypeInfo{{TaskID: TaskMigrate}},
+		EventList:   []types.ExtensionEventTypeInfo{{EventID: extensionKey + ".migration"}},
+		ResourceList: []types.ExtensionResourceInfo{{
+			Locale: "en", Module: "task",
+			Data: []types.KeyValue{{Key: TaskMigrate + ".label", Value: "Migrate VM to the cloud (HDM)"}},
+		}},
+		LastHeartbeatTime: s.runtime.Now(),
+	}
+	if now.Returnval != nil {
+		_, err = methods.UpdateExtension(ctx, s.vim, &types.UpdateExtension{This: manager, Extension: ext})
+	} else {
+		_, err = methods.RegisterExtension(ctx, s.vim, &types.RegisterExtension{This: manager, Extension: ext})
+	}
+	if isFault[types.InvalidArgument](err) {
+		// Another session registered it since we looked; if not, we hear of it again.
+		if again, e := methods.FindExtension(ctx, s.vim, &types.FindExtension{This: manager, ExtensionKey: extensionKey}); e == nil && again.Returnval != nil {
+			return nil
+		}
+	}
+	return s.fail(op, object, err, changes)
+}
+
+// TaskHandle is a task that people see in the vCenter. It does nothing there:
+// HDM tells it how far its own work is.
+type TaskHandle struct {
+	Ref     Ref
+	session *Session
+	object  string
+}
+
+// EnsureTask finds the task on the VM that has this key, or makes one: queued,
+// of type kind, with a text that people read. Key becomes the task's
+// activation id.
+func (s *Session) EnsureTask(ctx context.Context, vm Ref, key, kind, text string) (TaskHandle, error) {
+	op := "make a task for"
+	h := TaskHandle{session: s, object: string(vm)}
+	var v mo.VirtualMachine
+	if err := s.one(ctx, vm.managed(), &v, "recentTask"); err != nil {
+		return h, s.fail(op, string(vm), err, reads)
+	}
+	infos, err := s.taskInfos(ctx, v.RecentTask)
+	if err != nil {
+		return h, s.fail(op, string(vm), err, reads)
+	}
+	for _, i := range infos {
+		if i.ActivationId == key && i.DescriptionId == kind {
+			h.Ref = refOf(i.Task)
+			return h, nil
+		}
+	}
+	res, err := methods.CreateTask(ctx, s.vim, &types.CreateTask{
+		This: *s.vim.ServiceContent.TaskManager, Obj: vm.managed(), TaskTypeId: kind,
+		InitiatedBy: s.user, Cancelable: true, ActivationId: key,
+	})
+	if err != nil {
+		return h, s.fail(op, string(vm), err, changes)
+	}
+	h.Ref = refOf(res.Returnval.Task)
+	return h, h.Describe(ctx, text)
+}
+
+// Task is the handle of a task whose reference was kept.
+func (s *Session) Task(ref Ref) TaskHandle {
+	return TaskHandle{Ref: ref, session: s, object: string(ref)}
+}
+
+// Describe changes the text that people read.
+func (t TaskHandle) Describe(ctx context.Context, text string) error {
+	_, err := methods.SetTaskDescription(ctx, t.session.vim, &types.SetTaskDescription{
+		This: t.Ref.managed(), Description: types.LocalizableMessage{Key: extensionKey + ".text", Message: text},
+	})
+	return t.fail("describe", err)
+}
+
+// Running shows the task as running.
+func (t TaskHandle) Running(ctx context.Context) error {
+	return t.set(ctx, types.TaskInfoStateRunning, nil)
+}
+
+// Progress shows how far it is, 0 to 100.
+func (t TaskHandle) Progress(ctx context.Context, percent int32) error {
+	_, err := methods.UpdateProgress(ctx, t.session.vim, &types.UpdateProgress{This: t.Ref.managed(), PercentDone: min(max(percent, 0), 100)})
+	return t.fail("show progress of", err)
+}
+
+// Succeed ends the task well.
+func (t TaskHandle) Succeed(ctx context.Context) error {
+	return t.set(ctx, types.TaskInfoStateSuccess, nil)
+}
+
+// Fail ends the task with a reason.
+func (t TaskHandle) Fail(ctx context.Context, reason string) error {
+	return t.set(ctx, types.TaskInfoStateError, &types.LocalizedMethodFault{
+		Fault: &types.ExtendedFault{FaultTypeId: extensionKey + ".failed"}, LocalizedMessage: reason,
+	})
+}
+
+// Cancel ends the task as cancelled.
+func (t TaskHandle) Cancel(ctx context.Context) error {
+	return t.set(ctx, types.TaskInfoStateError, &types.LocalizedMethodFault{
+		Fault: &types.RequestCanceled{}, LocalizedMessage: "Cancelled",
+	})
+}
+
+// Cancelled reports whether somebody asked in the vCenter to cancel it.
+func (t TaskHandle) Cancelled(ctx context.Context) (bool, error) {
+	var m mo.Task
+	if err := t.session.one(ctx, t.Ref.managed(), &m, "info"); err != nil {
+		return false, t.fail("read", err)
+	}
+	return m.Info.Cancelled, nil
+}
+
+// set does nothing to a task that has ended: the vCenter does not let it
+// change again.
+func (t TaskHandle) set(ctx context.Context, state types.TaskInfoState, fault *types.LocalizedMethodFault) error {
+	_, err := methods.SetTaskState(ctx, t.session.vim, &types.SetTaskState{This: t.Ref.managed(), State: state, Fault: fault})
+	if isFault[types.InvalidState](err) {
+		return nil
+	}
+	return t.fail("show as "+string(state), err)
+}
+
+func (t TaskHandle) fail(op string, err error) error {
+	return t.session.fail(op, "the task of "+t.object, err, changes)
+}
+
+// PostEvent writes an event about a VM into the vCenter's log: kind begins
+// with "com.hdm.". Posting has no mark: after a lost answer an event can be
+// there twice.
+func (s *Session) PostEvent(ctx context.Context, vm Ref, kind, text string) error {
+	if !strings.HasPrefix(kind, extensionKey+".") {
+		return s.refuse("post event", strconv.Quote(kind), "its type does not begin with "+extensionKey+".", "")
+	}
+	ref := vm.managed()
+	_, err := methods.PostEvent(ctx, s.vim, &types.PostEvent{
+		This: *s.vim.ServiceContent.EventManager,
+		EventToPost: &types.EventEx{
+			Event: types.Event{
+				CreatedTime: s.runtime.Now(), UserName: s.user, FullFormattedMessage: text,
+				Vm: &types.VmEventArgument{Vm: ref},
+			},
+			EventTypeId: kind, Severity: string(types.EventEventSeverityInfo), Message: text,
+			ObjectId: ref.Value, ObjectType: ref.Type,
+		},
+	})
+	return s.fail("post event", strconv.Quote(kind), err, changes)
+}

@@ -1,0 +1,107 @@
+package vsphere
+
+import (
+	"context"
+	"time"
+
+	"github.com/vmware/govmomi/vim25/methods"
+	"github.com/vmware/govmomi/vim25/mo"
+	"github.com/vmware/govmomi/vim25/types"
+)
+
+// PowerOn starts a VM and waits until it runs. It does nothing if it does.
+func (s *Session) PowerOn(ctx context.Context, vm Ref) error {
+	return s.power(ctx, "power on", vm, types.VirtualMachinePowerStatePoweredOn)
+}
+
+// PowerOff takes a VM's power away and waits until it is off: the guest is not
+// asked. It does nothing if the VM is off.
+func (s *Session) PowerOff(ctx context.Context, vm Ref) error {
+	return s.power(ctx, "power off", vm, types.VirtualMachinePowerStatePoweredOff)
+}
+
+func (s *Session) power(ctx context.Context, op string, vm Ref, want types.VirtualMachinePowerState) error {
+	// A start or stop that is still under way must end before the state means
+	// anything.
+	if err := s.Settle(ctx, vm); err != nil {
+		return err
+	}
+	now, _, err := s.powerState(ctx, vm)
+	if err != nil {
+		return s.fail(op, string(vm), err, reads)
+	}
+	if now == want {
+		return nil
+	}
+	var task types.ManagedObjectReference
+	if want == types.VirtualMachinePowerStatePoweredOn {
+		res, e := methods.PowerOnVM_Task(ctx, s.vim, &types.PowerOnVM_Task{This: vm.managed()})
+		if err = e; err == nil {
+			task = res.Returnval
+		}
+	} else {
+		res, e := methods.PowerOffVM_Task(ctx, s.vim, &types.PowerOffVM_Task{This: vm.managed()})
+		if err = e; err == nil {
+			task = res.Returnval
+		}
+	}
+	if err == nil {
+		_, err = s.await(ctx, op, string(vm), task)
+	}
+	if already(err, want) {
+		return nil
+	}
+	return s.fail(op, string(vm), err, changes)
+}
+
+// already recognises the refusal of a VM that somebody else brought to the
+// wanted state first.
+func already(err error, want types.VirtualMachinePowerState) bool {
+	f, ok := faultOf(err).(*types.InvalidPowerState)
+	return ok && f.ExistingState == want
+}
+
+func (s *Session) powerState(ctx context.Context, vm Ref) (state types.VirtualMachinePowerState, tools bool, err error) {
+	var v mo.VirtualMachine
+	err = s.one(ctx, vm.managed(), &v, "runtime.powerState", "guest.toolsRunningStatus")
+	tools = v.Guest != nil && v.Guest.ToolsRunningStatus == string(types.VirtualMachineToolsRunningStatusGuestToolsRunning)
+	return v.Runtime.PowerState, tools, err
+}
+
+// ShutdownGuest asks the guest to shut down and waits until the VM is off. It
+// takes the power away when the guest has not done so after patience, or
+// cannot be asked because no VMware Tools run in it.
+func (s *Session) ShutdownGuest(ctx context.Context, vm Ref, patience time.Duration) error {
+	const op = "shut down the guest of"
+	state, tools, err := s.powerState(ctx, vm)
+	if err != nil {
+		return s.fail(op, string(vm), err, reads)
+	}
+	if state == types.VirtualMachinePowerStatePoweredOff {
+		return nil
+	}
+	if state != types.VirtualMachinePowerStatePoweredOn || !tools {
+		return s.PowerOff(ctx, vm)
+	}
+	_, err = methods.ShutdownGuest(ctx, s.vim, &types.ShutdownGuest{This: vm.managed()})
+	switch {
+	case err == nil:
+	case already(err, types.VirtualMachinePowerStatePoweredOff):
+		return nil
+	case isFault[types.ToolsUnavailable](err):
+		return s.PowerOff(ctx, vm) // they stopped since we looked
+	default:
+		return s.fail(op, string(vm), err, changes)
+	}
+	off, err := s.poll(ctx, patience, func() (bool, error) {
+		state, _, err := s.powerState(ctx, vm)
+		return state == types.VirtualMachinePowerStatePoweredOff, err
+	})
+	if err != nil {
+		return s.lostSight(op, string(vm), err)
+	}
+	if !off {
+		return s.PowerOff(ctx, vm)
+	}
+	return nil
+}

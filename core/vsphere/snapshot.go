@@ -1,0 +1,131 @@
+package vsphere
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/vmware/govmomi/vim25/methods"
+	"github.com/vmware/govmomi/vim25/mo"
+	"github.com/vmware/govmomi/vim25/types"
+)
+
+// snapshotMark stands before the mark in a snapshot's description.
+const snapshotMark = "HDM mark: "
+
+// EnsureSnapshot takes a snapshot of the VM's disks, without its memory, unless
+// the VM has one with this mark. Its name is prefix and the next free number,
+// from 1.
+func (s *Session) EnsureSnapshot(ctx context.Context, vm Ref, mark, prefix string) (Snapshot, error) {
+	const op = "snapshot"
+	// One that was ordered before and is still being taken has no mark to be
+	// found by yet.
+	if err := s.Settle(ctx, vm); err != nil {
+		return Snapshot{}, err
+	}
+	tree, err := s.snapshots(ctx, vm)
+	if err != nil {
+		return Snapshot{}, s.fail(op, string(vm), err, reads)
+	}
+	if found, ok := marked(tree, mark); ok {
+		return found, nil
+	}
+	name := nextName(tree, prefix)
+	res, err := methods.CreateSnapshot_Task(ctx, s.vim, &types.CreateSnapshot_Task{
+		This: vm.managed(), Name: name, Description: "Taken by HDM before the VM was moved.\n" + snapshotMark + mark,
+	})
+	if err != nil {
+		return Snapshot{}, s.fail(op, string(vm), err, changes)
+	}
+	if _, err := s.await(ctx, op, string(vm), res.Returnval); err != nil {
+		return Snapshot{}, err
+	}
+	if tree, err = s.snapshots(ctx, vm); err != nil {
+		return Snapshot{}, s.fail(op, string(vm), err, reads)
+	}
+	found, ok := marked(tree, mark)
+	if !ok {
+		return Snapshot{}, s.retry(op, string(vm), fmt.Sprintf("the task that took %q ended well, but the VM has no such snapshot", name), "")
+	}
+	return found, nil
+}
+
+// RemoveSnapshot removes the snapshot with this mark and keeps its children.
+// It does nothing if there is none.
+func (s *Session) RemoveSnapshot(ctx context.Context, vm Ref, mark string) error {
+	const op = "remove the snapshot of"
+	if err := s.Settle(ctx, vm); err != nil {
+		return err
+	}
+	tree, err := s.snapshots(ctx, vm)
+	if err != nil {
+		return s.fail(op, string(vm), err, reads)
+	}
+	found, ok := marked(tree, mark)
+	if !ok {
+		return nil
+	}
+	res, err := methods.RemoveSnapshot_Task(ctx, s.vim, &types.RemoveSnapshot_Task{
+		This: found.Ref.managed(), RemoveChildren: false, Consolidate: types.NewBool(true),
+	})
+	if err == nil {
+		_, err = s.await(ctx, op, string(vm), res.Returnval)
+	}
+	if isFault[types.ManagedObjectNotFound](err) {
+		return nil
+	}
+	return s.fail(op, string(vm), err, changes)
+}
+
+func (s *Session) snapshots(ctx context.Context, vm Ref) ([]Snapshot, error) {
+	var v mo.VirtualMachine
+	if err := s.one(ctx, vm.managed(), &v, "snapshot"); err != nil {
+		return nil, err
+	}
+	return snapshotTree(v.Snapshot), nil
+}
+
+// snapshotTree lists a tree, parents before children.
+func snapshotTree(info *types.VirtualMachineSnapshotInfo) []Snapshot {
+	if info == nil {
+		return nil
+	}
+	var list []Snapshot
+	var walk func(nodes []types.VirtualMachineSnapshotTree, parent Ref)
+	walk = func(nodes []types.VirtualMachineSnapshotTree, parent Ref) {
+		for _, n := range nodes {
+			ref := refOf(n.Snapshot)
+			list = append(list, Snapshot{
+				Ref: ref, Name: n.Name, Description: n.Description, Parent: parent,
+				Current: info.CurrentSnapshot != nil && *info.CurrentSnapshot == n.Snapshot,
+			})
+			walk(n.ChildSnapshotList, ref)
+		}
+	}
+	walk(info.RootSnapshotList, "")
+	return list
+}
+
+func marked(tree []Snapshot, mark string) (Snapshot, bool) {
+	for _, n := range tree {
+		for line := range strings.Lines(n.Description) {
+			if strings.TrimSuffix(line, "\n") == snapshotMark+mark {
+				return n, true
+			}
+		}
+	}
+	return Snapshot{}, false
+}
+
+func nextName(tree []Snapshot, prefix string) string {
+	highest := 0
+	for _, n := range tree {
+		if number, ok := strings.CutPrefix(n.Name, prefix); ok {
+			if i, err := strconv.Atoi(number); err == nil {
+				highest = max(highest, i)
+			}
+		}
+	}
+	return prefix + strconv.Itoa(highest+1)
+}
