@@ -1,68 +1,22 @@
 package record
 
-import (
-	"fmt"
-	"slices"
-	"strings"
-)
+import "slices"
 
-// Promise is one clause of the catalogue: something that the product promises,
-// put so that a machine can check it.
+// Promise is what Judge has to know of a clause of the catalogue.
 type Promise struct {
-	ID    string `json:"id" yaml:"id"`       // stable, such as "COLD-01"
-	Guide string `json:"guide" yaml:"guide"` // the section of the product's guide that it comes from
-	Must  string `json:"must" yaml:"must"`   // the promise
-	How   string `json:"how" yaml:"how"`     // "scenario": a scripted run; "property": holds in every run; "surface": API, console or command line shows it
-	See   string `json:"see" yaml:"see"`     // what an outside observer checks
-	Parts []Part `json:"parts,omitempty" yaml:"parts,omitempty"`
+	ID    string // stable, such as "COLD-01"
+	Must  string // in a sentence
+	Parts []Part // if its parts are shown apart
 }
 
-// Part is a part of a promise that is shown by itself, such as one type of
-// migration of several.
+// Part is a part of a promise, such as one type of migration of several.
 type Part struct {
-	ID   string `json:"id" yaml:"id"` // within its promise: "cold" of MIG-08 is cited as "MIG-08/cold"
-	What string `json:"what" yaml:"what"`
+	ID   string `json:"id"` // within its promise: "cold" of MIG-08 is cited as "MIG-08/cold"
+	What string `json:"what"`
 }
 
 // Catalogue is every promise, in the order of the guide.
 type Catalogue []Promise
-
-// UnknownClauseError says that a citation cites nothing in the catalogue.
-type UnknownClauseError struct {
-	Cited string
-	Fix   string
-}
-
-func (e *UnknownClauseError) Error() string {
-	return fmt.Sprintf("clause %q is not in the catalogue: %s", e.Cited, e.Fix)
-}
-
-// Find returns the promise of that id.
-func (c Catalogue) Find(id string) (Promise, bool) {
-	i := slices.IndexFunc(c, func(p Promise) bool { return p.ID == id })
-	if i < 0 {
-		return Promise{}, false
-	}
-	return c[i], true
-}
-
-// Check tells whether a citation names a clause without parts, or a part of a
-// clause that has them.
-func (c Catalogue) Check(cited string) error {
-	id, part, _ := strings.Cut(cited, "/")
-	p, ok := c.Find(id)
-	if !ok {
-		return &UnknownClauseError{cited, "look at the ids that `hdm explain` lists"}
-	}
-	has := slices.ContainsFunc(p.Parts, func(q Part) bool { return q.ID == part })
-	switch {
-	case len(p.Parts) == 0 && part != "":
-		return &UnknownClauseError{cited, id + " has no parts: cite " + id}
-	case len(p.Parts) > 0 && !has:
-		return &UnknownClauseError{cited, "cite one of its parts: " + strings.Join(p.citations(), ", ")}
-	}
-	return nil
-}
 
 // citations are what must be covered for the promise to be held.
 func (p *Promise) citations() []string {
@@ -99,8 +53,9 @@ type Clause struct {
 
 // Judge turns runs into the standing of every promise. A failed run breaks what
 // its scenario covers and what its violations name; what its oracles tested
-// besides, it neither shows nor breaks. Interrupted runs count for nothing, as
-// do citations that Check refuses.
+// besides, it neither shows nor breaks. Interrupted runs count for nothing. To
+// cite a clause that has parts without naming one shows nothing, but breaks it
+// whole.
 func (c Catalogue) Judge(runs []Run) []Clause {
 	passed, broken := map[string][]string{}, map[string][]string{}
 	for i := range runs {
@@ -132,7 +87,7 @@ func cite(in map[string][]string, cited []string, scenario string) {
 }
 
 func (p *Promise) judge(passed, broken map[string][]string) Clause {
-	clause := Clause{ID: p.ID, Must: p.Must, Broken: slices.Clone(broken[p.ID])}
+	clause := Clause{ID: p.ID, Must: p.Must, Broken: slices.Clone(broken[p.ID])} // whole
 	covered := 0
 	for i, cited := range p.citations() {
 		clause.By = union(clause.By, passed[cited])
