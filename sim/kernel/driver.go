@@ -1,8 +1,11 @@
 package kernel
 
 import (
+	"errors"
 	"fmt"
+	"math"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -27,6 +30,9 @@ func (e *LimitError) Error() string {
 	return fmt.Sprintf("the run exceeded its limit of %s %s at virtual time %v after %d events (seed %d)", e.Bound, e.Limit, e.At, e.Events, e.Seed)
 }
 
+// ErrStopped is what Run returns when its stop channel was closed.
+var ErrStopped = errors.New("the run was interrupted")
+
 // Driver runs a Kernel at a speed: 0 is as fast as possible, 1 is real time,
 // 60 a minute per second. It decides when the next event runs, never which
 // one, so that the hash is the same at every speed. This is the one place of
@@ -37,35 +43,52 @@ type Driver struct {
 	limits Limits
 
 	mu      sync.Mutex
-	changed chan struct{} // holds a token when something below has changed
+	wanted  control
+	steps   int           // events to run although paused
+	changed chan struct{} // holds a token when one of these has changed
+	hurried atomic.Bool   // at full speed, not paused: no look at them is needed
+
+	pace pace
+}
+
+// control is what people want of a Driver.
+type control struct {
 	speed   float64
 	paused  bool
-	steps   int // events to run although paused
+	version int // grows with every change
+}
 
-	wall    time.Time // wall and virtual time of the last change of pace
+// pace relates wall and virtual time since the last change of control.
+type pace struct {
+	control
+	wall    time.Time
 	virtual time.Duration
 }
 
 // NewDriver returns a driver at that speed, not paused.
 func NewDriver(k *Kernel, speed float64, limits Limits) *Driver {
-	return &Driver{kernel: k, limits: limits, speed: speed, changed: make(chan struct{}, 1)}
+	d := &Driver{kernel: k, limits: limits, changed: make(chan struct{}, 1)}
+	d.SetSpeed(speed)
+	return d
 }
 
 // Pause stops before the next event.
-func (d *Driver) Pause() { d.change(func() { d.paused = true }) }
+func (d *Driver) Pause() { d.change(func() { d.wanted.paused = true }) }
 
 // Resume ends a pause.
-func (d *Driver) Resume() { d.change(func() { d.paused, d.steps = false, 0 }) }
+func (d *Driver) Resume() { d.change(func() { d.wanted.paused, d.steps = false, 0 }) }
 
-// SetSpeed changes the pace.
-func (d *Driver) SetSpeed(x float64) { d.change(func() { d.speed = x }) }
+// SetSpeed changes the speed; zero or less is as fast as possible.
+func (d *Driver) SetSpeed(x float64) { d.change(func() { d.wanted.speed = x }) }
 
 // Step runs n events at once and pauses then.
-func (d *Driver) Step(n int) { d.change(func() { d.paused = true; d.steps += n }) }
+func (d *Driver) Step(n int) { d.change(func() { d.wanted.paused = true; d.steps += n }) }
 
 func (d *Driver) change(f func()) {
 	d.mu.Lock()
 	f()
+	d.wanted.version++
+	d.hurried.Store(d.wanted.speed <= 0 && !d.wanted.paused)
 	d.mu.Unlock()
 	select {
 	case d.changed <- struct{}{}:
@@ -73,27 +96,42 @@ func (d *Driver) change(f func()) {
 	}
 }
 
-// Run runs until nothing is left to do before virtual time until, a failure of
-// the world, a limit, or stop is closed (nil: never). The clock stands at until
-// afterwards if the world ran out of events before.
+// Run runs until nothing is left to do before virtual time until (Forever:
+// until nothing is left), a failure of the world, a limit, or stop is closed
+// (nil: never). If until was reached or nothing is left before it, the clock
+// stands at it afterwards.
+//
+// A process that never waits cannot be interrupted; one that spins at one
+// virtual time meets the limit of events.
 func (d *Driver) Run(until time.Duration, stop <-chan struct{}) error {
 	k := d.kernel
-	start := time.Now()
-	d.rebase()
+	wait := waiting{stop: stop, changed: d.changed}
+	if d.limits.Wall > 0 {
+		timer := time.NewTimer(d.limits.Wall)
+		defer timer.Stop()
+		wait.expired = timer.C
+	}
+	d.pace = pace{wall: time.Now(), virtual: k.now}
+	// At full speed a look at channels costs as much as an event: only now and then.
+	const seldom = 256
 	for n := 0; k.failure == nil; n++ {
 		at, ok := k.next()
-		if !ok || at > until {
+		if !ok || until >= 0 && at > until {
 			k.now = max(k.now, until)
 			return nil
 		}
-		if err := d.overLimit(at, n, start); err != nil {
+		if err := d.overLimit(at); err != nil {
 			k.Fail(err)
 			break
 		}
-		if d.unhurried(n) {
-			if go_, err := d.pace(at, stop); err != nil {
-				return err
-			} else if !go_ {
+		if n%seldom == 0 || !d.hurried.Load() {
+			switch d.await(at, wait) {
+			case stopped:
+				return ErrStopped
+			case expired:
+				k.Fail(d.limitError("wall time", d.limits.Wall.String()))
+				continue
+			case lookAgain:
 				continue
 			}
 		}
@@ -102,82 +140,105 @@ func (d *Driver) Run(until time.Duration, stop <-chan struct{}) error {
 	return k.failure
 }
 
-// unhurried says whether to look at pace and controls before this event: at
-// full speed that look costs as much as an event, so only now and then.
-func (d *Driver) unhurried(n int) bool {
-	if n%256 == 0 {
-		return true
-	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.speed > 0 || d.paused
-}
-
-func (d *Driver) overLimit(at time.Duration, n int, start time.Time) error {
+func (d *Driver) overLimit(at time.Duration) error {
 	k, l := d.kernel, d.limits
-	over := func(limit, bound string) error {
-		return &LimitError{Limit: limit, Bound: bound, At: k.now, Events: k.events, Seed: k.seed}
-	}
 	switch {
 	case l.Events > 0 && k.events >= l.Events:
-		return over("events", fmt.Sprint(l.Events))
+		return d.limitError("events", fmt.Sprint(l.Events))
 	case l.Virtual > 0 && at > l.Virtual:
-		return over("virtual time", l.Virtual.String())
-	case l.Wall > 0 && n%1024 == 0 && time.Since(start) > l.Wall:
-		return over("wall time", l.Wall.String())
+		return d.limitError("virtual time", l.Virtual.String())
 	}
 	return nil
 }
 
-func (d *Driver) rebase() { d.wall, d.virtual = time.Now(), d.kernel.now }
+func (d *Driver) limitError(limit, bound string) error {
+	k := d.kernel
+	return &LimitError{Limit: limit, Bound: bound, At: k.now, Events: k.events, Seed: k.seed}
+}
 
-// ErrStopped is what Run returns when its stop channel was closed.
-var ErrStopped = fmt.Errorf("the run was interrupted")
+// waiting is what can end a wait of the Driver before its time.
+type waiting struct {
+	stop    <-chan struct{}
+	changed <-chan struct{}
+	expired <-chan time.Time
+}
 
-// pace waits until the event at virtual time at is due. It reports false when
-// something changed meanwhile and the caller must look again.
-func (d *Driver) pace(at time.Duration, stop <-chan struct{}) (due bool, err error) {
+type verdict uint8
+
+const (
+	due verdict = iota
+	lookAgain
+	stopped
+	expired
+)
+
+// until waits for timer (nil: does not come).
+func (w waiting) until(timer <-chan time.Time) verdict {
 	select {
-	case <-stop:
-		return false, ErrStopped
+	case <-timer:
+		return due
+	case <-w.changed:
+		return lookAgain
+	case <-w.stop:
+		return stopped
+	case <-w.expired:
+		return expired
+	}
+}
+
+// await waits until the event at virtual time at is due.
+func (d *Driver) await(at time.Duration, w waiting) verdict {
+	select {
+	case <-w.stop:
+		return stopped
+	case <-w.expired:
+		return expired
 	default:
 	}
-	d.mu.Lock()
-	speed, paused := d.speed, d.paused
-	step := paused && d.steps > 0
-	if step {
-		d.steps--
+	wanted, step := d.look()
+	if wanted.version != d.pace.version {
+		d.pace = pace{control: wanted, wall: time.Now(), virtual: d.reached(at)}
 	}
-	d.mu.Unlock()
 	switch {
 	case step:
-		d.wall, d.virtual = time.Now(), at
-		return true, nil
-	case paused:
-		select {
-		case <-d.changed:
-		case <-stop:
-			return false, ErrStopped
-		}
-		d.rebase()
-		return false, nil
-	case speed <= 0:
-		return true, nil
+		return due
+	case wanted.paused:
+		return w.until(nil)
+	case wanted.speed <= 0:
+		return due
 	}
-	wait := time.Duration(float64(at-d.virtual)/speed) - time.Since(d.wall)
-	if wait <= 0 {
-		return true, nil
+	left := stretch(at-d.pace.virtual, 1/wanted.speed) - time.Since(d.pace.wall)
+	if left <= 0 {
+		return due
 	}
-	timer := time.NewTimer(wait)
+	timer := time.NewTimer(left)
 	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true, nil
-	case <-stop:
-		return false, ErrStopped
-	case <-d.changed:
-		passed := time.Duration(float64(time.Since(d.wall)) * speed)
-		d.wall, d.virtual = time.Now(), min(d.virtual+passed, at)
-		return false, nil
+	return w.until(timer.C)
+}
+
+// look reads what is wanted, and takes one step if there is one to take.
+func (d *Driver) look() (c control, step bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.wanted.paused && d.steps > 0 {
+		d.steps--
+		return d.wanted, true
 	}
+	return d.wanted, false
+}
+
+// reached is the virtual time that the present pace has come to, at most that
+// of the next event.
+func (d *Driver) reached(next time.Duration) time.Duration {
+	now, p := d.kernel.now, d.pace
+	if p.paused || p.speed <= 0 {
+		return now
+	}
+	return min(max(p.virtual+stretch(time.Since(p.wall), p.speed), now), next)
+}
+
+// stretch is d times x, and a very long time rather than an overflow.
+func stretch(d time.Duration, x float64) time.Duration {
+	const most = float64(math.MaxInt64 / 4)
+	return time.Duration(min(float64(d)*x, most))
 }

@@ -16,15 +16,16 @@
 //	              callback      resume a process until it waits
 //
 // Processes are sequential Go code on iter.Pull coroutines. They wait in
-// Sleep, Wait and Mailbox.Recv, and nowhere else. Read this file, then wait.go
-// (what a process can wait for), then driver.go (pace and watchdogs).
+// Sleep, Wait and Mailbox.Recv, and nowhere else. Read this file, then proc.go
+// (processes and their death), wait.go (what a process can wait for), driver.go
+// (pace and watchdogs).
 package kernel
 
 import (
-	"errors"
+	"crypto/sha256"
+	"encoding/binary"
 	"fmt"
-	"hash/fnv"
-	"iter"
+	"math"
 	"math/rand/v2"
 	"runtime/debug"
 	"slices"
@@ -39,7 +40,7 @@ type Kernel struct {
 	seq     uint64
 	queue   queue
 	seed    uint64
-	procs   []*Proc // in order of creation: what goes over them must not range over a map
+	procs   procList
 	current *Proc
 	events  uint64
 	traced  uint64
@@ -47,6 +48,7 @@ type Kernel struct {
 	streams map[string]*rand.Rand
 	observe []func(Event)
 	failure error
+	telling bool // observers are being told of an event
 	closing bool
 }
 
@@ -65,8 +67,8 @@ func (k *Kernel) Now() time.Duration { return k.now }
 // Events counts the scheduled events that have run.
 func (k *Kernel) Events() uint64 { return k.events }
 
-// Hash covers every event so far: when, in which order, for whom, and what the
-// trace said. Equal hashes mean equal runs.
+// Hash covers every event so far: when, in which order, for which process, and
+// what the trace said. Equal hashes mean equal runs.
 func (k *Kernel) Hash() uint64 { return k.hash.sum() }
 
 // Err is the first failure of the world: a *Panic of a process or callback, or
@@ -99,9 +101,9 @@ func (p *Panic) Error() string {
 func (k *Kernel) Rand(name string) *rand.Rand {
 	r := k.streams[name]
 	if r == nil {
-		h := fnv.New64a()
-		h.Write([]byte(name))
-		r = rand.New(rand.NewPCG(k.seed, h.Sum64()))
+		// Hashed: seeds and names that differ in one bit give unrelated streams.
+		key := binary.BigEndian.AppendUint64(nil, k.seed)
+		r = rand.New(rand.NewChaCha8(sha256.Sum256(append(key, name...))))
 		k.streams[name] = r
 	}
 	return r
@@ -121,7 +123,15 @@ func (t *Timer) Stop() bool {
 }
 
 // After calls fn, which must not wait, when d has passed.
-func (k *Kernel) After(d time.Duration, fn func()) *Timer { return k.At(k.now+max(d, 0), fn) }
+func (k *Kernel) After(d time.Duration, fn func()) *Timer { return k.At(k.later(d), fn) }
+
+// later is d from now, and the end of time rather than an overflow.
+func (k *Kernel) later(d time.Duration) time.Duration {
+	if t := k.now + max(d, 0); t >= k.now {
+		return t
+	}
+	return math.MaxInt64
+}
 
 // At calls fn, which must not wait, at virtual time t, or now if t has passed.
 func (k *Kernel) At(t time.Duration, fn func()) *Timer {
@@ -135,146 +145,6 @@ func (k *Kernel) push(e entry) {
 	k.seq++
 	e.seq = k.seq
 	k.queue.push(e)
-}
-
-// Proc is a process: sequential code with a name. It is killed at its next or
-// present wait, never in between.
-type Proc struct {
-	kernel *Kernel
-	id     uint64
-	name   string
-	group  *Group
-
-	resume func() (struct{}, bool)
-	stop   func()
-	yield  func(struct{}) bool
-
-	gen   uint64 // of the present wait: wakes of an older one are stale
-	waits []Waitable
-	dead  bool
-	done  *Signal
-}
-
-var errKilled = errors.New("process killed")
-
-// Go starts a process at the current time. It joins the group of the process
-// that starts it, if that has one.
-func (k *Kernel) Go(name string, fn func()) *Proc {
-	var g *Group
-	if k.current != nil {
-		g = k.current.group
-	}
-	return k.start(name, g, fn)
-}
-
-func (k *Kernel) start(name string, g *Group, fn func()) *Proc {
-	k.seq++
-	p := &Proc{kernel: k, id: k.seq, name: name, group: g, done: NewSignal(k)}
-	p.resume, p.stop = iter.Pull(func(yield func(struct{}) bool) {
-		p.yield = yield
-		// Recovered in here: a panic that leaves the body comes out of resume with
-		// the stack of the process gone.
-		defer func() {
-			if r := recover(); r != nil && r != any(errKilled) {
-				k.Fail(&Panic{Proc: name, At: k.now, Value: r, Stack: string(debug.Stack())})
-			}
-		}()
-		fn()
-	})
-	k.procs = append(k.procs, p)
-	if g != nil {
-		g.procs = append(g.procs, p)
-	}
-	k.push(entry{at: k.now, proc: p})
-	return p
-}
-
-// Current is the running process, or nil in a callback.
-func (k *Kernel) Current() *Proc { return k.current }
-
-// Name is what Go was given.
-func (p *Proc) Name() string { return p.name }
-
-// Done fires when the process has ended, by itself or killed.
-func (p *Proc) Done() *Signal { return p.done }
-
-// Kill ends the process where it waits: its deferred functions run, nothing
-// after. A process may kill itself.
-func (p *Proc) Kill() {
-	if p.dead {
-		return
-	}
-	p.dead = true
-	p.unwait()
-	k := p.kernel
-	if k.current == p {
-		panic(errKilled) // stop on oneself would hang
-	}
-	prev := k.current
-	k.current = p
-	p.stop()
-	k.current = prev
-	k.forget(p)
-}
-
-func (k *Kernel) forget(p *Proc) {
-	same := func(q *Proc) bool { return q == p }
-	if p.group != nil {
-		p.group.procs = slices.DeleteFunc(p.group.procs, same)
-	}
-	if k.closing {
-		return
-	}
-	k.procs = slices.DeleteFunc(k.procs, same)
-	p.done.Fire()
-}
-
-// Group is a set of processes that die together, such as those of one
-// incarnation of the appliance. What a member starts is a member.
-type Group struct {
-	kernel *Kernel
-	procs  []*Proc // in order of creation
-	killed bool
-}
-
-// NewGroup returns an empty group.
-func (k *Kernel) NewGroup() *Group { return &Group{kernel: k} }
-
-// Go starts a process in the group. In a killed group it does nothing and
-// returns a process that has ended.
-func (g *Group) Go(name string, fn func()) *Proc {
-	if g.killed {
-		p := &Proc{kernel: g.kernel, name: name, dead: true, done: NewSignal(g.kernel)}
-		p.done.Fire()
-		return p
-	}
-	return g.kernel.start(name, g, fn)
-}
-
-// Len is the number of live members.
-func (g *Group) Len() int { return len(g.procs) }
-
-// Kill kills every member, in order of creation, and the calling one last.
-func (g *Group) Kill() {
-	g.killed = true
-	self := g.kernel.current
-	for _, p := range slices.Clone(g.procs) {
-		if p != self {
-			p.Kill()
-		}
-	}
-	if self != nil && self.group == g {
-		self.Kill()
-	}
-}
-
-// park gives control back to the kernel until a wake of the present wait.
-func (p *Proc) park() {
-	// Dead and still here: a deferred function that waits, or code that recovered
-	// from the kill. Yielding again after yield said false would crash the runtime.
-	if p.dead || !p.yield(struct{}{}) {
-		panic(errKilled)
-	}
 }
 
 // next is the time of the next entry that is not stale.
@@ -300,13 +170,7 @@ func (k *Kernel) step() {
 	}
 	p := e.proc
 	p.gen++
-	k.current = p
-	_, alive := p.resume()
-	k.current = nil
-	if !alive {
-		p.dead = true
-		k.forget(p)
-	}
+	k.run(p, p.resume)
 }
 
 func (k *Kernel) callback(t *Timer) {
@@ -320,10 +184,15 @@ func (k *Kernel) callback(t *Timer) {
 	fn()
 }
 
-// Close kills what still runs. Without it every waiting coroutine leaks.
+// Close kills what still runs, in order of creation, and what that starts does
+// not run. Without it every waiting coroutine leaks. It is for the Driver's
+// side: a process of the world cannot close it.
 func (k *Kernel) Close() {
+	if k.current != nil {
+		panic("kernel: Close was called by a process of the world")
+	}
 	k.closing = true
-	for _, p := range k.procs {
+	for _, p := range slices.Clone(k.procs) {
 		p.Kill()
 	}
 	k.procs, k.queue = nil, queue{}

@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"fmt"
 	"hash/fnv"
 	"time"
 )
@@ -32,6 +33,9 @@ func (e *Event) Attr(key string) string {
 // (a UUID that a library made up, a wall-clock stamp, a port) must not be in
 // it.
 func (k *Kernel) Emit(kind, subject string, kv ...string) {
+	if len(kv)%2 != 0 {
+		panic(fmt.Sprintf("kernel: the event %s of %s has a key without a value: %q", kind, subject, kv))
+	}
 	k.traced++
 	e := Event{Seq: k.traced, At: k.now, Kind: kind, Subject: subject}
 	if len(kv) > 0 {
@@ -41,6 +45,13 @@ func (k *Kernel) Emit(kind, subject string, kv ...string) {
 		}
 	}
 	k.hash.trace(&e)
+	k.tell(e)
+}
+
+func (k *Kernel) tell(e Event) {
+	outer := k.telling
+	k.telling = true
+	defer func() { k.telling = outer }()
 	for _, fn := range k.observe {
 		fn(e)
 	}
@@ -60,6 +71,12 @@ func newHash() hash { return hash(fnvOffset) }
 var fnvOffset = fnv.New64a().Sum64()
 
 const fnvPrime = 1099511628211
+
+// What a part of the encoding is of: no two histories encode alike.
+const (
+	ofEvent = iota + 1
+	ofTrace
+)
 
 func (h hash) sum() uint64 { return uint64(h) }
 
@@ -82,6 +99,7 @@ func (h *hash) text(s string) {
 }
 
 func (h *hash) event(e entry) {
+	h.number(ofEvent)
 	h.number(uint64(e.at))
 	h.number(e.seq)
 	if e.proc != nil {
@@ -90,10 +108,12 @@ func (h *hash) event(e entry) {
 }
 
 func (h *hash) trace(e *Event) {
+	h.number(ofTrace)
 	h.number(e.Seq)
 	h.number(uint64(e.At))
 	h.text(e.Kind)
 	h.text(e.Subject)
+	h.number(uint64(len(e.Attrs)))
 	for _, a := range e.Attrs {
 		h.text(a.Key)
 		h.text(a.Value)

@@ -21,30 +21,38 @@ func (k *Kernel) Sleep(d time.Duration) { k.Wait(max(d, 0)) }
 // Wait makes the running process wait until one of ws is ready or timeout has
 // passed (Forever: no timeout). It returns the index of the first ready one,
 // or -1 after the timeout. A timeout of 0 lets everything else that is due run
-// first. Waiting outside of a process is a bug and panics.
+// first. Waiting outside of a process, or in an observer, is a bug and panics.
 func (k *Kernel) Wait(timeout time.Duration, ws ...Waitable) int {
 	p := k.current
-	if p == nil {
+	switch {
+	case k.telling:
+		panic("kernel: a wait in an observer of the trace")
+	case p == nil:
 		panic("kernel: a wait outside of a process")
+	case p.dead:
+		// A deferred function that waits, or code that recovered from the kill.
+		panic(errKilled)
 	}
-	deadline := k.now + timeout
-	for waited := false; ; waited = true {
-		if i := slices.IndexFunc(ws, Waitable.ready); i >= 0 {
-			return i
-		}
-		if waited && timeout >= 0 && k.now >= deadline {
-			return -1
-		}
-		p.gen++
+	if i := slices.IndexFunc(ws, Waitable.ready); i >= 0 {
+		return i
+	}
+	deadline := k.later(timeout)
+	p.waits = ws
+	for _, w := range ws {
+		w.join(p)
+	}
+	// Joined once: a process that is woken for what another then took keeps its
+	// place in the row.
+	for {
 		if timeout >= 0 {
 			k.push(entry{at: deadline, proc: p, gen: p.gen})
 		}
-		for _, w := range ws {
-			w.join(p)
-		}
-		p.waits = ws
 		p.park()
-		p.unwait()
+		i := slices.IndexFunc(ws, Waitable.ready)
+		if i >= 0 || timeout >= 0 && k.now >= deadline {
+			p.unwait()
+			return i
+		}
 	}
 }
 
@@ -92,7 +100,8 @@ func (s *Signal) Fired() bool { return s.fired }
 
 func (s *Signal) ready() bool { return s.fired }
 
-// Mailbox is a bounded FIFO queue between processes.
+// Mailbox is a bounded FIFO queue between processes. Receivers are served in
+// the order in which they came.
 type Mailbox[T any] struct {
 	kernel *Kernel
 	items  []T
