@@ -51,28 +51,28 @@ type Datastore struct {
 // VM is a virtual machine with the guest on it.
 type VM struct {
 	Name     string `yaml:"name"`
-	UUID     string `yaml:"uuid,omitempty"`     // BIOS UUID; default made from site and name
-	Guest    string `yaml:"guest,omitempty"`    // vSphere guest identifier; default ubuntu64Guest
-	Firmware string `yaml:"firmware,omitempty"` // bios (default) or efi
-	CPUs     int    `yaml:"cpus,omitempty"`     // default 2
-	Memory   Size   `yaml:"memory,omitempty"`   // default 4 GB
-	Disks    []Disk `yaml:"disks,omitempty"`    // the first is the boot disk; default one of 20 GB
-	Diskless bool   `yaml:"diskless,omitempty"` // no disk at all, so no guest either
-	NICs     []NIC  `yaml:"nics,omitempty"`     // default one on the site's first network
+	UUID     string `yaml:"uuid,omitempty"`                                     // BIOS UUID; default made from site and name
+	Guest    string `yaml:"guest,omitempty"`                                    // vSphere guest identifier; default ubuntu64Guest
+	Firmware string `yaml:"firmware,omitempty" jsonschema:"enum=bios,enum=efi"` // bios (default) or efi
+	CPUs     int    `yaml:"cpus,omitempty"`                                     // default 2
+	Memory   Size   `yaml:"memory,omitempty"`                                   // default 4 GB
+	Disks    []Disk `yaml:"disks,omitempty"`                                    // the first is the boot disk; default one of 20 GB
+	Diskless bool   `yaml:"diskless,omitempty"`                                 // no disk at all, so no guest either
+	NICs     []NIC  `yaml:"nics,omitempty"`                                     // default one on the site's first network
 	NoNICs   bool   `yaml:"no-nics,omitempty"`
 	CDROMs   int    `yaml:"cdroms,omitempty"`
 
 	Passthrough bool `yaml:"passthrough,omitempty"` // has a PCI pass-through device
 	VTPM        bool `yaml:"vtpm,omitempty"`        // has a virtual TPM
 
-	Power     Power    `yaml:"power,omitempty"` // on (default) or off
+	Power     Power    `yaml:"power,omitempty" jsonschema:"enum=on,enum=off"` // on (default) or off
 	Template  bool     `yaml:"template,omitempty"`
 	Snapshots []string `yaml:"snapshots,omitempty"` // taken in this order, each the child of the one before
 	Pool      string   `yaml:"pool,omitempty"`      // default the root pool
 	Host      string   `yaml:"host,omitempty"`      // default: connected hosts in turn
 
-	Tools       Tools  `yaml:"tools,omitempty"`        // running (default), absent
-	ToolsStatus string `yaml:"tools-status,omitempty"` // toolsVersionStatus2; default by Tools
+	Tools       Tools  `yaml:"tools,omitempty" jsonschema:"enum=running,enum=absent"` // running (default), absent
+	ToolsStatus string `yaml:"tools-status,omitempty"`                                // toolsVersionStatus2; default by Tools
 
 	Workload *Workload     `yaml:"workload,omitempty"`  // default the world's guests.workload
 	BootTime time.Duration `yaml:"boot-time,omitempty"` // power on until the tools run; default the world's
@@ -99,20 +99,20 @@ const (
 
 // Disk is a virtual disk.
 type Disk struct {
-	Capacity    Size   `yaml:"capacity,omitempty"`    // default 20 GB
-	Used        *Size  `yaml:"used,omitempty"`        // what a transfer carries; default half the capacity
-	Controller  string `yaml:"controller,omitempty"`  // pvscsi (default), lsilogic, lsilogic-sas, buslogic, ide, sata, nvme
-	Datastore   string `yaml:"datastore,omitempty"`   // default the site's first
-	Shared      bool   `yaml:"shared,omitempty"`      // multi-writer
-	Independent bool   `yaml:"independent,omitempty"` // independent of snapshots
-	Raw         bool   `yaml:"raw,omitempty"`         // a raw device mapping
+	Capacity    Size   `yaml:"capacity,omitempty"`                                                                                                       // default 20 GB
+	Used        *Size  `yaml:"used,omitempty"`                                                                                                           // what a transfer carries; default half the capacity
+	Controller  string `yaml:"controller,omitempty" jsonschema:"enum=pvscsi,enum=lsilogic,enum=lsilogic-sas,enum=buslogic,enum=ide,enum=sata,enum=nvme"` // pvscsi (default), lsilogic, lsilogic-sas, buslogic, ide, sata, nvme
+	Datastore   string `yaml:"datastore,omitempty"`                                                                                                      // default the site's first
+	Shared      bool   `yaml:"shared,omitempty"`                                                                                                         // multi-writer
+	Independent bool   `yaml:"independent,omitempty"`                                                                                                    // independent of snapshots
+	Raw         bool   `yaml:"raw,omitempty"`                                                                                                            // a raw device mapping
 }
 
 // NIC is a virtual network adapter.
 type NIC struct {
-	Network string `yaml:"network,omitempty"` // default the site's first
-	Type    string `yaml:"type,omitempty"`    // vmxnet3 (default), e1000, e1000e, pcnet32, vmxnet2
-	MAC     string `yaml:"mac,omitempty"`     // default one of its own
+	Network string `yaml:"network,omitempty"`                                                                         // default the site's first
+	Type    string `yaml:"type,omitempty" jsonschema:"enum=vmxnet3,enum=e1000,enum=e1000e,enum=pcnet32,enum=vmxnet2"` // vmxnet3 (default), e1000, e1000e, pcnet32, vmxnet2
+	MAC     string `yaml:"mac,omitempty"`                                                                             // default one of its own
 }
 
 // FromFacts adds VMs that are shaped like real ones: sizes, devices, guests
@@ -156,8 +156,8 @@ type Guests struct {
 
 // Workload is what a guest writes to its disks while it runs.
 type Workload struct {
-	Kind       string        `yaml:"kind"`                  // none, sequential, random, zipf or trace
-	Rate       float64       `yaml:"rate,omitempty"`        // writes a second; default 1
-	Span       Size          `yaml:"span,omitempty"`        // of each disk, from its start; default 1 MB, and never more than the disk
-	FlushEvery time.Duration `yaml:"flush-every,omitempty"` // default 5s
+	Kind       string        `yaml:"kind" jsonschema:"enum=none,enum=sequential,enum=random,enum=zipf,enum=trace"` // none, sequential, random, zipf or trace
+	Rate       float64       `yaml:"rate,omitempty"`                                                               // writes a second; default 1
+	Span       Size          `yaml:"span,omitempty"`                                                               // of each disk, from its start; default 1 MB, and never more than the disk
+	FlushEvery time.Duration `yaml:"flush-every,omitempty"`                                                        // default 5s
 }

@@ -2,6 +2,7 @@ package site
 
 import (
 	"errors"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -213,4 +214,31 @@ func TestAPathIsFoundInTheYAML(t *testing.T) {
 	require.True(t, errors.As(d.Validate(), &at))
 	assert.Equal(t, 5, Locate(&doc, at.Path).Line)
 	assert.Equal(t, 4, Locate(&doc, "on-premises.vms[1].disks[0].used").Line, "what was left out is where its owner is")
+}
+
+func TestTheWordsOfTheSchemaAreThoseThatAreAccepted(t *testing.T) {
+	words := func(v any, field string) (list []string) {
+		f, ok := reflect.TypeOf(v).FieldByName(field)
+		require.True(t, ok)
+		for _, part := range strings.Split(f.Tag.Get("jsonschema"), ",") {
+			list = append(list, strings.TrimPrefix(part, "enum="))
+		}
+		return list
+	}
+	text := func(powers []Power, tools []Tools) (a, b []string) {
+		for _, p := range powers {
+			a = append(a, string(p))
+		}
+		for _, t := range tools {
+			b = append(b, string(t))
+		}
+		return a, b
+	}
+	power, tool := text(powers, tools)
+	assert.Equal(t, firmwares, words(VM{}, "Firmware"))
+	assert.Equal(t, power, words(VM{}, "Power"))
+	assert.Equal(t, tool, words(VM{}, "Tools"))
+	assert.Equal(t, controllers, words(Disk{}, "Controller"))
+	assert.Equal(t, adapters, words(NIC{}, "Type"))
+	assert.Equal(t, workloads, words(Workload{}, "Kind"))
 }
