@@ -40,33 +40,22 @@ type Config struct {
 	Patience time.Duration
 	// Observer is told what happens, in order. May be nil.
 	Observer Observer
-	// CrashPoint, if not nil, is called at every Point; a test may end the
-	// process there.
-	CrashPoint func(p Point, cause string)
+	// BeforeCompletion, if not nil, is called when an effect has been done and
+	// its completion has not been journalled: a test may end the process there.
+	// (The places before and within a write are the journal's own.)
+	BeforeCompletion func(key string)
 }
 
 // DefaultPatience is the wait for a guest to shut down.
 const DefaultPatience = 5 * time.Minute
 
-// Point is a place at which an appliance may lose its power (design: what was
-// done and what was written down differ there).
-type Point string
-
-// The points, in the order in which an event passes them. Between BeforeWrite
-// and Synced the journal has one of its own: written, not synced.
-const (
-	BeforeWrite        Point = "before-write"
-	WrittenNotSynced   Point = "written-not-synced"
-	SyncedBeforeEffect Point = "synced-before-effect"
-	AppliedBeforeDone  Point = "applied-before-completion"
-)
-
-// Points lists all of them.
-var Points = []Point{BeforeWrite, WrittenNotSynced, SyncedBeforeEffect, AppliedBeforeDone}
-
 // Observer is told what an appliance does.
 type Observer interface {
-	Moved(Move)
+	// Loaded is told at a boot, once for every migration, as the journal has it.
+	Loaded(migration.Migration)
+	// Changed is told after every decision about a migration, once it is
+	// journalled; Moved in it says what moved.
+	Changed(migration.Migration)
 	EffectStarted(e migration.Effect, epoch int)
 	EffectEnded(e migration.Effect, epoch int, outcome string, err error)
 	EffectStale(id migration.ID, key, why string)
@@ -107,6 +96,11 @@ func Boot(ctx context.Context, c Config) (*Appliance, error) {
 		settled:  map[vsphere.Site]*settlement{vsphere.OnPremises: {}, vsphere.Cloud: {}},
 	}
 	a.reporter = newReporter(a)
+	for _, s := range a.statuses() {
+		if a.Observer != nil {
+			a.Observer.Loaded(s.Migration)
+		}
+	}
 	if _, err := a.deliver(Booted{}, "boot"); err != nil {
 		return nil, fmt.Errorf("the appliance cannot start: %w", err)
 	}
@@ -183,29 +177,21 @@ func (a *Appliance) write(d Decision, cause string) error {
 	if err != nil {
 		return err
 	}
-	a.point(BeforeWrite, cause)
 	if err := a.Journal.Write(batch); err != nil {
 		return err
 	}
 	if a.Observer != nil {
 		a.Observer.JournalWrote(len(batch), cause)
 	}
-	a.point(SyncedBeforeEffect, cause)
 	return nil
-}
-
-func (a *Appliance) point(p Point, cause string) {
-	if a.CrashPoint != nil {
-		a.CrashPoint(p, cause)
-	}
 }
 
 func (a *Appliance) observe(d Decision) {
 	if a.Observer == nil {
 		return
 	}
-	for _, m := range d.Moves {
-		a.Observer.Moved(m)
+	for _, m := range d.Changed {
+		a.Observer.Changed(m)
 	}
 }
 
@@ -219,9 +205,9 @@ func (a *Appliance) act(d Decision) {
 		m, _ := a.state.Migration(e.Migration)
 		a.running[e.Key] = a.Runtime.Go(a.ctx, e.Key, func(ctx context.Context) { a.execute(ctx, e, m) })
 	}
-	for _, m := range d.Moves {
-		if m.To == migration.Undoing || m.To.Final() {
-			delete(a.progress, m.Migration.ID)
+	for _, m := range d.Changed {
+		if m.Step != migration.StepTransfer {
+			delete(a.progress, m.ID)
 		}
 	}
 	a.reporter.wake()

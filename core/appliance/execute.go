@@ -3,7 +3,6 @@ package appliance
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 
 	"github.com/hdm-project/hdm/core/migration"
@@ -22,7 +21,9 @@ func (a *Appliance) execute(ctx context.Context, e migration.Effect, m migration
 	if err == nil {
 		result, err = a.do(ctx, e, m)
 	}
-	a.point(AppliedBeforeDone, e.Key)
+	if a.BeforeCompletion != nil {
+		a.BeforeCompletion(e.Key)
+	}
 	a.mu.Lock()
 	delete(a.running, e.Key)
 	a.mu.Unlock()
@@ -78,15 +79,13 @@ func (a *Appliance) do(ctx context.Context, e migration.Effect, m migration.Migr
 			return done(s.MoveIntoPool(ctx, m.Plan.Source, pool))
 		})
 	case migration.PowerOnCopy:
-		return a.at(ctx, vsphere.Cloud, func(s *vsphere.Session) (migration.Result, error) {
-			return done(settleAndPowerOn(ctx, s, m.Copy))
-		})
+		return a.powerOnCopy(ctx, m)
 	case migration.RestartSource:
 		return a.at(ctx, vsphere.OnPremises, func(s *vsphere.Session) (migration.Result, error) {
 			if !m.Plan.WasOn {
 				return migration.Result{}, nil
 			}
-			return done(settleAndPowerOn(ctx, s, m.Plan.Source))
+			return done(s.PowerOn(ctx, m.Plan.Source))
 		})
 	case migration.RemoveSnapshot:
 		return a.at(ctx, vsphere.OnPremises, func(s *vsphere.Session) (migration.Result, error) {
@@ -163,13 +162,6 @@ func (a *Appliance) at(ctx context.Context, site vsphere.Site, do func(*vsphere.
 	}
 	defer s.Close(ctx)
 	return do(s)
-}
-
-func settleAndPowerOn(ctx context.Context, s *vsphere.Session, vm vsphere.Ref) error {
-	if err := s.Settle(ctx, vm); err != nil {
-		return err
-	}
-	return s.PowerOn(ctx, vm)
 }
 
 // check reads both sites and lets Assess judge.
@@ -252,6 +244,30 @@ func nics(plan []migration.NIC) []vsphere.NICPlan {
 	return all
 }
 
+// powerOnCopy makes the copy the VM. If somebody started the source meanwhile,
+// the copy is out of date and must not run (MIG-13).
+func (a *Appliance) powerOnCopy(ctx context.Context, m migration.Migration) (migration.Result, error) {
+	here, err := a.open(ctx, vsphere.OnPremises)
+	if err != nil {
+		return migration.Result{}, err
+	}
+	defer here.Close(ctx)
+	source, err := here.VM(ctx, m.Plan.Source)
+	if err != nil {
+		return migration.Result{}, err
+	}
+	if source.Power != vsphere.Off {
+		return migration.Result{}, &vsphere.Error{
+			Site: vsphere.OnPremises, Op: "rely on", Object: source.Name, Class: vsphere.Refused,
+			Hint: "leave the VM off while it is migrated, and order the migration again",
+			Err:  errors.New("it was powered on while it was being migrated"),
+		}
+	}
+	return a.at(ctx, vsphere.Cloud, func(s *vsphere.Session) (migration.Result, error) {
+		return done(s.PowerOn(ctx, m.Copy))
+	})
+}
+
 // destroyCopy removes every VM in the cloud that bears the migration's mark.
 // One that runs is never removed: its guest may have written.
 func (a *Appliance) destroyCopy(ctx context.Context, m migration.Migration) (migration.Result, error) {
@@ -262,7 +278,10 @@ func (a *Appliance) destroyCopy(ctx context.Context, m migration.Migration) (mig
 		}
 		for _, vm := range copies {
 			if vm.Power == vsphere.On {
-				return migration.Result{}, fmt.Errorf("%s runs in the cloud: it is not removed", vm.Name)
+				return migration.Result{}, &vsphere.Error{
+					Site: vsphere.Cloud, Op: "remove", Object: vm.Name, Class: vsphere.Refused,
+					Hint: "power it off if nothing it wrote is needed, then remove it by hand", Err: errors.New("it runs"),
+				}
 			}
 			if err := s.Settle(ctx, vm.Ref); err != nil {
 				return migration.Result{}, err

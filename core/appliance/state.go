@@ -18,10 +18,10 @@ const History = 10_000
 // State is everything durable about the appliance: what the journal holds.
 // Step reads it and Apply changes it.
 type State struct {
-	Epoch  int // counts the boots
-	Orders int // the number of the last order
-	live   []migration.Migration // not ended, in order of their numbers
-	ended  []migration.Migration // in the order in which they ended
+	Epoch  int                     // counts the boots
+	Orders int                     // the number of the last order
+	live   []migration.Migration   // not ended, in order of their numbers
+	ended  []migration.Migration   // in the order in which they ended
 	byName map[string]migration.ID // of requests
 }
 
@@ -64,18 +64,11 @@ func (Heard) event()       {}
 // Decision is what Step makes of an event.
 type Decision struct {
 	Epoch, Orders int
-	Changed       []migration.Migration // each once, in order of their numbers
-	Moves         []Move
+	Changed       []migration.Migration // as they became, in the order of the decisions
 	Effects       []migration.Effect
 	Cancels       []string // keys of outstanding effects that are to be told to stop
 	Answer        Answer   // to OrderGiven and CancelGiven
 	Ignored       string   // why the event changed nothing
-}
-
-// Move is one move of one migration.
-type Move struct {
-	Migration migration.Migration // as it is after the event
-	migration.Move
 }
 
 // Answer is what a user is told at once.
@@ -117,7 +110,6 @@ func (s *State) Step(knobs migration.Knobs, now time.Time, ev Event) Decision {
 		panic(fmt.Sprintf("appliance: unknown event %T", ev))
 	}
 	p.fill()
-	p.finish()
 	return p.d
 }
 
@@ -160,22 +152,30 @@ func (p *step) order(o migration.Order) {
 	p.d.Orders++
 	if why := p.knobs.Admit(o, p.fleet()); len(why) > 0 {
 		m := migration.RefusedAtOnce(p.d.Orders, o, p.now, why)
-		p.record(m, []migration.Move{{To: migration.Refused}})
+		p.create(m)
 		p.d.Answer = Answer{Outcome: Rejected, Migration: m.ID, Reasons: why}
 		return
 	}
 	m, first := p.knobs.New(p.d.Orders, o, p.now, migration.Reserved(p.fleet(), ""))
-	p.record(m, []migration.Move{{To: migration.Checking}})
+	p.create(m)
 	p.d.Effects = append(p.d.Effects, first)
 	p.d.Answer = Answer{Outcome: Accepted, Migration: m.ID}
 }
 
-func (p *step) record(m migration.Migration, moves []migration.Move) {
+func (p *step) create(m migration.Migration) {
 	p.created = append(p.created, m)
-	p.changed[m.ID] = m
-	for _, move := range moves {
-		p.d.Moves = append(p.d.Moves, Move{m, move})
+	p.change(m)
+}
+
+// change notes what became of a migration. A second decision within one event
+// goes into the same record: what the journal has is told as a whole.
+func (p *step) change(m migration.Migration) {
+	if i := slices.IndexFunc(p.d.Changed, func(c migration.Migration) bool { return c.ID == m.ID }); i >= 0 {
+		m.Moved = slices.Concat(p.d.Changed[i].Moved, m.Moved)
+		p.d.Changed = slices.Delete(p.d.Changed, i, i+1)
 	}
+	p.changed[m.ID] = m
+	p.d.Changed = append(p.d.Changed, m)
 }
 
 func (p *step) cancel(vm string) {
@@ -199,10 +199,7 @@ func (p *step) hear(m migration.Migration, ev migration.Event) {
 		p.d.Ignored = v.Ignored
 		return
 	}
-	p.changed[m.ID] = v.Migration
-	for _, move := range v.Moves {
-		p.d.Moves = append(p.d.Moves, Move{v.Migration, move})
-	}
+	p.change(v.Migration)
 	p.d.Effects = append(p.d.Effects, v.Effects...)
 	if v.Cancel != "" {
 		p.d.Cancels = append(p.d.Cancels, v.Cancel)
@@ -220,13 +217,6 @@ func (p *step) fill() {
 		i := slices.IndexFunc(fleet, func(m migration.Migration) bool { return m.ID == id })
 		p.hear(fleet[i], migration.TurnCame{Reserved: migration.Reserved(fleet, id)})
 	}
-}
-
-func (p *step) finish() {
-	for _, m := range p.changed { //hdm:order-safe sorted below
-		p.d.Changed = append(p.d.Changed, m)
-	}
-	slices.SortFunc(p.d.Changed, func(a, b migration.Migration) int { return cmp.Compare(a.Number, b.Number) })
 }
 
 // Apply makes a decision true. It comes after the journal has it.

@@ -34,10 +34,9 @@ var DefaultKnobs = Knobs{
 
 // Verdict is what Decide makes of an event.
 type Verdict struct {
-	Migration Migration
-	Moves     []Move   // of the state or the step, in order
-	Effects   []Effect // at most one
-	Cancel    string   // key of the outstanding effect that is to be told to stop
+	Migration Migration // its Moved says what moved
+	Effects   []Effect  // at most one
+	Cancel    string    // key of the outstanding effect that is to be told to stop
 	// Ignored says why the event made no sense and changed nothing; "" if it
 	// did.
 	Ignored string
@@ -45,8 +44,10 @@ type Verdict struct {
 
 // Move is one change of a migration's state or step.
 type Move struct {
-	From, To         State
-	FromStep, ToStep StepName
+	From     State    `json:"from"`
+	To       State    `json:"to"`
+	FromStep StepName `json:"from_step,omitempty"`
+	ToStep   StepName `json:"to_step,omitempty"`
 }
 
 // Decide is the one function that moves a migration. It is pure and total: an
@@ -86,7 +87,10 @@ func (k Knobs) Decide(m Migration, now time.Time, ev Event) Verdict {
 	default:
 		panic(fmt.Sprintf("migration: unknown event %T", ev))
 	}
-	return Verdict{Migration: d.m, Moves: d.moves, Effects: d.effects, Cancel: d.cancelKey, Ignored: d.ignored}
+	if d.ignored == "" {
+		d.m.Version, d.m.Moved = d.m.Version+1, d.moves
+	}
+	return Verdict{Migration: d.m, Effects: d.effects, Cancel: d.cancelKey, Ignored: d.ignored}
 }
 
 // New is the migration that an accepted order begins, and its first effect.
@@ -94,6 +98,7 @@ func (k Knobs) New(number int, o Order, now time.Time, reserved []Reservation) (
 	d := &decision{Knobs: k, now: now, table: Tables[o.Type], reserved: reserved, m: Migration{
 		ID: id(number), Number: number, Order: o, State: Checking, Ordered: now,
 	}}
+	d.m.Version, d.m.Moved = 1, []Move{{To: Checking}}
 	d.issue(StepCheck, 0)
 	return d.m, d.effects[0]
 }

@@ -33,7 +33,9 @@ func begin(t require.TestingT) *script {
 func (s *script) hear(ev Event) Verdict {
 	v := DefaultKnobs.Decide(s.m, s.now, ev)
 	s.m = v.Migration
-	s.moves = append(s.moves, v.Moves...)
+	if v.Ignored == "" {
+		s.moves = append(s.moves, v.Migration.Moved...)
+	}
 	s.effects = append(s.effects, v.Effects...)
 	require.LessOrEqual(s.t, len(v.Effects), 1)
 	if len(v.Effects) == 1 {

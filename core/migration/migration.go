@@ -95,6 +95,11 @@ type Migration struct {
 	// row of attempts that all found it so; zero otherwise.
 	UnreachableSince time.Time `json:"unreachable_since,omitzero"`
 
+	// Version counts the decisions about the migration, and Moved is what the last
+	// one moved: after a crash in between it can still be told.
+	Version int    `json:"version"`
+	Moved   []Move `json:"moved,omitempty"`
+
 	Reasons   []Reason  `json:"reasons,omitempty"`   // why refused, failed or cancelled
 	Leftovers []string  `json:"leftovers,omitempty"` // what undoing could not put back
 	Ordered   time.Time `json:"ordered"`

@@ -70,5 +70,8 @@ func (k Knobs) Admit(o Order, live Fleet) []Reason {
 
 // RefusedAtOnce is the record of an order that Admit turned down.
 func RefusedAtOnce(number int, o Order, now time.Time, why []Reason) Migration {
-	return Migration{ID: id(number), Number: number, Order: o, State: Refused, Reasons: why, Ordered: now, Ended: now, Reported: true}
+	return Migration{
+		ID: id(number), Number: number, Order: o, State: Refused, Reasons: why, Ordered: now, Ended: now, Reported: true,
+		Version: 1, Moved: []Move{{To: Refused}},
+	}
 }
