@@ -2,7 +2,6 @@ package strictyaml
 
 import (
 	"encoding"
-	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -160,13 +159,10 @@ func (d *Decoder) scalar(node *yaml.Node, path string, v reflect.Value, tag refl
 	if !ok {
 		panic(fmt.Sprintf("strictyaml: %s cannot be decoded into a %s", path, v.Type()))
 	}
-	if err := node.Decode(v.Addr().Interface()); err != nil {
-		var wrong *yaml.TypeError
-		if errors.As(err, &wrong) {
-			d.Fail(node, path, fmt.Sprintf("%q is not %s", node.Value, want), "change "+name(path))
-			return
-		}
-		d.Fail(node, path, err.Error(), "change "+name(path))
+	// The YAML package would cut 0.5 down to 0 for an int.
+	fits := node.ShortTag() != "!!float" || v.Kind() == reflect.Float64
+	if !fits || node.Decode(v.Addr().Interface()) != nil {
+		d.Fail(node, path, fmt.Sprintf("%q is not %s", node.Value, want), "change "+name(path))
 	}
 }
 

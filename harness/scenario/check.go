@@ -1,0 +1,318 @@
+package scenario
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/hdm-project/hdm/core/migration"
+	"github.com/hdm-project/hdm/core/vsphere"
+	"github.com/hdm-project/hdm/faults"
+	"github.com/hdm-project/hdm/scenarios"
+	"github.com/hdm-project/hdm/sim/site"
+)
+
+// Check says what keeps the scenario from being run: what is missing, unknown,
+// contradictory, or can never happen. Every error is an *Error, joined in the
+// order of the file. ParseText has called it; scenarios that are made rather
+// than read need it.
+func (s *Scenario) Check() error {
+	world, err := s.World.Description.Expand()
+	if err != nil {
+		return worldErrors(err, func(p *site.PathError) error {
+			return s.at("world."+p.Path, "world."+p.Path+": "+p.What, p.Fix)
+		})
+	}
+	c := &checker{s: s, vms: map[vsphere.Site][]string{
+		vsphere.OnPremises: names(world.OnPremises.VMs), vsphere.Cloud: names(world.Cloud.VMs),
+	}}
+	c.context = faults.Context{End: s.End(), Migrations: s.Migrations()}
+	c.head()
+	for i, step := range s.Steps {
+		c.path = fmt.Sprintf("steps[%d]", i)
+		c.step(step)
+	}
+	for _, p := range faults.Validate(s.Faults, c.context) {
+		c.path = "faults" + p.Path
+		c.fail("", p.Fix, "%s", p.What)
+	}
+	for i, e := range s.Expect {
+		c.path = fmt.Sprintf("expect[%d]", i)
+		e.Promise.check(c)
+	}
+	return errors.Join(c.errs...)
+}
+
+func names(vms []site.VM) []string {
+	all := make([]string, len(vms))
+	for i, vm := range vms {
+		all[i] = vm.Name
+	}
+	return all
+}
+
+type checker struct {
+	s       *Scenario
+	vms     map[vsphere.Site][]string
+	context faults.Context
+	path    string
+	errs    []error
+}
+
+func (c *checker) fail(key, fix, what string, args ...any) {
+	path := c.path
+	if key != "" {
+		path = strings.TrimPrefix(path+"."+key, ".")
+	}
+	c.errs = append(c.errs, c.s.at(path, fmt.Sprintf(what, args...), fix))
+}
+
+func (c *checker) head() {
+	s := c.s
+	switch {
+	case strings.TrimSpace(s.Title) == "":
+		c.fail("title", "say in a sentence what is shown", "the title is empty")
+	case len(s.Title) > MaxTitle:
+		c.fail("title", fmt.Sprintf("use at most %d bytes", MaxTitle), "the title has %d bytes", len(s.Title))
+	}
+	for i, cover := range s.Covers {
+		c.cover(fmt.Sprintf("covers[%d]", i), cover)
+	}
+	if s.Limit < 0 || s.Limit > MaxLimit {
+		c.fail("limit", fmt.Sprintf("use a duration above 0 and up to %v", MaxLimit), "a run cannot last %v", s.Limit)
+	}
+	if len(s.Steps) == 0 || len(s.Steps) > MaxSteps {
+		c.fail("steps", fmt.Sprintf("give 1 to %d", MaxSteps), "there are %d steps", len(s.Steps))
+	}
+	if len(s.Expect) > MaxExpect {
+		c.fail("expect", fmt.Sprintf("give at most %d", MaxExpect), "there are %d expectations", len(s.Expect))
+	}
+}
+
+func (c *checker) cover(key string, cover Cover) {
+	clause, ok := scenarios.FindClause(cover.Clause())
+	if !ok {
+		c.fail(key, "see scenarios/clauses.yaml for the ids", "there is no clause %q", cover.Clause())
+		return
+	}
+	var parts []string
+	for _, p := range clause.Parts {
+		parts = append(parts, clause.ID+"/"+p.ID)
+	}
+	_, known := clause.Part(cover.Part())
+	switch {
+	case cover.Part() == "" && len(parts) > 0:
+		c.fail(key, "name the part: "+strings.Join(parts, ", "), "%s is shown in parts", clause.ID)
+	case cover.Part() != "" && len(parts) == 0:
+		c.fail(key, "write "+clause.ID, "%s has no parts", clause.ID)
+	case cover.Part() != "" && !known:
+		c.fail(key, "use one of "+strings.Join(parts, ", "), "%s has no part %q", clause.ID, cover.Part())
+	}
+}
+
+func (c *checker) step(step Step) {
+	for _, p := range step.Trigger.Check(c.context) {
+		c.fail(p.Path, p.Fix, "%s", p.What)
+	}
+	actions := 0
+	if step.Migrate != nil {
+		actions++
+		c.migrate(step.Migrate)
+	}
+	if step.Cancel != nil {
+		actions++
+		if _, ok := c.context.Migrations[step.Cancel.VM]; !ok {
+			c.fail("cancel.vm", "name a VM that a step migrates", "no step migrates %q, so there is nothing to cancel", step.Cancel.VM)
+		}
+	}
+	if step.Power != nil {
+		actions++
+		known := c.vms[step.Power.Site]
+		if step.Power.Site == vsphere.Cloud {
+			known = append(slices.Clone(known), c.vms[vsphere.OnPremises]...) // it may have been migrated by then
+		}
+		c.vm("power.vm", step.Power.VM, known, "on that site")
+	}
+	if actions != 1 {
+		c.fail("", "write exactly one of migrate, cancel, power in each step", "it does %d things", actions)
+	}
+}
+
+func (c *checker) migrate(m *Migrate) {
+	if (m.VM == "") == (len(m.VMs) == 0) {
+		c.fail("migrate", "give either vm: or vms:", "it is not clear which VM is meant")
+	}
+	c.vm("migrate.vm", m.VM, c.vms[vsphere.OnPremises], "on premises")
+	for i, vm := range m.VMs {
+		c.vm(fmt.Sprintf("migrate.vms[%d]", i), vm, c.vms[vsphere.OnPremises], "on premises")
+	}
+	if m.Request != "" && len(m.VMs) > 1 {
+		c.fail("migrate.request", "order them in steps of their own", "one request cannot name %d orders", len(m.VMs))
+	}
+	if _, ok := migration.Tables[m.Type]; !ok {
+		c.fail("migrate.type", "use one of "+join(slices.Sorted(maps.Keys(migration.Tables))), "there is no type of migration %q", m.Type)
+	}
+}
+
+// MaxListed is how many known names an error lists.
+const MaxListed = 20
+
+func (c *checker) vm(key, name string, known []string, where string) {
+	if name == "" || slices.Contains(known, name) {
+		return
+	}
+	few := known[:min(len(known), MaxListed)]
+	fix := "use one of " + join(few)
+	if len(few) < len(known) {
+		fix += fmt.Sprintf(" and %d more", len(known)-len(few))
+	}
+	c.fail(key, fix, "the world has no VM %q %s", name, where)
+}
+
+func (c *checker) anyVM(name string) {
+	c.vm("vm", name, append(slices.Clone(c.vms[vsphere.OnPremises]), c.vms[vsphere.Cloud]...), "on either site")
+}
+
+// migrated says that a promise about a migration of vm can be kept at all.
+func (c *checker) migrated(vm string) {
+	if _, ok := c.context.Migrations[vm]; !ok {
+		c.fail("vm", "name a VM that a step migrates", "no step migrates %q", vm)
+	}
+}
+
+func (c *checker) request(name string) {
+	ordered := slices.ContainsFunc(c.s.Steps, func(s Step) bool { return s.Migrate != nil && s.Migrate.Request == name })
+	if !ordered {
+		c.fail("request", "name the request of a migrate step", "no step has the request %q", name)
+	}
+}
+
+func (c *checker) notNegative(key string, n int) {
+	if n < 0 {
+		c.fail(key, "use 0 or more", "%d is no number of times", n)
+	}
+}
+
+func (e *Ends) check(c *checker) {
+	c.migrated(e.VM)
+	if !slices.Contains(faults.States(), string(e.Migration)) || !e.Migration.Final() {
+		c.fail("migration", "use completed, refused, failed or cancelled", "no migration ends as %q", e.Migration)
+	}
+	if e.Within < 0 || e.Within > c.s.End() {
+		c.fail("within", fmt.Sprintf("use a duration up to the limit of the run, %v", c.s.End()), "%v cannot be seen", e.Within)
+	}
+	if e.Reason != "" && e.Migration == migration.Completed {
+		c.fail("reason", "leave it out", "a completed migration gives no reason")
+	}
+}
+
+func (e *Runs) check(c *checker) {
+	c.anyVM(e.VM)
+	if e.Runs == "nowhere" && (e.Network != "" || len(e.Networks) > 0 || e.Adapter != "" || e.Pool != "" || e.Datastore != "") {
+		c.fail("runs", "use on-premises: or cloud: to say how the VM stands", "what runs nowhere is on no VM")
+	}
+	if e.Network != "" && len(e.Networks) > 0 {
+		c.fail("networks", "keep one of the two", "there is network: as well")
+	}
+	if e.Restarted != nil {
+		c.notNegative("restarted", *e.Restarted)
+	}
+}
+
+func (e *Stands) check(c *checker) {
+	c.anyVM(e.VM)
+	for _, s := range []struct {
+		key string
+		is  *Standing
+	}{{"on-premises", e.OnPremises}, {"cloud", e.Cloud}} {
+		if s.is == nil {
+			continue
+		}
+		if *s.is == (Standing{}) {
+			c.fail(s.key, "say present, power, pool, snapshot or snapshots", "it expects nothing")
+		}
+		rest := *s.is
+		rest.Present = nil
+		if s.is.Present != nil && !*s.is.Present && rest != (Standing{}) {
+			c.fail(s.key, "keep present: false alone", "what is absent is in no state")
+		}
+		if s.is.Snapshots != nil {
+			c.notNegative(s.key+".snapshots", *s.is.Snapshots)
+		}
+	}
+}
+
+func (e *Attempts) check(c *checker) {
+	c.migrated(e.VM)
+	var known []string
+	for _, t := range c.context.Migrations[e.VM] {
+		known = append(known, faults.Steps(t)...)
+	}
+	for _, step := range slices.Sorted(maps.Keys(e.Attempts)) {
+		if !slices.Contains(known, step) {
+			c.fail("attempts."+step, "use one of "+join(known), "its migration has no step %q", step)
+		}
+		c.notNegative("attempts."+step, e.Attempts[step])
+	}
+}
+
+func (e *Tasks) check(c *checker) {
+	c.migrated(e.VM)
+	for _, at := range slices.Sorted(maps.Keys(e.Tasks)) {
+		if at != vsphere.OnPremises && at != vsphere.Cloud {
+			c.fail("tasks", "use on-premises and cloud", "there is no site %q", at)
+		}
+		if state := e.Tasks[at]; state != vsphere.TaskSuccess && state != vsphere.TaskError {
+			c.fail("tasks."+string(at), "use success or error", "no task ends as %q", state)
+		}
+	}
+}
+
+func (e *Migrations) check(c *checker) {
+	switch {
+	case (e.VM == "") == (e.Request == ""):
+		c.fail("", "give either vm: or request:", "it is not clear whose migrations are meant")
+	case e.VM != "":
+		c.anyVM(e.VM)
+	default:
+		c.request(e.Request)
+	}
+	c.notNegative("migrations", e.Migrations)
+}
+
+func (e *Answer) check(c *checker) {
+	c.request(e.Request)
+	if e.Reason != "" && e.Answer != "refused" {
+		c.fail("reason", "leave it out", "only a refusal gives a reason")
+	}
+}
+
+func (e *AtOnce) check(c *checker) { c.notNegative("at-once", e.AtOnce) }
+
+func (e *Ended) check(c *checker) {
+	for _, state := range slices.Sorted(maps.Keys(e.Ended)) {
+		if !slices.Contains(faults.States(), string(state)) || !state.Final() {
+			c.fail("ended."+string(state), "use completed, refused, failed and cancelled", "no migration ends as %q", state)
+		}
+		c.notNegative("ended."+string(state), e.Ended[state])
+	}
+}
+
+func (e *Carried) check(c *checker) {
+	switch {
+	case e.AtLeast == 0 && e.AtMost == 0:
+		c.fail("", "add at-least: or at-most:", "it expects nothing")
+	case e.AtMost > 0 && e.AtLeast > e.AtMost:
+		c.fail("at-least", "swap the two", "%v is more than at-most", e.AtLeast)
+	}
+}
+
+func join[T ~string](words []T) string {
+	s := make([]string, len(words))
+	for i, w := range words {
+		s[i] = string(w)
+	}
+	return strings.Join(s, ", ")
+}

@@ -1,0 +1,179 @@
+package scenario
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/hdm-project/hdm/core/migration"
+	"github.com/hdm-project/hdm/core/vsphere"
+	"github.com/hdm-project/hdm/faults"
+	"github.com/hdm-project/hdm/harness/strictyaml"
+	"github.com/hdm-project/hdm/sim/site"
+)
+
+// Expectation is one line of expect: what must be so when the run has ended. It
+// is one of the types below; the key that only one of them has tells which.
+type Expectation struct{ Promise }
+
+// Promise is what an Expectation holds.
+type Promise interface {
+	// Subject is whom it speaks of: a VM, a request, or the run.
+	Subject() string
+	check(c *checker)
+}
+
+// promises are the kinds of Promise by the key that tells them apart. Two keys
+// may mean the same kind.
+var promises = map[string]func() Promise{
+	"migration":   func() Promise { return &Ends{} },
+	"runs":        func() Promise { return &Runs{} },
+	"on-premises": func() Promise { return &Stands{} },
+	"cloud":       func() Promise { return &Stands{} },
+	"attempts":    func() Promise { return &Attempts{} },
+	"tasks":       func() Promise { return &Tasks{} },
+	"migrations":  func() Promise { return &Migrations{} },
+	"answer":      func() Promise { return &Answer{} },
+	"at-once":     func() Promise { return &AtOnce{} },
+	"ended":       func() Promise { return &Ended{} },
+	"carried":     func() Promise { return &Carried{} },
+}
+
+// Ends: how the last migration of a VM ended.
+type Ends struct {
+	VM        string          `yaml:"vm"`
+	Migration migration.State `yaml:"migration" jsonschema:"enum=completed,enum=refused,enum=failed,enum=cancelled"`
+	// Reason is the code of one of the reasons that it gave.
+	Reason string `yaml:"reason,omitempty"`
+	// Within is how long after the order it had ended.
+	Within Duration `yaml:"within,omitempty"`
+}
+
+// Runs: where the guest of a VM runs, as the world knows it.
+type Runs struct {
+	VM   string `yaml:"vm"`
+	Runs string `yaml:"runs" jsonschema:"enum=cloud,enum=on-premises,enum=nowhere"`
+	// What the VM that it runs on is connected to and where it lies.
+	Network   string   `yaml:"network,omitempty"`  // of its first adapter
+	Networks  []string `yaml:"networks,omitempty"` // of all adapters, in order
+	Adapter   string   `yaml:"adapter,omitempty"`  // type of all adapters
+	Pool      string   `yaml:"pool,omitempty"`
+	Datastore string   `yaml:"datastore,omitempty"` // of all disks
+	// Restarted is how often its guest has started again at the same site.
+	Restarted *int `yaml:"restarted,omitempty"`
+}
+
+// Stands: what the vCenters have of a VM.
+type Stands struct {
+	VM         string    `yaml:"vm"`
+	OnPremises *Standing `yaml:"on-premises,omitempty"`
+	Cloud      *Standing `yaml:"cloud,omitempty"`
+}
+
+// Standing is a VM in one vCenter. What is left out may be anything.
+type Standing struct {
+	Present *bool      `yaml:"present,omitempty"`
+	Power   site.Power `yaml:"power,omitempty" jsonschema:"enum=on,enum=off"`
+	Pool    string     `yaml:"pool,omitempty"` // name; Resources is the root pool
+	// Snapshot is the name of one that it has.
+	Snapshot string `yaml:"snapshot,omitempty"`
+	// Snapshots is how many it has.
+	Snapshots *int `yaml:"snapshots,omitempty"`
+}
+
+// Attempts: how often steps of the last migration of a VM were begun.
+type Attempts struct {
+	VM       string         `yaml:"vm"`
+	Attempts map[string]int `yaml:"attempts"`
+}
+
+// Tasks: how the vCenter task of the last migration of a VM ended at each site.
+// Its progress must never have fallen.
+type Tasks struct {
+	VM    string                             `yaml:"vm"`
+	Tasks map[vsphere.Site]vsphere.TaskState `yaml:"tasks"`
+}
+
+// Migrations: how many there were for a request, or of a VM, those not counted
+// that were refused because another one was under way.
+type Migrations struct {
+	VM         string `yaml:"vm,omitempty"`
+	Request    string `yaml:"request,omitempty"`
+	Migrations int    `yaml:"migrations"`
+}
+
+// Answer: what the last order of a request was answered with.
+type Answer struct {
+	Request string `yaml:"request"`
+	Answer  string `yaml:"answer" jsonschema:"enum=accepted,enum=duplicate,enum=refused"`
+	Reason  string `yaml:"reason,omitempty"` // code of one of the reasons
+}
+
+// AtOnce: the largest number of migrations that ever ran at the same time.
+type AtOnce struct {
+	AtOnce int `yaml:"at-once"`
+}
+
+// Ended: how many migrations ended in each state; a state left out means none.
+type Ended struct {
+	Ended map[migration.State]int `yaml:"ended"`
+}
+
+// Carried: how many bytes have crossed the WAN in a direction.
+type Carried struct {
+	Carried faults.Direction `yaml:"carried" jsonschema:"enum=to-cloud,enum=to-premises"`
+	AtLeast site.Size        `yaml:"at-least,omitempty"`
+	AtMost  site.Size        `yaml:"at-most,omitempty"`
+}
+
+// Subject implements Promise.
+func (e *Ends) Subject() string     { return e.VM }
+func (e *Runs) Subject() string     { return e.VM }
+func (e *Stands) Subject() string   { return e.VM }
+func (e *Attempts) Subject() string { return e.VM }
+func (e *Tasks) Subject() string    { return e.VM }
+func (e *Answer) Subject() string   { return e.Request }
+func (e *AtOnce) Subject() string   { return "the run" }
+func (e *Ended) Subject() string    { return "the run" }
+func (e *Carried) Subject() string  { return "the WAN" }
+func (e *Migrations) Subject() string {
+	if e.VM != "" {
+		return e.VM
+	}
+	return e.Request
+}
+
+// DecodeStrict implements strictyaml.Custom.
+func (e *Expectation) DecodeStrict(d *strictyaml.Decoder, node *yaml.Node, path string) {
+	telling := slices.Sorted(maps.Keys(promises))
+	if node.Kind == yaml.MappingNode {
+		for i := 0; i+1 < len(node.Content); i += 2 {
+			if makeOne := promises[node.Content[i].Value]; makeOne != nil {
+				e.Promise = makeOne()
+				d.Into(node, path, e.Promise)
+				return
+			}
+		}
+	}
+	d.Fail(node, path, "it does not say what is expected", "use one of the keys "+strings.Join(telling, ", "))
+}
+
+// MarshalYAML writes the promise.
+func (e Expectation) MarshalYAML() (any, error) { return e.Promise, nil }
+
+// String is the expectation as one line of YAML.
+func (e Expectation) String() string {
+	var node yaml.Node
+	if err := node.Encode(e); err != nil {
+		return fmt.Sprintf("expectation that does not print: %v", err)
+	}
+	setFlow(&node)
+	text, err := yaml.Marshal(&node)
+	if err != nil {
+		return fmt.Sprintf("expectation that does not print: %v", err)
+	}
+	return strings.Join(strings.Fields(string(text)), " ")
+}

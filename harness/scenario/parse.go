@@ -1,0 +1,146 @@
+package scenario
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/hdm-project/hdm/harness/strictyaml"
+	"github.com/hdm-project/hdm/scenarios"
+	"github.com/hdm-project/hdm/sim/site"
+)
+
+// Error is something wrong with a scenario file, or with a world that it names.
+type Error struct {
+	File         string
+	Line, Column int // 0 if the whole file is meant
+	What         string
+	Fix          string
+}
+
+func (e *Error) Error() string {
+	where := e.File
+	if e.Line > 0 {
+		where = fmt.Sprintf("%s:%d:%d", e.File, e.Line, e.Column)
+	}
+	return fmt.Sprintf("%s: %s\n    %s", where, e.What, e.Fix)
+}
+
+// Parse reads a scenario file. Every error it finds is an *Error; they come
+// joined, in the order of the file.
+func Parse(file string) (*Scenario, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		var path *os.PathError
+		if errors.As(err, &path) {
+			err = path.Err
+		}
+		return nil, &Error{File: file, What: "it cannot be read: " + err.Error(), Fix: "give the path of a scenario file, or of a folder of them"}
+	}
+	return ParseText(file, text)
+}
+
+// Embedded are the conformance scenarios that come with the program, sorted by
+// their paths.
+func Embedded() ([]*Scenario, error) {
+	var all []*Scenario
+	var errs []error
+	for _, file := range scenarios.Conformance() {
+		text, err := scenarios.FS.ReadFile(file)
+		if err != nil {
+			return nil, fmt.Errorf("scenario: reading the embedded %s: %w", file, err)
+		}
+		s, err := ParseText("scenarios/"+file, text)
+		all, errs = append(all, s), append(errs, err)
+	}
+	return all, errors.Join(errs...)
+}
+
+// ParseText is Parse of text that stands in file.
+func ParseText(file string, text []byte) (*Scenario, error) {
+	root, problem := strictyaml.Parse(text)
+	if problem != nil {
+		return nil, located(file, problem)
+	}
+	s := &Scenario{file: file, root: root}
+	if problems := strictyaml.Decode(root, s); len(problems) > 0 {
+		return nil, located(file, problems...)
+	}
+	if err := s.loadWorld(); err != nil {
+		return nil, err
+	}
+	return s, s.Check()
+}
+
+func located(file string, problems ...*strictyaml.Problem) error {
+	errs := make([]error, len(problems))
+	for i, p := range problems {
+		errs[i] = &Error{File: file, Line: p.Line, Column: p.Column, What: p.What, Fix: p.Fix}
+	}
+	return errors.Join(errs...)
+}
+
+// loadWorld reads the named world: one that comes with the program or, if the
+// name ends in .yaml, a file beside the scenario.
+func (s *Scenario) loadWorld() error {
+	if s.World.Name == "" {
+		return nil
+	}
+	name := s.World.Name
+	file, text, err := "", []byte(nil), error(nil)
+	if strings.HasSuffix(name, ".yaml") {
+		file = filepath.Join(filepath.Dir(s.file), name)
+		text, err = os.ReadFile(file)
+	} else {
+		file, text, err = scenarios.World(name)
+		file = "scenarios/" + file
+	}
+	if err != nil {
+		return s.at("world", err.Error(), "name a world of the program, or a file that ends in .yaml beside the scenario, or describe the world here")
+	}
+	root, problem := strictyaml.Parse(text)
+	if problem != nil {
+		return located(file, problem)
+	}
+	if problems := strictyaml.Decode(root, &s.World.Description); len(problems) > 0 {
+		return located(file, problems...)
+	}
+	if err := s.World.Description.Validate(); err != nil {
+		return worldErrors(err, func(p *site.PathError) error {
+			at := site.Locate(root, p.Path)
+			return &Error{File: file, Line: at.Line, Column: at.Column, What: p.Path + ": " + p.What, Fix: p.Fix}
+		})
+	}
+	return nil
+}
+
+// worldErrors makes errors with a place of all *site.PathErrors in err.
+func worldErrors(err error, place func(*site.PathError) error) error {
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		var p *site.PathError
+		if errors.As(err, &p) {
+			return place(p)
+		}
+		return err
+	}
+	var errs []error
+	for _, e := range joined.Unwrap() {
+		errs = append(errs, worldErrors(e, place))
+	}
+	return errors.Join(errs...)
+}
+
+// at makes an Error about a path of this scenario.
+func (s *Scenario) at(path, what, fix string) error {
+	e := &Error{File: s.file, What: what, Fix: fix}
+	if s.root == nil {
+		e.What = path + ": " + what
+		return e
+	}
+	node := site.Locate(s.root, path)
+	e.Line, e.Column = node.Line, node.Column
+	return e
+}

@@ -1,0 +1,186 @@
+// Package scenario is scenario files: what a world is, what is done in it, what
+// goes wrong, and what is expected.
+//
+// It decides whether a file says something that can be run, and where it does
+// not: every error has file, line, column and what to do. It never runs
+// anything, that is harness/run, and never looks at a run.
+//
+// Read this file (what a scenario can say), then expect.go (what it can
+// promise), parse.go and check.go (what is refused), format.go and schema.go
+// (the way back to YAML, and the schema for editors).
+package scenario
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/hdm-project/hdm/core/migration"
+	"github.com/hdm-project/hdm/core/vsphere"
+	"github.com/hdm-project/hdm/faults"
+	"github.com/hdm-project/hdm/harness/strictyaml"
+	"github.com/hdm-project/hdm/sim/site"
+)
+
+// Duration is virtual time, written with units.
+type Duration = faults.Duration
+
+// DefaultLimit is when a run ends at the latest, in virtual time.
+const DefaultLimit = Duration(24 * 60 * 60 * 1e9)
+
+// Limits of a scenario.
+const (
+	MaxTitle  = 200 // bytes
+	MaxSteps  = 10_000
+	MaxExpect = 10_000
+	MaxLimit  = Duration(366 * 24 * 60 * 60 * 1e9)
+)
+
+// Scenario is one scripted run. The order of steps, faults and expectations of
+// equal times is that of the file.
+type Scenario struct {
+	Title string `yaml:"title"`
+	// Covers are the clauses that a run of it shows: "COLD-01", or "MIG-08/cold"
+	// for a part of one.
+	Covers []Cover `yaml:"covers,omitempty"`
+	// Seed of everything that is left to chance; a flag can override it.
+	Seed   uint64         `yaml:"seed,omitempty"`
+	World  World          `yaml:"world"`
+	Limit  Duration       `yaml:"limit,omitempty"` // default DefaultLimit
+	Steps  []Step         `yaml:"steps"`
+	Faults []faults.Fault `yaml:"faults,omitempty"`
+	Expect []Expectation  `yaml:"expect,omitempty"`
+
+	file string     // where it was read from; "" if it was made
+	root *yaml.Node // nil if it was made
+}
+
+// File is where the scenario was read from; "" if it was made.
+func (s *Scenario) File() string { return s.file }
+
+// End is the virtual time at which a run of it ends at the latest.
+func (s *Scenario) End() Duration {
+	if s.Limit == 0 {
+		return DefaultLimit
+	}
+	return s.Limit
+}
+
+// Cover names a clause, or a part of one.
+type Cover string
+
+// Clause is the clause's id.
+func (c Cover) Clause() string {
+	id, _, _ := strings.Cut(string(c), "/")
+	return id
+}
+
+// Part is the part's id, or "" if the whole clause is meant.
+func (c Cover) Part() string {
+	_, part, _ := strings.Cut(string(c), "/")
+	return part
+}
+
+// World is written as the name of a world that comes with the program
+// ("small"), or as a description.
+type World struct {
+	Name string
+	// Description of the world. With a name, it is that of the named world.
+	Description site.Description
+}
+
+// DecodeStrict implements strictyaml.Custom.
+func (w *World) DecodeStrict(d *strictyaml.Decoder, node *yaml.Node, path string) {
+	if node.Kind == yaml.ScalarNode {
+		w.Name = node.Value
+		return
+	}
+	d.Into(node, path, &w.Description)
+}
+
+// MarshalYAML writes the name, or else the description.
+func (w World) MarshalYAML() (any, error) {
+	if w.Name != "" {
+		return w.Name, nil
+	}
+	return w.Description, nil
+}
+
+// Step is something that somebody does, once: a trigger and exactly one action.
+type Step struct {
+	faults.Trigger `yaml:",inline"`
+
+	Migrate *Migrate `yaml:"migrate,omitempty"`
+	Cancel  *Cancel  `yaml:"cancel,omitempty"`
+	Power   *Power   `yaml:"power,omitempty"`
+}
+
+// Migrate orders a migration.
+type Migrate struct {
+	VM  string   `yaml:"vm,omitempty"`  // name on premises
+	VMs []string `yaml:"vms,omitempty"` // instead: one order for each, in this order
+	// Type of migration.
+	Type migration.Type `yaml:"type"`
+	// Request is the user's own name for the order: given twice, it migrates once.
+	Request string `yaml:"request,omitempty"`
+	Target  Target `yaml:"target,omitempty"`
+}
+
+// Target is where in the cloud it goes. What is left out, HDM chooses.
+type Target struct {
+	Pool      string            `yaml:"pool,omitempty"`
+	Datastore string            `yaml:"datastore,omitempty"`
+	Networks  map[string]string `yaml:"networks,omitempty"` // on premises: in the cloud
+	Adapter   string            `yaml:"adapter,omitempty"`  // NIC type of every adapter
+}
+
+// Names are the VMs that are ordered, in order.
+func (m *Migrate) Names() []string {
+	if m.VM != "" {
+		return append([]string{m.VM}, m.VMs...)
+	}
+	return m.VMs
+}
+
+// Orders are what the appliance is given, in order.
+func (m *Migrate) Orders() []migration.Order {
+	target := migration.Target{Pool: m.Target.Pool, Datastore: m.Target.Datastore, Adapter: m.Target.Adapter}
+	for _, from := range slices.Sorted(maps.Keys(m.Target.Networks)) {
+		target.Networks = append(target.Networks, migration.Mapping{From: from, To: m.Target.Networks[from]})
+	}
+	var orders []migration.Order
+	for _, vm := range m.Names() {
+		orders = append(orders, migration.Order{Request: m.Request, VM: vm, Type: m.Type, Target: target})
+	}
+	return orders
+}
+
+// Cancel asks HDM to cancel the running or queued migration of a VM.
+type Cancel struct {
+	VM string `yaml:"vm"`
+}
+
+// Power is a person who powers a VM on or off by hand, past HDM.
+type Power struct {
+	Site  vsphere.Site `yaml:"site" jsonschema:"enum=on-premises,enum=cloud"`
+	VM    string       `yaml:"vm"`
+	State site.Power   `yaml:"state" jsonschema:"enum=on,enum=off"`
+}
+
+// Migrations are the VMs that steps migrate, and as which types.
+func (s *Scenario) Migrations() map[string][]migration.Type {
+	all := map[string][]migration.Type{}
+	for _, step := range s.Steps {
+		if step.Migrate == nil {
+			continue
+		}
+		for _, vm := range step.Migrate.Names() {
+			if !slices.Contains(all[vm], step.Migrate.Type) {
+				all[vm] = append(all[vm], step.Migrate.Type)
+			}
+		}
+	}
+	return all
+}
