@@ -1,0 +1,72 @@
+package oracle
+
+import (
+	"github.com/hdm-project/hdm/sim/event"
+	"github.com/hdm-project/hdm/sim/kernel"
+)
+
+// courses follows the migrations of a run, and which of them decides what each
+// VM is to be in the end. An order that never got its turn decides nothing.
+type courses struct {
+	rules *Rules
+	live  []*course          // not over, in the order of their orders
+	byID  map[string]*course // the live ones
+	byVM  map[string]*course // the one that completed, else the last that had its turn
+}
+
+// course is one migration.
+type course struct {
+	id, vm string
+	state  string
+	event  uint64 // its last move
+	began  uint64 // the move that was its turn; 0 before
+}
+
+func newCourses(r *Rules) courses {
+	return courses{rules: r, byID: map[string]*course{}, byVM: map[string]*course{}}
+}
+
+// hear takes note of a move and returns the migration that made it. first says
+// that its turn has just come.
+func (o *courses) hear(e *kernel.Event) (c *course, first bool) {
+	if e.Kind != event.Migration {
+		return nil, false
+	}
+	c = o.byID[e.Subject]
+	if c == nil {
+		c = &course{id: e.Subject, vm: e.Attr("vm")}
+		o.byID[c.id] = c
+		o.live = append(o.live, c)
+	}
+	c.state, c.event = e.Attr("to"), e.Seq
+	if c.state == stateRunning && c.began == 0 {
+		c.began, first = e.Seq, true
+	}
+	if now := o.byVM[c.vm]; first && (now == nil || now.state != stateCompleted) || c.state == stateCompleted {
+		o.byVM[c.vm] = c
+	}
+	if o.rules.final(c.state) {
+		delete(o.byID, c.id)
+		for i, other := range o.live { // eight at most are ahead of it, and those that wait are not over
+			if other == c {
+				o.live = append(o.live[:i], o.live[i+1:]...)
+				break
+			}
+		}
+	}
+	return c, first
+}
+
+// of is the migration that decides what has become of a VM; nil if none does.
+func (o *courses) of(vm string) *course { return o.byVM[vm] }
+
+// completed says whether that migration has completed.
+func (c *course) completed() bool { return c != nil && c.state == stateCompleted }
+
+// evidence is its last move.
+func (c *course) evidence() []uint64 {
+	if c == nil {
+		return nil
+	}
+	return []uint64{c.event}
+}

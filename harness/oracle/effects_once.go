@@ -1,0 +1,164 @@
+package oracle
+
+import (
+	"strings"
+
+	"github.com/hdm-project/hdm/core/vsphere"
+	"github.com/hdm-project/hdm/reports/record"
+	"github.com/hdm-project/hdm/sim/event"
+	"github.com/hdm-project/hdm/sim/kernel"
+)
+
+// EffectsOnce: every effect is run once per key, and its answer is accepted at
+// most once, only from the incarnation of the appliance that asked, and only as
+// long as nothing newer was asked for. What cannot be done twice without harm
+// (a snapshot, an import, a pool) exists once in the end (MIG-14).
+type EffectsOnce struct {
+	verdicts
+	courses
+	epoch   string
+	effects map[string]*effect // by key
+	latest  map[string]*effect // by migration
+	orders  map[string]ordered // by request
+	again   bool               // some request was sent twice
+}
+
+type effect struct {
+	key, migration, epoch    string
+	started, ended, accepted uint64
+}
+
+// ordered is what became of a request.
+type ordered struct {
+	migration string
+	event     uint64
+}
+
+// NewEffectsOnce returns the oracle for one run.
+func NewEffectsOnce(r Rules) *EffectsOnce {
+	return &EffectsOnce{
+		verdicts: verdicts{oracle: "effects-once"}, courses: newCourses(&r), effects: map[string]*effect{}, latest: map[string]*effect{},
+		orders: map[string]ordered{},
+	}
+}
+
+// Observe implements Oracle.
+func (o *EffectsOnce) Observe(e kernel.Event) []record.Violation {
+	switch e.Kind {
+	case event.ApplianceUp:
+		o.epoch = e.Attr("epoch")
+	case event.EffectStarted:
+		o.started(&e)
+	case event.EffectEnded:
+		o.ended(&e)
+	case event.JournalWrite:
+		o.accepted(&e)
+	case event.Migration:
+		o.hear(&e)
+	case event.OrderAnswered:
+		o.answered(&e)
+	}
+	return o.take()
+}
+
+func (o *EffectsOnce) started(e *kernel.Event) {
+	key := e.Attr("key")
+	if first := o.effects[key]; first != nil {
+		o.broken(clauseOnce, e.At, e.Subject, []uint64{first.started, e.Seq}, "effect %s was started twice", key)
+		return
+	}
+	f := &effect{key: key, migration: e.Subject, epoch: e.Attr("epoch"), started: e.Seq}
+	o.effects[key], o.latest[e.Subject] = f, f
+	if o.epoch != "" && f.epoch != o.epoch {
+		o.broken(clauseOnce, e.At, e.Subject, []uint64{e.Seq}, "effect %s was started in epoch %s; now is epoch %s", key, f.epoch, o.epoch)
+	}
+}
+
+func (o *EffectsOnce) ended(e *kernel.Event) {
+	f := o.effects[e.Attr("key")]
+	switch {
+	case f == nil:
+		o.broken(clauseOnce, e.At, e.Subject, []uint64{e.Seq}, "effect %s ended and was never started", e.Attr("key"))
+	case f.ended != 0:
+		o.broken(clauseOnce, e.At, e.Subject, []uint64{f.ended, e.Seq}, "effect %s ended twice", f.key)
+	default:
+		f.ended = e.Seq
+	}
+}
+
+// accepted: an answer is accepted when the journal is written because of it.
+func (o *EffectsOnce) accepted(e *kernel.Event) {
+	f := o.effects[e.Attr("cause")]
+	if f == nil {
+		return // written for another reason
+	}
+	evidence := []uint64{f.started, f.ended, f.accepted, e.Seq}
+	switch {
+	case f.accepted != 0:
+		o.broken(clauseOnce, e.At, f.migration, evidence, "the answer of effect %s was accepted twice", f.key)
+	case f.ended == 0:
+		o.broken(clauseOnce, e.At, f.migration, evidence, "an answer of effect %s was accepted before it ended", f.key)
+	case f.epoch != o.epoch && o.epoch != "":
+		o.broken(clauseOnce, e.At, f.migration, evidence, "the answer of effect %s was accepted in epoch %s, though it was asked for in epoch %s", f.key, o.epoch, f.epoch)
+	case o.latest[f.migration] != f:
+		o.broken(clauseOnce, e.At, f.migration, append(evidence, o.latest[f.migration].started), "a late answer of effect %s was accepted after %s was begun", f.key, o.latest[f.migration].key)
+	}
+	f.accepted = e.Seq
+}
+
+func (o *EffectsOnce) answered(e *kernel.Event) {
+	request, migration := e.Attr("request"), e.Attr("migration")
+	if request == "" || migration == "" {
+		return
+	}
+	first, seen := o.orders[request]
+	if !seen {
+		o.orders[request] = ordered{migration, e.Seq}
+		return
+	}
+	o.again = true
+	if first.migration != migration {
+		o.broken("MIG-14", e.At, migration, []uint64{first.event, e.Seq}, "request %s was given twice and became two migrations, %s and %s", request, first.migration, migration)
+	}
+}
+
+// Finish implements Oracle.
+func (o *EffectsOnce) Finish(t *Truth) []record.Violation {
+	for i := range t.Before {
+		before := &t.Before[i]
+		if before.Site != vsphere.OnPremises {
+			continue
+		}
+		last := o.of(before.Name)
+		if copies := t.copies(before); len(copies) > 1 {
+			o.broken("MIG-14", t.At, before.Subject(), last.evidence(), "%d VMs were made from it in the cloud, among them %s and %s", len(copies), copies[0].Name, copies[1].Name)
+		}
+		if now := t.same(before); now != nil {
+			if extra := o.taken(now) - o.taken(before); extra > 1 && last.completed() {
+				o.broken("MIG-11", t.At, before.Subject(), last.evidence(), "%s left %d migrate-time snapshots; it takes one", last.id, extra)
+			}
+		}
+	}
+	for i, pool := range t.Pools {
+		for _, other := range t.Pools[:i] {
+			if pool.Site == other.Site && pool.Name == other.Name {
+				o.broken(clauseOnce, t.At, string(pool.Site), nil, "there are two pools %q, below %q and below %q", pool.Name, other.Parent, pool.Parent)
+			}
+		}
+	}
+	return o.take()
+}
+
+// taken counts migrate-time snapshots.
+func (o *EffectsOnce) taken(v *VM) int {
+	n := 0
+	for _, s := range v.Snapshots {
+		if strings.HasPrefix(s, o.rules.SnapshotPrefix) {
+			n++
+		}
+	}
+	return n
+}
+
+// Tested implements Oracle.
+func (o *EffectsOnce) Tested() []string { return tested(o.again, "MIG-14") }

@@ -1,0 +1,154 @@
+package oracle
+
+import (
+	"container/list"
+
+	"github.com/hdm-project/hdm/reports/record"
+	"github.com/hdm-project/hdm/sim/event"
+	"github.com/hdm-project/hdm/sim/kernel"
+)
+
+// Limits: never more than eight cold migrations at once, by what the appliance
+// says and by the exports that the vCenter sees; those that wait start in the
+// order in which they were queued (COLD-02); and no step is tried more often
+// than documented (SYS-02).
+type Limits struct {
+	verdicts
+	rules   Rules
+	running map[string]bool // migrations
+	queue   *list.List      // of *queued, in the order of their orders
+	waiting map[string]*list.Element
+	exports map[string]string // VM -> its lease under way
+	tries   map[string]*tries // by migration
+	full    bool              // there was a time with all slots taken
+	failed  bool              // some step failed
+}
+
+type queued struct {
+	id    string
+	event uint64
+}
+
+// tries counts the failures of the present step of a migration.
+type tries struct {
+	state, step string
+	evidence    []uint64
+	last        string // key of the effect that failed last
+}
+
+// NewLimits returns the oracle for one run.
+func NewLimits(r Rules) *Limits {
+	return &Limits{
+		verdicts: verdicts{oracle: "limits"}, rules: r,
+		running: map[string]bool{}, queue: list.New(), waiting: map[string]*list.Element{},
+		exports: map[string]string{}, tries: map[string]*tries{},
+	}
+}
+
+// Observe implements Oracle.
+func (o *Limits) Observe(e kernel.Event) []record.Violation {
+	switch e.Kind {
+	case event.Migration:
+		o.move(&e)
+	case event.LeaseOpened:
+		o.exporting(&e)
+	case event.LeaseClosed:
+		if o.exports[e.Subject] == e.Attr("lease") {
+			delete(o.exports, e.Subject)
+		}
+	case event.ApplianceDown:
+		clear(o.exports) // what it leaves open is nothing-left-behind's to judge
+	case event.EffectStarted:
+		o.started(&e)
+	case event.EffectEnded:
+		o.ended(&e)
+	case event.EffectStale:
+		// Not accepted, so it did not count.
+		if t := o.tries[e.Subject]; t != nil && t.last == e.Attr("key") {
+			t.evidence, t.last = t.evidence[:len(t.evidence)-1], ""
+		}
+	}
+	return o.take()
+}
+
+func (o *Limits) move(e *kernel.Event) {
+	id, from, to := e.Subject, e.Attr("from"), e.Attr("to")
+	if o.tries[id] == nil || from != to || o.tries[id].step != e.Attr("step") {
+		o.tries[id] = &tries{state: to, step: e.Attr("step")}
+	}
+	if from == to {
+		return
+	}
+	switch waits := o.waiting[id]; {
+	case waits == nil && to == stateChecking:
+		o.waiting[id] = o.queue.PushBack(&queued{id, e.Seq})
+	case waits != nil && to != stateQueued:
+		if first := o.queue.Front().Value.(*queued); to == stateRunning && first.id != id {
+			o.broken("COLD-02", e.At, id, []uint64{first.event, waits.Value.(*queued).event, e.Seq}, "it started before %s, which was ordered before it and waits", first.id)
+		}
+		o.queue.Remove(waits)
+		delete(o.waiting, id)
+	}
+	if !o.rules.active(to) {
+		delete(o.running, id)
+		delete(o.exports, "on-premises/"+e.Attr("vm"))
+		if o.rules.final(to) {
+			delete(o.tries, id)
+		}
+		return
+	}
+	if o.running[id] {
+		return
+	}
+	o.running[id] = true
+	o.full = o.full || len(o.running) == o.rules.ColdAtOnce
+	if len(o.running) > o.rules.ColdAtOnce {
+		o.broken("COLD-02", e.At, id, []uint64{e.Seq}, "it is the %d. migration at once; at most %d may run", len(o.running), o.rules.ColdAtOnce)
+	}
+}
+
+func (o *Limits) exporting(e *kernel.Event) {
+	if e.Attr("mode") != "export" {
+		return
+	}
+	o.exports[e.Subject] = e.Attr("lease")
+	if len(o.exports) > o.rules.ColdAtOnce {
+		o.broken("COLD-02", e.At, e.Subject, []uint64{e.Seq}, "it is the %d. VM that is exported at once; at most %d may be", len(o.exports), o.rules.ColdAtOnce)
+	}
+}
+
+func (o *Limits) started(e *kernel.Event) {
+	t := o.tries[e.Subject]
+	if t == nil {
+		return
+	}
+	bound := o.rules.Tries
+	if t.state == stateUndoing {
+		bound = o.rules.UndoTries
+	}
+	if len(t.evidence) >= bound {
+		o.broken("SYS-02", e.At, e.Subject, append([]uint64{e.Seq}, t.evidence...), "step %s is tried again (%s) after %d failures; at most %d tries are documented", e.Attr("step"), e.Attr("kind"), len(t.evidence), bound)
+	}
+}
+
+// ended counts failures. An attempt that found the way down uses up no try
+// nor does one that was told to stop.
+func (o *Limits) ended(e *kernel.Event) {
+	t := o.tries[e.Subject]
+	switch e.Attr("outcome") {
+	case "done", "unreachable", "cancelled":
+		return
+	}
+	o.failed = true
+	if t != nil {
+		t.evidence, t.last = append(t.evidence, e.Seq), e.Attr("key")
+	}
+}
+
+// Finish implements Oracle.
+func (o *Limits) Finish(*Truth) []record.Violation { return nil }
+
+// Tested implements Oracle.
+func (o *Limits) Tested() []string {
+	return append(tested(o.full, "COLD-02"), tested(o.failed, "SYS-02/cold")...)
+}

@@ -1,0 +1,94 @@
+package oracle
+
+import (
+	"github.com/hdm-project/hdm/core/vsphere"
+	"github.com/hdm-project/hdm/reports/record"
+	"github.com/hdm-project/hdm/sim/event"
+	"github.com/hdm-project/hdm/sim/kernel"
+)
+
+// NoLostVM: in the end each VM runs in the cloud or can be started on premises
+// (REC-10), and a migration that says it is completed has brought its VM to the
+// cloud, running, and left it off on premises (MIG-08).
+type NoLostVM struct {
+	verdicts
+	courses
+	byHand map[string]bool // VMs that a person powered on or off
+}
+
+// NewNoLostVM returns the oracle for one run.
+func NewNoLostVM(r Rules) *NoLostVM {
+	return &NoLostVM{verdicts: verdicts{oracle: "no-lost-vm"}, courses: newCourses(&r), byHand: map[string]bool{}}
+}
+
+// Observe implements Oracle.
+func (o *NoLostVM) Observe(e kernel.Event) []record.Violation {
+	o.hear(&e)
+	if e.Kind == event.Step && e.Attr("what") == stepPower {
+		o.byHand[e.Attr("vm")] = true
+	}
+	return nil
+}
+
+// Finish implements Oracle.
+func (o *NoLostVM) Finish(t *Truth) []record.Violation {
+	for i := range t.Before {
+		before := &t.Before[i]
+		here := t.same(before)
+		if before.Site == vsphere.Cloud {
+			if here == nil {
+				o.broken("REC-10", t.At, before.Subject(), nil, "a VM of the cloud that nobody migrates is gone")
+			}
+			continue
+		}
+		last := o.of(before.Name)
+		o.judge(t, before, here, last)
+		if last.completed() && !o.byHand[before.Name] {
+			o.completed(t, before, here, last)
+		}
+	}
+	return o.take()
+}
+
+func (o *NoLostVM) judge(t *Truth, before, here *VM, last *course) {
+	why := "it is gone on premises"
+	if here != nil {
+		why = cannotStart(before, here)
+	}
+	if why == "" {
+		return
+	}
+	for _, c := range t.copies(before) {
+		if c.On {
+			return
+		}
+	}
+	o.broken("REC-10", t.At, before.Subject(), last.evidence(), "%s, and it does not run in the cloud", why)
+}
+
+// cannotStart says why a VM could not be powered on any more; "" if it could, or
+// never could.
+func cannotStart(before, now *VM) string {
+	switch {
+	case before.Connected && !now.Connected:
+		return "it is no longer connected to a host on premises"
+	case !now.holds(before.diskIDs()):
+		return "it has lost a disk on premises"
+	}
+	return ""
+}
+
+func (o *NoLostVM) completed(t *Truth, before, here *VM, last *course) {
+	if here != nil && here.On {
+		o.broken("MIG-08", t.At, before.Subject(), last.evidence(), "%s is completed, and the VM is on on premises", last.id)
+	}
+	for _, c := range t.copies(before) {
+		if c.On {
+			return
+		}
+	}
+	o.broken("MIG-08", t.At, before.Subject(), last.evidence(), "%s is completed, and no VM with its disks is on in the cloud", last.id)
+}
+
+// Tested implements Oracle. What it judges is shown clause by clause elsewhere.
+func (o *NoLostVM) Tested() []string { return nil }

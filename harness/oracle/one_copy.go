@@ -1,0 +1,127 @@
+package oracle
+
+import (
+	"time"
+
+	"github.com/hdm-project/hdm/reports/record"
+	"github.com/hdm-project/hdm/sim/event"
+	"github.com/hdm-project/hdm/sim/kernel"
+)
+
+// OneCopy: a guest never runs in two places at once, and a migration that
+// stopped it has it run again in one (MIG-13).
+type OneCopy struct {
+	verdicts
+	guests     map[string]*whereabouts
+	migrations map[string]*switchOver // under way, by the name of their VM
+	moved      bool                   // some guest started in a second place
+}
+
+type whereabouts struct {
+	on      map[string]uint64 // VM -> the event that started the guest there
+	last    string            // the VM it ran on last
+	stopped uint64            // the event that stopped it last
+	stopAt  time.Duration
+	why     *switchOver // the migration during which it was stopped; nil: nobody has to start it again
+}
+
+// switchOver is the time in which a migration may have its guest off.
+type switchOver struct {
+	id   string
+	over uint64 // the event that ended it
+}
+
+// NewOneCopy returns the oracle for one run.
+func NewOneCopy() *OneCopy {
+	return &OneCopy{
+		verdicts: verdicts{oracle: "one-copy"}, guests: map[string]*whereabouts{}, migrations: map[string]*switchOver{},
+	}
+}
+
+// Observe implements Oracle.
+func (o *OneCopy) Observe(e kernel.Event) []record.Violation {
+	switch e.Kind {
+	case event.GuestStarted:
+		o.started(&e)
+	case event.GuestStopped:
+		o.stopped(&e)
+	case event.Migration:
+		o.migration(&e)
+	case event.Step:
+		// What a person does to a VM is not for the migration to take back.
+		if g := o.guests[e.Attr("vm")]; g != nil && e.Attr("what") == stepPower {
+			g.why = nil
+			delete(o.migrations, e.Attr("vm"))
+		}
+	}
+	return o.take()
+}
+
+func (o *OneCopy) guest(name string) *whereabouts {
+	g := o.guests[name]
+	if g == nil {
+		g = &whereabouts{on: map[string]uint64{}}
+		o.guests[name] = g
+	}
+	return g
+}
+
+func (o *OneCopy) started(e *kernel.Event) {
+	g, vm := o.guest(e.Subject), vmOf(e)
+	for other, since := range g.on { //hdm:order-safe at most one: a second is a violation and replaces it
+		o.broken("MIG-13", e.At, e.Subject, []uint64{since, e.Seq}, "started on %s while it ran on %s", vm, other)
+		delete(g.on, other)
+	}
+	if g.last != "" && g.last != vm {
+		o.moved = true
+	}
+	g.on[vm], g.last, g.why = e.Seq, vm, nil
+}
+
+func (o *OneCopy) stopped(e *kernel.Event) {
+	g := o.guest(e.Subject)
+	delete(g.on, vmOf(e))
+	g.stopped, g.stopAt, g.why = e.Seq, e.At, o.migrations[e.Subject]
+}
+
+func (o *OneCopy) migration(e *kernel.Event) {
+	vm := e.Attr("vm")
+	switch to := e.Attr("to"); {
+	case to == stateRunning && e.Attr("from") != stateRunning:
+		o.migrations[vm] = &switchOver{id: e.Subject}
+	case to != stateRunning && to != stateUndoing && o.migrations[vm] != nil && o.migrations[vm].id == e.Subject:
+		o.migrations[vm].over = e.Seq
+		delete(o.migrations, vm)
+	}
+}
+
+// Finish implements Oracle: every guest that a migration stopped runs again once
+// the migration is over, and the vCenters agree that nothing runs twice.
+func (o *OneCopy) Finish(t *Truth) []record.Violation {
+	for i := range t.Guests {
+		guest := &t.Guests[i]
+		g := o.guest(guest.Name)
+		if g.why != nil && g.why.over != 0 && len(g.on) == 0 {
+			o.broken("MIG-13", t.At, guest.Name, []uint64{g.stopped, g.why.over},
+				"%s stopped it at %v and is over, and it runs nowhere", g.why.id, g.stopAt)
+		}
+		var on *VM
+		for j := range t.VMs {
+			v := &t.VMs[j]
+			if !v.On || len(guest.Disks) == 0 || !v.holds(guest.Disks) {
+				continue
+			}
+			if on != nil {
+				o.broken("MIG-13", t.At, guest.Name, nil, "its disks are on two VMs that are both powered on: %s and %s", on.Subject(), v.Subject())
+			}
+			on = v
+		}
+	}
+	return o.take()
+}
+
+// Tested implements Oracle.
+func (o *OneCopy) Tested() []string { return tested(o.moved, "MIG-13") }
+
+// vmOf is the VM that a guest's event names, as events of VMs call it.
+func vmOf(e *kernel.Event) string { return e.Attr("site") + "/" + e.Attr("vm") }

@@ -1,0 +1,66 @@
+package oracle
+
+import "github.com/hdm-project/hdm/core/migration"
+
+// Rules are what the product documents about itself, as data. The figures are
+// written down here once more, on purpose: an oracle that asked the product for
+// its limit would agree with any.
+type Rules struct {
+	ColdAtOnce     int      // COLD-02
+	Tries          int      // of every step: SYS-02, A-13
+	UndoTries      int      // of everything that is taken back
+	MigratePool    string
+	SnapshotPrefix string   // of migrate-time snapshots: MIG-11
+	Edges          Edges    // between states
+	Steps          []string // of a cold migration, in order
+}
+
+// Edges are the declared moves: each state with those that may follow it. A
+// state that none may follow is final.
+type Edges map[string][]string
+
+// The states that oracles must know by name.
+const (
+	stateChecking  = "checking"
+	stateQueued    = "queued"
+	stateRunning   = "running"
+	stateUndoing   = "undoing"
+	stateCompleted = "completed"
+	stateRefused   = "refused"
+)
+
+// stepPower is what a step of a scenario says that it does when a person powers
+// a VM on or off.
+const stepPower = "power"
+
+// What no clause of the catalogue says by itself is told as a breach of the
+// clause that falls with it.
+const (
+	clauseMoves = "APP-01" // a restart must find each migration where it was left
+	clauseOnce  = "MIG-14"
+	clauseLeft  = "COLD-04" // a migration that failed leaves the VM usable on premises
+)
+
+// Documented are the rules of the product as it is documented.
+func Documented() Rules {
+	r := Rules{
+		ColdAtOnce: 8, Tries: 3, UndoTries: 10,
+		MigratePool: "_HDM_MIGRATEPOOL", SnapshotPrefix: "_hdm",
+		Edges: Edges{},
+	}
+	for from, all := range migration.Edges { //hdm:order-safe from a map into a map
+		for _, to := range all {
+			r.Edges[string(from)] = append(r.Edges[string(from)], string(to))
+		}
+	}
+	for _, row := range migration.ColdTable {
+		r.Steps = append(r.Steps, string(row.Step))
+	}
+	return r
+}
+
+func (r *Rules) final(state string) bool { return len(r.Edges[state]) == 0 }
+
+// active says whether a migration in that state takes one of the slots that are
+// limited.
+func (r *Rules) active(state string) bool { return state == stateRunning || state == stateUndoing }
