@@ -2,6 +2,7 @@ package vsphere
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
@@ -68,11 +69,11 @@ func NewTransport(trust *Trust, timeout time.Duration) http.RoundTripper {
 type Client struct {
 	endpoint Endpoint
 	runtime  runtime.Runtime
+	agent    string // of this client alone: the endpoint's and something drawn
 
 	mu      sync.Mutex
 	content *types.ServiceContent // constant for a vCenter: read once
-	open    map[string]bool       // sessions of this client, by key
-	unended []string              // sessions whose logout was not answered
+	unended []string              // keys of sessions whose logout was not answered
 }
 
 // NewClient returns a client that acts on rt. It makes no call yet.
@@ -86,7 +87,8 @@ func NewClient(rt runtime.Runtime, e Endpoint) *Client {
 	if e.HTTP == nil {
 		e.HTTP = NewTransport(nil, e.CallTimeout)
 	}
-	return &Client{endpoint: e, runtime: rt, open: map[string]bool{}}
+	drawn := rt.Rand("vsphere/" + string(e.Site)).Uint32()
+	return &Client{endpoint: e, runtime: rt, agent: fmt.Sprintf("%s boot-%08x", e.Agent, drawn)}
 }
 
 // Site is the site of the client's vCenter.
@@ -104,6 +106,9 @@ type Session struct {
 	key     string
 	user    string // as the vCenter writes it in tasks and session lists
 }
+
+// Site is the site of the session's vCenter.
+func (s *Session) Site() Site { return s.site }
 
 // Open logs in. It first ends sessions of this client whose logout got no
 // answer, and fails if it cannot: as long as they live, a call that was sent
@@ -148,9 +153,6 @@ func (c *Client) login(ctx context.Context) (*Session, error) {
 		return nil, s.fail("log in at", "the vCenter", err, reads)
 	}
 	s.key, s.user = res.Returnval.Key, res.Returnval.UserName
-	c.mu.Lock()
-	c.open[s.key] = true
-	c.mu.Unlock()
 	return s, nil
 }
 
@@ -158,13 +160,13 @@ func (c *Client) login(ctx context.Context) (*Session, error) {
 func (c *Client) connect() *vim25.Client {
 	e := c.endpoint
 	if e.SOAP != nil {
-		return &vim25.Client{RoundTripper: e.SOAP(e.Agent)}
+		return &vim25.Client{RoundTripper: e.SOAP(c.agent)}
 	}
 	sc := soap.NewClient(e.URL, false)
 	sc.Client.Transport = e.HTTP
 	sc.Client.Jar, _ = cookiejar.New(nil) // never fails without options
 	sc.Namespace, sc.Version = "urn:"+vim25.Namespace, vim25.Version
-	sc.UserAgent = e.Agent
+	sc.UserAgent = c.agent
 	return &vim25.Client{Client: sc, RoundTripper: sc}
 }
 
@@ -192,29 +194,17 @@ func (s *Session) Close(ctx context.Context) {
 	if ctx.Err() != nil {
 		ctx = context.Background()
 	}
-	c := s.client
-	c.mu.Lock()
-	wasOpen := c.open[s.key]
-	if wasOpen {
-		// Before the call: a process that is killed in it never comes back.
-		delete(c.open, s.key)
-		c.unended = append(c.unended, s.key)
-	}
-	c.mu.Unlock()
-	if !wasOpen {
-		return
-	}
 	_, err := methods.Logout(ctx, s.vim, &types.Logout{This: *s.vim.ServiceContent.SessionManager})
-	if err != nil && !isFault[types.NotAuthenticated](err) {
+	if err == nil || isFault[types.NotAuthenticated](err) {
 		return
 	}
-	c.mu.Lock()
-	c.unended = slices.DeleteFunc(c.unended, func(k string) bool { return k == s.key })
-	c.mu.Unlock()
+	s.client.mu.Lock()
+	defer s.client.mu.Unlock()
+	s.client.unended = append(s.client.unended, s.key)
 }
 
 // EndOtherSessions ends every session of this endpoint's user and agent that
-// this client did not open. A new incarnation of the appliance calls it before
+// another client opened. A new incarnation of the appliance calls it before
 // it acts: what an earlier one sent can then no longer be applied.
 func (c *Client) EndOtherSessions(ctx context.Context) error {
 	s, err := c.Open(ctx)
@@ -227,20 +217,18 @@ func (c *Client) EndOtherSessions(ctx context.Context) error {
 		return s.fail("list", "sessions", err, reads)
 	}
 	var others []string
-	c.mu.Lock()
 	for _, o := range m.SessionList {
-		if o.UserName == s.user && sameAgent(o.UserAgent, c.endpoint.Agent) && !c.open[o.Key] {
+		if o.UserName == s.user && c.sameAppliance(o.UserAgent) && o.UserAgent != c.agent {
 			others = append(others, o.Key)
 		}
 	}
-	c.mu.Unlock()
 	slices.Sort(others)
 	return s.terminate(ctx, others)
 }
 
-// sameAgent allows for what a vCenter or proxy puts behind the agent's name.
-func sameAgent(told, agent string) bool {
-	return told == agent || strings.HasPrefix(told, agent+" ")
+// sameAppliance recognises the sessions of every boot of this appliance.
+func (c *Client) sameAppliance(agent string) bool {
+	return strings.HasPrefix(agent, c.endpoint.Agent+" boot-")
 }
 
 // terminate ends sessions one by one: a vCenter refuses the whole list if one

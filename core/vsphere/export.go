@@ -133,6 +133,9 @@ func (e *Export) Progress(ctx context.Context, percent int32) error {
 	return e.lease.progress(ctx, percent)
 }
 
+// Check says why the lease cannot be used any more; nil if it can.
+func (e *Export) Check(ctx context.Context) error { return e.lease.check(ctx) }
+
 // Manifest is what the vCenter says that it sent, by disk name, for disks that
 // have been read to their end. It may know less.
 func (e *Export) Manifest(ctx context.Context) (map[string]Checksums, error) {

@@ -26,7 +26,7 @@ type ImportSpec struct {
 	OVF       string // descriptor
 	Mark      string // MarkImport of the VM that is made
 	Pool      Ref
-	Datastore Ref
+	Datastore string            // name
 	Folder    Ref               // "": the VM folder of the pool's datacenter
 	Host      Ref               // "": the vCenter chooses
 	Networks  map[string]string // the descriptor's networks to those of this site, by name
@@ -131,15 +131,19 @@ func (s *Session) importSpec(ctx context.Context, spec ImportSpec) (*types.OvfCr
 		return nil, err
 	}
 	for _, from := range slices.Sorted(maps.Keys(spec.Networks)) {
-		to, err := s.network(known, spec.Networks[from])
+		to, err := s.only("network", known, spec.Networks[from])
 		if err != nil {
 			return nil, err
 		}
 		params.NetworkMapping = append(params.NetworkMapping, types.OvfNetworkMapping{Name: from, Network: to})
 	}
+	datastore, err := s.datastore(ctx, spec.Datastore)
+	if err != nil {
+		return nil, err
+	}
 	res, err := methods.CreateImportSpec(ctx, s.vim, &types.CreateImportSpec{
 		This: *s.vim.ServiceContent.OvfManager, OvfDescriptor: spec.OVF,
-		ResourcePool: spec.Pool.managed(), Datastore: spec.Datastore.managed(), Cisp: &params,
+		ResourcePool: spec.Pool.managed(), Datastore: datastore, Cisp: &params,
 	})
 	if err != nil {
 		return nil, err
@@ -251,6 +255,9 @@ func (i *Import) Put(ctx context.Context, disk string, body io.Reader, length in
 func (i *Import) Progress(ctx context.Context, percent int32) error {
 	return i.lease.progress(ctx, percent)
 }
+
+// Check says why the lease cannot be used any more; nil if it can.
+func (i *Import) Check(ctx context.Context) error { return i.lease.check(ctx) }
 
 // Manifest is what the vCenter says that it got, by disk name.
 func (i *Import) Manifest(ctx context.Context) (map[string]Checksums, error) {

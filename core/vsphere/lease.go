@@ -60,6 +60,17 @@ func (l *lease) read(ctx context.Context) (mo.HttpNfcLease, error) {
 	return now, err
 }
 
+// check says why the lease cannot be used any more; nil if it can. Its error
+// tells more than the one with which a transfer broke: a person may have
+// cancelled the task.
+func (l *lease) check(ctx context.Context) error {
+	now, err := l.read(ctx)
+	if err == nil && now.State != types.HttpNfcLeaseStateReady {
+		err = leaseError(now)
+	}
+	return l.fail(err, reads)
+}
+
 func leaseError(now mo.HttpNfcLease) error {
 	if now.Error != nil && now.Error.Fault != nil {
 		return faultError{now.Error}

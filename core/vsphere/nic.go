@@ -11,11 +11,17 @@ import (
 	"github.com/vmware/govmomi/vim25/types"
 )
 
+// NICPlan is what a network adapter is to be.
+type NICPlan struct {
+	Network string
+	Type    string // "": as it is, or vmxnet3 for a new one
+	MAC     string // "": as it is, or as the vCenter makes it
+}
+
 // ConnectNICs makes the VM's network adapters be those that want lists, in
-// that order: network, type and MAC of each; an empty Type or MAC stays as it
-// is (a new adapter gets vmxnet3 and a generated MAC). Adapters beyond the list
-// are removed. All NICs connect at power on. It does nothing if all is so.
-func (s *Session) ConnectNICs(ctx context.Context, vm Ref, want []NIC) error {
+// that order. Adapters beyond the list are removed. All connect at power on. It
+// does nothing if all is so already.
+func (s *Session) ConnectNICs(ctx context.Context, vm Ref, want []NICPlan) error {
 	const op = "connect the network adapters of"
 	if err := s.Settle(ctx, vm); err != nil {
 		return err
@@ -42,16 +48,16 @@ func (s *Session) ConnectNICs(ctx context.Context, vm Ref, want []NIC) error {
 	return s.reconfigure(ctx, op, vm, spec)
 }
 
-func at(nics []NIC, i int) *NIC {
-	if i < len(nics) {
-		return &nics[i]
+func at[T any](list []T, i int) *T {
+	if i < len(list) {
+		return &list[i]
 	}
 	return nil
 }
 
 // nicChange is what turns now into want; either may be nil. vSphere cannot
 // change an adapter's type: the old one goes, and a new one takes its MAC.
-func (s *Session) nicChange(ctx context.Context, networks map[string][]types.ManagedObjectReference, now, want *NIC, i int) ([]types.BaseVirtualDeviceConfigSpec, error) {
+func (s *Session) nicChange(ctx context.Context, networks map[string][]types.ManagedObjectReference, now *NIC, want *NICPlan, i int) ([]types.BaseVirtualDeviceConfigSpec, error) {
 	if want == nil {
 		return []types.BaseVirtualDeviceConfigSpec{removal(now)}, nil
 	}
@@ -122,22 +128,9 @@ func (s *Session) networks(ctx context.Context) (map[string][]types.ManagedObjec
 	return byName, nil
 }
 
-// network finds a network by its name, which must be the only one.
-func (s *Session) network(networks map[string][]types.ManagedObjectReference, name string) (types.ManagedObjectReference, error) {
-	switch refs := networks[name]; len(refs) {
-	case 1:
-		return refs[0], nil
-	case 0:
-		return types.ManagedObjectReference{}, s.refuse("find", "network "+strconv.Quote(name), "the site has none of that name", "map the VM's network to one that exists")
-	default:
-		return types.ManagedObjectReference{}, s.refuse("find", "network "+strconv.Quote(name),
-			fmt.Sprintf("the site has %d of that name", len(refs)), "give them names that differ")
-	}
-}
-
 // backing connects a device to a network of any kind.
 func (s *Session) backing(ctx context.Context, networks map[string][]types.ManagedObjectReference, name string) (types.BaseVirtualDeviceBackingInfo, error) {
-	ref, err := s.network(networks, name)
+	ref, err := s.only("network", networks, name)
 	if err != nil {
 		return nil, err
 	}

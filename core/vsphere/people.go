@@ -4,6 +4,7 @@ import (
 	"context"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/vmware/govmomi/vim25/methods"
 	"github.com/vmware/govmomi/vim25/mo"
@@ -14,151 +15,158 @@ import (
 // part of the ids of its tasks and events.
 const extensionKey = "com.hdm"
 
-// The types of HDM's tasks.
-const (
-	TaskMigrate = "com.hdm.migrate"
-)
+// taskKinds are the kinds of tasks that HDM shows, and their names.
+var taskKinds = []struct{ kind, label string }{
+	{"migrate", "Migrate VM to the cloud (HDM)"},
+}
+
+// extensionVersion changes when taskKinds do, so that a vCenter hears of it.
+const extensionVersion = "1.0.0"
 
 // RegisterExtension makes HDM known to the vCenter, which then accepts its
-// tasks and events. It does nothing if it is known in this version.
-func (s *Session) RegisterExtension(ctx context.Context, version string) error {
+// tasks. It does nothing if it is known in this version. EnsureTask calls it
+// when it must.
+func (s *Session) RegisterExtension(ctx context.Context) error {
 	const op, object = "register", "the extension " + extensionKey
 	manager := *s.vim.ServiceContent.ExtensionManager
-	now, err := methods.FindExtension(ctx, s.vim, &types.FindExtension{This: manager, ExtensionKey: extensionKey})
+	find := func() (*types.Extension, error) {
+		res, err := methods.FindExtension(ctx, s.vim, &types.FindExtension{This: manager, ExtensionKey: extensionKey})
+		if err != nil {
+			return nil, err
+		}
+		return res.Returnval, nil
+	}
+	now, err := find()
 	if err != nil {
 		return s.fail(op, object, err, reads)
 	}
-	if now.Returnval != nil && now.Returnval.Version == version {
+	if now != nil && now.Version == extensionVersion {
 		return nil
 	}
-	ext := types.Extension{
-		Key: extensionKey, Version: version, Company: "HDM project",
-		Description: &types.Description{Label: "HDM", Summary: "Moves VMs to the cloud and back"},
-		TaskList:    []types.ExtensionTaskTypeInfo{{TaskID: TaskMigrate}},
-		EventList:   []types.ExtensionEventTypeInfo{{EventID: extensionKey + ".migration"}},
-		ResourceList: []types.ExtensionResourceInfo{{
-			Locale: "en", Module: "task",
-			Data: []types.KeyValue{{Key: TaskMigrate + ".label", Value: "Migrate VM to the cloud (HDM)"}},
-		}},
-		LastHeartbeatTime: s.runtime.Now(),
-	}
-	if now.Returnval != nil {
+	ext := extension(s.runtime.Now())
+	if now != nil {
 		_, err = methods.UpdateExtension(ctx, s.vim, &types.UpdateExtension{This: manager, Extension: ext})
 	} else {
 		_, err = methods.RegisterExtension(ctx, s.vim, &types.RegisterExtension{This: manager, Extension: ext})
 	}
-	if isFault[types.InvalidArgument](err) {
-		// Another session registered it since we looked; if not, we hear of it again.
-		if again, e := methods.FindExtension(ctx, s.vim, &types.FindExtension{This: manager, ExtensionKey: extensionKey}); e == nil && again.Returnval != nil {
-			return nil
+	if faultOf(err) != nil {
+		if now, e := find(); e == nil && now != nil && now.Version == extensionVersion {
+			return nil // another session was faster
 		}
 	}
 	return s.fail(op, object, err, changes)
 }
 
-// TaskHandle is a task that people see in the vCenter. It does nothing there:
-// HDM tells it how far its own work is.
-type TaskHandle struct {
-	Ref     Ref
-	session *Session
-	object  string
+func extension(now time.Time) types.Extension {
+	ext := types.Extension{
+		Key: extensionKey, Version: extensionVersion, Company: "HDM project", LastHeartbeatTime: now,
+		Description: &types.Description{Label: "HDM", Summary: "Moves VMs to the cloud and back"},
+	}
+	words := types.ExtensionResourceInfo{Locale: "en", Module: "task"}
+	for _, k := range taskKinds {
+		id := extensionKey + "." + k.kind
+		ext.TaskList = append(ext.TaskList, types.ExtensionTaskTypeInfo{TaskID: id})
+		words.Data = append(words.Data, types.KeyValue{Key: id + ".label", Value: k.label})
+	}
+	ext.ResourceList = []types.ExtensionResourceInfo{words}
+	return ext
 }
 
-// EnsureTask finds the task on the VM that has this key, or makes one: queued,
-// of type kind, with a text that people read. Key becomes the task's
+// TaskHandle is a task that people see in the vCenter. It does nothing there:
+// HDM tells how far its own work is. It outlives the session that found it.
+type TaskHandle struct {
+	Ref  Ref
+	text string // as last described
+}
+
+// EnsureTask finds the task of that kind ("migrate") on the VM that has this
+// mark, or makes one, and shows it as running. The mark becomes the task's
 // activation id.
-func (s *Session) EnsureTask(ctx context.Context, vm Ref, key, kind, text string) (TaskHandle, error) {
-	op := "make a task for"
-	h := TaskHandle{session: s, object: string(vm)}
+func (s *Session) EnsureTask(ctx context.Context, vm Ref, mark, kind string) (*TaskHandle, error) {
+	const op = "make a task for"
+	id := extensionKey + "." + kind
 	var v mo.VirtualMachine
 	if err := s.one(ctx, vm.managed(), &v, "recentTask"); err != nil {
-		return h, s.fail(op, string(vm), err, reads)
+		return nil, s.fail(op, string(vm), err, reads)
 	}
 	infos, err := s.taskInfos(ctx, v.RecentTask)
 	if err != nil {
-		return h, s.fail(op, string(vm), err, reads)
+		return nil, s.fail(op, string(vm), err, reads)
 	}
 	for _, i := range infos {
-		if i.ActivationId == key && i.DescriptionId == kind {
-			h.Ref = refOf(i.Task)
-			return h, nil
+		if i.ActivationId == mark && i.DescriptionId == id {
+			return s.show(ctx, &TaskHandle{Ref: refOf(i.Task)}, i.State)
 		}
 	}
-	res, err := methods.CreateTask(ctx, s.vim, &types.CreateTask{
-		This: *s.vim.ServiceContent.TaskManager, Obj: vm.managed(), TaskTypeId: kind,
-		InitiatedBy: s.user, Cancelable: true, ActivationId: key,
-	})
-	if err != nil {
-		return h, s.fail(op, string(vm), err, changes)
+	create := func() (*types.CreateTaskResponse, error) {
+		return methods.CreateTask(ctx, s.vim, &types.CreateTask{
+			This: *s.vim.ServiceContent.TaskManager, Obj: vm.managed(), TaskTypeId: id,
+			InitiatedBy: s.user, Cancelable: true, ActivationId: mark,
+		})
 	}
-	h.Ref = refOf(res.Returnval.Task)
-	return h, h.Describe(ctx, text)
+	res, err := create()
+	if isFault[types.InvalidArgument](err) { // this vCenter does not know the kind yet
+		if err := s.RegisterExtension(ctx); err != nil {
+			return nil, err
+		}
+		res, err = create()
+	}
+	if err != nil {
+		return nil, s.fail(op, string(vm), err, changes)
+	}
+	return s.show(ctx, &TaskHandle{Ref: refOf(res.Returnval.Task)}, res.Returnval.State)
 }
 
-// Task is the handle of a task whose reference was kept.
-func (s *Session) Task(ref Ref) TaskHandle {
-	return TaskHandle{Ref: ref, session: s, object: string(ref)}
+// show takes a task that was just made from queued to running.
+func (s *Session) show(ctx context.Context, t *TaskHandle, state types.TaskInfoState) (*TaskHandle, error) {
+	if state != types.TaskInfoStateQueued {
+		return t, nil
+	}
+	return t, t.set(ctx, s, types.TaskInfoStateRunning, nil)
 }
 
-// Describe changes the text that people read.
-func (t TaskHandle) Describe(ctx context.Context, text string) error {
-	_, err := methods.SetTaskDescription(ctx, t.session.vim, &types.SetTaskDescription{
+// Progress shows how far it is, 0 to 100, and what is being done.
+func (t *TaskHandle) Progress(ctx context.Context, s *Session, percent int32, text string) error {
+	_, err := methods.UpdateProgress(ctx, s.vim, &types.UpdateProgress{This: t.Ref.managed(), PercentDone: min(max(percent, 0), 100)})
+	if err != nil {
+		return t.fail(s, "show progress of", err)
+	}
+	if text == t.text {
+		return nil
+	}
+	_, err = methods.SetTaskDescription(ctx, s.vim, &types.SetTaskDescription{
 		This: t.Ref.managed(), Description: types.LocalizableMessage{Key: extensionKey + ".text", Message: text},
 	})
-	return t.fail("describe", err)
-}
-
-// Running shows the task as running.
-func (t TaskHandle) Running(ctx context.Context) error {
-	return t.set(ctx, types.TaskInfoStateRunning, nil)
-}
-
-// Progress shows how far it is, 0 to 100.
-func (t TaskHandle) Progress(ctx context.Context, percent int32) error {
-	_, err := methods.UpdateProgress(ctx, t.session.vim, &types.UpdateProgress{This: t.Ref.managed(), PercentDone: min(max(percent, 0), 100)})
-	return t.fail("show progress of", err)
+	if err == nil {
+		t.text = text
+	}
+	return t.fail(s, "describe", err)
 }
 
 // Succeed ends the task well.
-func (t TaskHandle) Succeed(ctx context.Context) error {
-	return t.set(ctx, types.TaskInfoStateSuccess, nil)
+func (t *TaskHandle) Succeed(ctx context.Context, s *Session) error {
+	return t.set(ctx, s, types.TaskInfoStateSuccess, nil)
 }
 
 // Fail ends the task with a reason.
-func (t TaskHandle) Fail(ctx context.Context, reason string) error {
-	return t.set(ctx, types.TaskInfoStateError, &types.LocalizedMethodFault{
+func (t *TaskHandle) Fail(ctx context.Context, s *Session, reason string) error {
+	return t.set(ctx, s, types.TaskInfoStateError, &types.LocalizedMethodFault{
 		Fault: &types.ExtendedFault{FaultTypeId: extensionKey + ".failed"}, LocalizedMessage: reason,
 	})
 }
 
-// Cancel ends the task as cancelled.
-func (t TaskHandle) Cancel(ctx context.Context) error {
-	return t.set(ctx, types.TaskInfoStateError, &types.LocalizedMethodFault{
-		Fault: &types.RequestCanceled{}, LocalizedMessage: "Cancelled",
-	})
-}
-
-// Cancelled reports whether somebody asked in the vCenter to cancel it.
-func (t TaskHandle) Cancelled(ctx context.Context) (bool, error) {
-	var m mo.Task
-	if err := t.session.one(ctx, t.Ref.managed(), &m, "info"); err != nil {
-		return false, t.fail("read", err)
-	}
-	return m.Info.Cancelled, nil
-}
-
 // set does nothing to a task that has ended: the vCenter does not let it
 // change again.
-func (t TaskHandle) set(ctx context.Context, state types.TaskInfoState, fault *types.LocalizedMethodFault) error {
-	_, err := methods.SetTaskState(ctx, t.session.vim, &types.SetTaskState{This: t.Ref.managed(), State: state, Fault: fault})
+func (t *TaskHandle) set(ctx context.Context, s *Session, state types.TaskInfoState, fault *types.LocalizedMethodFault) error {
+	_, err := methods.SetTaskState(ctx, s.vim, &types.SetTaskState{This: t.Ref.managed(), State: state, Fault: fault})
 	if isFault[types.InvalidState](err) {
 		return nil
 	}
-	return t.fail("show as "+string(state), err)
+	return t.fail(s, "show as "+string(state), err)
 }
 
-func (t TaskHandle) fail(op string, err error) error {
-	return t.session.fail(op, "the task of "+t.object, err, changes)
+func (t *TaskHandle) fail(s *Session, op string, err error) error {
+	return s.fail(op, "the task "+string(t.Ref), err, changes)
 }
 
 // PostEvent writes an event about a VM into the vCenter's log: kind begins

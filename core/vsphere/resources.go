@@ -3,7 +3,9 @@ package vsphere
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"slices"
+	"strconv"
 
 	"github.com/vmware/govmomi/vim25/methods"
 	"github.com/vmware/govmomi/vim25/mo"
@@ -125,4 +127,34 @@ func (s *Session) adapters(ctx context.Context, browsers []types.ManagedObjectRe
 	}
 	slices.Sort(kinds)
 	return slices.Compact(kinds), nil
+}
+
+// datastore finds a datastore by its name, which must be the only one.
+func (s *Session) datastore(ctx context.Context, name string) (types.ManagedObjectReference, error) {
+	content, err := s.under(ctx, toResources(), types.PropertySpec{Type: "Datastore", PathSet: []string{"name"}})
+	if err != nil {
+		return types.ManagedObjectReference{}, err
+	}
+	var found []mo.Datastore
+	if err := mo.LoadObjectContent(content, &found); err != nil {
+		return types.ManagedObjectReference{}, err
+	}
+	byName := map[string][]types.ManagedObjectReference{}
+	for _, d := range found {
+		byName[d.Name] = append(byName[d.Name], d.Self)
+	}
+	return s.only("datastore", byName, name)
+}
+
+// only finds what has a name that must be the only one.
+func (s *Session) only(kind string, byName map[string][]types.ManagedObjectReference, name string) (types.ManagedObjectReference, error) {
+	switch refs := byName[name]; len(refs) {
+	case 1:
+		return refs[0], nil
+	case 0:
+		return types.ManagedObjectReference{}, s.refuse("find", kind+" "+strconv.Quote(name), "the site has none of that name", "choose one that exists")
+	default:
+		return types.ManagedObjectReference{}, s.refuse("find", kind+" "+strconv.Quote(name),
+			fmt.Sprintf("the site has %d of that name", len(refs)), "give them names that differ")
+	}
 }

@@ -1,0 +1,156 @@
+package transfer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/hdm-project/hdm/core/runtime"
+	"github.com/hdm-project/hdm/core/vsphere"
+)
+
+const (
+	// keepEvery is how often both leases hear of progress. They expire after five
+	// minutes without.
+	keepEvery = 10 * time.Second
+	// stallMost is how long no byte may pass while both vCenters answer: then
+	// something between them holds the stream.
+	stallMost = 2 * time.Minute
+	// outageMost is how long no byte may pass while a vCenter cannot be reached.
+	// The stream goes on by itself after a shorter outage; by then its lease has
+	// expired.
+	outageMost = 5 * time.Minute
+)
+
+// keptLease is what a keeper needs of an export or an import.
+type keptLease interface {
+	Progress(ctx context.Context, percent int32) error
+	Check(ctx context.Context) error
+}
+
+// watcher keeps both leases and watches over the stream while disks cross.
+type watcher struct {
+	bulk  *bulk
+	stop  context.CancelFunc // ends the transfer
+	tasks []runtime.Task
+
+	mu    sync.Mutex
+	cause error    // why the watcher ended the transfer
+	away  [2]error // why the site's last call got no answer; nil if it did
+}
+
+func watch(ctx context.Context, stop context.CancelFunc, b *bulk, report func(vsphere.Progress)) *watcher {
+	w := &watcher{bulk: b, stop: stop}
+	for i, l := range []keptLease{b.export, b.imported} {
+		w.tasks = append(w.tasks, b.runtime.Go(ctx, "lease-keeper/"+string(b.sites[i]), func(ctx context.Context) { w.keep(ctx, i, l) }))
+	}
+	w.tasks = append(w.tasks, b.runtime.Go(ctx, "transfer-watchdog", func(ctx context.Context) { w.guard(ctx, report) }))
+	return w
+}
+
+// end stops watching and waits until that is so.
+func (w *watcher) end() {
+	for _, t := range w.tasks {
+		t.Cancel()
+	}
+	for _, t := range w.tasks {
+		_ = t.Wait(context.Background()) // never cancelled
+	}
+}
+
+// keep tells one lease how far the transfer is. A call that fails is made again
+// at the next turn; a lease that has ended ends the transfer.
+func (w *watcher) keep(ctx context.Context, i int, l keptLease) {
+	for {
+		err := l.Progress(ctx, w.bulk.meter.progress().Percent)
+		if err != nil && vsphere.FaultName(err) != "" {
+			// A fault of the call, or of the lease? The lease knows.
+			if err = l.Check(ctx); err != nil && vsphere.FaultName(err) != "" {
+				w.abort(err)
+				return
+			}
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		w.mu.Lock()
+		w.away[i] = err
+		w.mu.Unlock()
+		if w.bulk.runtime.Sleep(ctx, keepEvery) != nil {
+			return
+		}
+	}
+}
+
+// guard reports progress and ends a transfer that stands still.
+func (w *watcher) guard(ctx context.Context, report func(vsphere.Progress)) {
+	for w.bulk.runtime.Sleep(ctx, keepEvery) == nil {
+		report(w.bulk.meter.progress())
+		still := w.bulk.meter.still()
+		away := w.lost()
+		switch {
+		case away != nil && still >= outageMost:
+			w.abort(outage(away))
+			return
+		case away == nil && still >= stallMost:
+			w.abort(&vsphere.Error{
+				Site: w.bulk.sites[1], Op: "import", Object: "the copy", Class: vsphere.Retryable,
+				Hint: "the transfer starts again from the beginning; if it stalls again, look for what cuts long connections between the sites",
+				Err:  fmt.Errorf("no byte has passed for %v while both vCenters answer", stallMost),
+			})
+			return
+		}
+	}
+}
+
+// lost is why a vCenter does not answer; nil if both do.
+func (w *watcher) lost() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return errors.Join(w.away[0], w.away[1])
+}
+
+// outage is the error of a transfer that was cut off: waiting for the way back
+// is no failure of the transfer.
+func outage(away error) error {
+	e := &vsphere.Error{Op: "reach", Object: "the vCenter during a transfer", Class: vsphere.Unreachable,
+		Hint: "the transfer starts again when the network is back", Err: away}
+	var known *vsphere.Error
+	if errors.As(away, &known) {
+		e.Site, e.Err = known.Site, known.Err
+	}
+	return e
+}
+
+func (w *watcher) abort(cause error) {
+	w.mu.Lock()
+	if w.cause == nil {
+		w.cause = cause
+	}
+	w.mu.Unlock()
+	w.stop()
+}
+
+// explain finds the true reason of a transfer that failed with err. It is
+// called after end.
+func (w *watcher) explain(ctx context.Context, err error) error {
+	if w.cause != nil {
+		return w.cause
+	}
+	if ctx.Err() != nil || vsphere.ClassOf(err) != vsphere.Retryable || vsphere.FaultName(err) != "" {
+		return err
+	}
+	if away := errors.Join(w.away[0], w.away[1]); away != nil {
+		return outage(away)
+	}
+	// The stream broke. If that was because a lease ended, the lease knows why:
+	// a person may have cancelled its task.
+	for _, l := range []keptLease{w.bulk.imported, w.bulk.export} {
+		if why := l.Check(ctx); why != nil && vsphere.FaultName(why) != "" {
+			return why
+		}
+	}
+	return err
+}
