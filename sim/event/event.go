@@ -36,8 +36,8 @@ const (
 // What the guests do.
 const (
 	GuestStarted = "guest.started" // guest: site, vm
-	GuestStopped = "guest.stopped" // guest: site, vm, how=shutdown|power-off
-	GuestWrite   = "guest.write"   // guest: site, vm, disk, block, write (its number): acknowledged
+	GuestStopped = "guest.stopped" // guest: site, vm, how=shutdown|power-off, lost (blocks whose last write a power cut took)
+	GuestWrite   = "guest.write"   // guest: site, vm, disk, block (one or several, "17,993,4"), write (the number of the last): acknowledged
 	GuestFlush   = "guest.flush"   // guest: site, vm, write: everything up to that number is durable
 )
 

@@ -1,0 +1,109 @@
+package guest
+
+import (
+	"fmt"
+	"iter"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/hdm-project/hdm/sim/disk"
+)
+
+// Ack is the last write to a block that must be there: the device acknowledged
+// it, and no power cut has legally taken it since.
+type Ack struct {
+	Write uint64
+	At    time.Duration // virtual time
+	Torn  bool          // a power cut tore the block: it may hold anything
+	run   int32         // the run that wrote it; 0: before the world began
+}
+
+// ledger is what one disk of a guest must hold. It belongs to the guest, not
+// to a copy of the disk: a disk that was moved must hold it as well.
+type ledger map[int64]Ack
+
+// Acknowledged are the blocks of one of the guest's disks that must be there,
+// ascending.
+func (g *Guest) Acknowledged(disk int) iter.Seq2[int64, Ack] {
+	return func(yield func(int64, Ack) bool) {
+		acks := g.ledgers[disk]
+		for _, block := range slices.Sorted(maps.Keys(acks)) {
+			if !yield(block, acks[block]) {
+				return
+			}
+		}
+	}
+}
+
+// Loss is a block that lacks what it must hold.
+type Loss struct {
+	Guest string
+	Disk  int
+	Block int64
+	Want  Ack
+	Got   Stamp
+	Whole bool // whether Got could be read: see ReadStamp
+}
+
+func (l Loss) String() string {
+	got := "holds no whole stamp"
+	switch {
+	case l.Whole && l.Got.Write == 0:
+		got = "was never written"
+	case l.Whole && l.Got.Guest == Identity(l.Guest) && l.Got.Disk == l.Disk:
+		got = fmt.Sprintf("holds write #%d", l.Got.Write)
+	case l.Whole:
+		got = "holds what another guest or disk wrote"
+	}
+	return fmt.Sprintf("disk %s/%d block %#x: write #%d acknowledged at %v, but the block %s", l.Guest, l.Disk, l.Block, l.Want.Write, l.Want.At, got)
+}
+
+// Check compares an image of one of the guest's disks with what it must hold,
+// in ascending order, and returns at most limit losses. A block may hold a
+// later write than the last acknowledged: one that the device carried out and
+// did not acknowledge.
+func (g *Guest) Check(disk int, image disk.Reader, limit int) []Loss {
+	var losses []Loss
+	for block, want := range g.Acknowledged(disk) {
+		if len(losses) == limit {
+			break
+		}
+		if want.Torn {
+			continue
+		}
+		got, whole := ReadStamp(image, block)
+		if !whole || got.Guest != g.identity || got.Disk != disk || got.Write < want.Write {
+			losses = append(losses, Loss{Guest: g.spec.Name, Disk: disk, Block: block, Want: want, Got: got, Whole: whole})
+		}
+	}
+	return losses
+}
+
+// settle looks at what a power cut left of the writes of that run after number
+// flushed, and makes it what the disk must hold from now on. It returns how
+// many blocks lost their last write.
+func (g *Guest) settle(disk int, image disk.Reader, run int32, flushed uint64) (lost int) {
+	acks := g.ledgers[disk]
+	for block, ack := range g.Acknowledged(disk) {
+		if ack.run != run || ack.Write <= flushed {
+			continue
+		}
+		got, whole := ReadStamp(image, block)
+		switch {
+		case !whole:
+			ack.Torn = true
+		case got.Write == 0:
+			delete(acks, block)
+			lost++
+			continue
+		case got.Write < ack.Write:
+			ack.Write = got.Write
+		default:
+			continue
+		}
+		lost++
+		acks[block] = ack
+	}
+	return lost
+}
