@@ -15,18 +15,12 @@ import (
 // part of the ids of its tasks and events.
 const extensionKey = "com.hdm"
 
-// taskKinds are the kinds of tasks that HDM shows, and their names.
-var taskKinds = []struct{ kind, label string }{
-	{"migrate", "Migrate VM to the cloud (HDM)"},
-}
-
-// extensionVersion changes when taskKinds do, so that a vCenter hears of it.
-const extensionVersion = "1.0.0"
+// TaskMigrate is the type of the task that shows a migration.
+const TaskMigrate = extensionKey + ".migrate"
 
 // RegisterExtension makes HDM known to the vCenter, which then accepts its
-// tasks. It does nothing if it is known in this version. EnsureTask calls it
-// when it must.
-func (s *Session) RegisterExtension(ctx context.Context) error {
+// tasks and events. It does nothing if it is known in this version.
+func (s *Session) RegisterExtension(ctx context.Context, version string) error {
 	const op, object = "register", "the extension " + extensionKey
 	manager := *s.vim.ServiceContent.ExtensionManager
 	find := func() (*types.Extension, error) {
@@ -40,133 +34,144 @@ func (s *Session) RegisterExtension(ctx context.Context) error {
 	if err != nil {
 		return s.fail(op, object, err, reads)
 	}
-	if now != nil && now.Version == extensionVersion {
+	if now != nil && now.Version == version {
 		return nil
 	}
-	ext := extension(s.runtime.Now())
+	ext := extension(version, s.runtime.Now())
 	if now != nil {
 		_, err = methods.UpdateExtension(ctx, s.vim, &types.UpdateExtension{This: manager, Extension: ext})
 	} else {
 		_, err = methods.RegisterExtension(ctx, s.vim, &types.RegisterExtension{This: manager, Extension: ext})
 	}
 	if faultOf(err) != nil {
-		if now, e := find(); e == nil && now != nil && now.Version == extensionVersion {
+		if now, e := find(); e == nil && now != nil && now.Version == version {
 			return nil // another session was faster
 		}
 	}
 	return s.fail(op, object, err, changes)
 }
 
-func extension(now time.Time) types.Extension {
-	ext := types.Extension{
-		Key: extensionKey, Version: extensionVersion, Company: "HDM project", LastHeartbeatTime: now,
+func extension(version string, now time.Time) types.Extension {
+	return types.Extension{
+		Key: extensionKey, Version: version, Company: "HDM project", LastHeartbeatTime: now,
 		Description: &types.Description{Label: "HDM", Summary: "Moves VMs to the cloud and back"},
+		TaskList:    []types.ExtensionTaskTypeInfo{{TaskID: TaskMigrate}},
+		ResourceList: []types.ExtensionResourceInfo{{
+			Locale: "en", Module: "task",
+			Data: []types.KeyValue{{Key: TaskMigrate + ".label", Value: "Migrate VM to the cloud (HDM)"}},
+		}},
 	}
-	words := types.ExtensionResourceInfo{Locale: "en", Module: "task"}
-	for _, k := range taskKinds {
-		id := extensionKey + "." + k.kind
-		ext.TaskList = append(ext.TaskList, types.ExtensionTaskTypeInfo{TaskID: id})
-		words.Data = append(words.Data, types.KeyValue{Key: id + ".label", Value: k.label})
-	}
-	ext.ResourceList = []types.ExtensionResourceInfo{words}
-	return ext
 }
 
-// TaskHandle is a task that people see in the vCenter. It does nothing there:
-// HDM tells how far its own work is. It outlives the session that found it.
+// TaskHandle is a task that people see in the vCenter, and a session to speak
+// of it. The task does nothing there: HDM tells how far its own work is.
 type TaskHandle struct {
-	Ref  Ref
-	text string // as last described
+	Ref     Ref
+	session *Session
 }
 
-// EnsureTask finds the task of that kind ("migrate") on the VM that has this
-// mark, or makes one, and shows it as running. The mark becomes the task's
-// activation id.
-func (s *Session) EnsureTask(ctx context.Context, vm Ref, mark, kind string) (*TaskHandle, error) {
+// EnsureTask finds the task of that type on the VM that has this mark, or
+// makes one: queued, with a text that people read. The mark becomes the task's
+// activation id. The extension must be registered.
+func (s *Session) EnsureTask(ctx context.Context, vm Ref, mark, kind, text string) (TaskHandle, error) {
 	const op = "make a task for"
-	id := extensionKey + "." + kind
 	var v mo.VirtualMachine
 	if err := s.one(ctx, vm.managed(), &v, "recentTask"); err != nil {
-		return nil, s.fail(op, string(vm), err, reads)
+		return TaskHandle{}, s.fail(op, string(vm), err, reads)
 	}
 	infos, err := s.taskInfos(ctx, v.RecentTask)
 	if err != nil {
-		return nil, s.fail(op, string(vm), err, reads)
+		return TaskHandle{}, s.fail(op, string(vm), err, reads)
 	}
 	for _, i := range infos {
-		if i.ActivationId == mark && i.DescriptionId == id {
-			return s.show(ctx, &TaskHandle{Ref: refOf(i.Task)}, i.State)
+		if i.ActivationId == mark && i.DescriptionId == kind {
+			return s.Task(refOf(i.Task)), nil
 		}
 	}
-	create := func() (*types.CreateTaskResponse, error) {
-		return methods.CreateTask(ctx, s.vim, &types.CreateTask{
-			This: *s.vim.ServiceContent.TaskManager, Obj: vm.managed(), TaskTypeId: id,
-			InitiatedBy: s.user, Cancelable: true, ActivationId: mark,
-		})
+	res, err := methods.CreateTask(ctx, s.vim, &types.CreateTask{
+		This: *s.vim.ServiceContent.TaskManager, Obj: vm.managed(), TaskTypeId: kind,
+		InitiatedBy: s.user, Cancelable: true, ActivationId: mark,
+	})
+	if err != nil {
+		return TaskHandle{}, s.fail(op, string(vm), err, changes)
 	}
-	res, err := create()
-	if isFault[types.InvalidArgument](err) { // this vCenter does not know the kind yet
-		if err := s.RegisterExtension(ctx); err != nil {
-			return nil, err
+	t := s.Task(refOf(res.Returnval.Task))
+	return t, t.Describe(ctx, text)
+}
+
+// Task is the handle of a task whose reference was kept.
+func (s *Session) Task(ref Ref) TaskHandle { return TaskHandle{Ref: ref, session: s} }
+
+// CancelledTasks are those that somebody asked in the vCenter to cancel. Tasks
+// that the vCenter has forgotten are not among them.
+func (s *Session) CancelledTasks(ctx context.Context, tasks []Ref) ([]Ref, error) {
+	var refs []types.ManagedObjectReference
+	for _, t := range tasks {
+		refs = append(refs, t.managed())
+	}
+	infos, err := s.taskInfos(ctx, refs)
+	if err != nil {
+		return nil, s.fail("read", "HDM's tasks", err, reads)
+	}
+	var cancelled []Ref
+	for _, i := range infos {
+		if i.Cancelled {
+			cancelled = append(cancelled, refOf(i.Task))
 		}
-		res, err = create()
 	}
-	if err != nil {
-		return nil, s.fail(op, string(vm), err, changes)
-	}
-	return s.show(ctx, &TaskHandle{Ref: refOf(res.Returnval.Task)}, res.Returnval.State)
+	return cancelled, nil
 }
 
-// show takes a task that was just made from queued to running.
-func (s *Session) show(ctx context.Context, t *TaskHandle, state types.TaskInfoState) (*TaskHandle, error) {
-	if state != types.TaskInfoStateQueued {
-		return t, nil
-	}
-	return t, t.set(ctx, s, types.TaskInfoStateRunning, nil)
-}
-
-// Progress shows how far it is, 0 to 100, and what is being done.
-func (t *TaskHandle) Progress(ctx context.Context, s *Session, percent int32, text string) error {
-	_, err := methods.UpdateProgress(ctx, s.vim, &types.UpdateProgress{This: t.Ref.managed(), PercentDone: min(max(percent, 0), 100)})
-	if err != nil {
-		return t.fail(s, "show progress of", err)
-	}
-	if text == t.text {
-		return nil
-	}
-	_, err = methods.SetTaskDescription(ctx, s.vim, &types.SetTaskDescription{
+// Describe changes the text that people read.
+func (t TaskHandle) Describe(ctx context.Context, text string) error {
+	_, err := methods.SetTaskDescription(ctx, t.session.vim, &types.SetTaskDescription{
 		This: t.Ref.managed(), Description: types.LocalizableMessage{Key: extensionKey + ".text", Message: text},
 	})
-	if err == nil {
-		t.text = text
-	}
-	return t.fail(s, "describe", err)
+	return t.fail("describe", err)
+}
+
+// Running shows the task as running.
+func (t TaskHandle) Running(ctx context.Context) error {
+	return t.set(ctx, types.TaskInfoStateRunning, nil)
+}
+
+// Progress shows how far it is, 0 to 100.
+func (t TaskHandle) Progress(ctx context.Context, percent int32) error {
+	_, err := methods.UpdateProgress(ctx, t.session.vim, &types.UpdateProgress{This: t.Ref.managed(), PercentDone: min(max(percent, 0), 100)})
+	return t.fail("show progress of", err)
 }
 
 // Succeed ends the task well.
-func (t *TaskHandle) Succeed(ctx context.Context, s *Session) error {
-	return t.set(ctx, s, types.TaskInfoStateSuccess, nil)
+func (t TaskHandle) Succeed(ctx context.Context) error {
+	return t.set(ctx, types.TaskInfoStateSuccess, nil)
 }
 
 // Fail ends the task with a reason.
-func (t *TaskHandle) Fail(ctx context.Context, s *Session, reason string) error {
-	return t.set(ctx, s, types.TaskInfoStateError, &types.LocalizedMethodFault{
+func (t TaskHandle) Fail(ctx context.Context, reason string) error {
+	return t.set(ctx, types.TaskInfoStateError, &types.LocalizedMethodFault{
 		Fault: &types.ExtendedFault{FaultTypeId: extensionKey + ".failed"}, LocalizedMessage: reason,
+	})
+}
+
+// Cancel ends the task as cancelled.
+func (t TaskHandle) Cancel(ctx context.Context) error {
+	return t.set(ctx, types.TaskInfoStateError, &types.LocalizedMethodFault{
+		Fault: &types.RequestCanceled{}, LocalizedMessage: "Cancelled",
 	})
 }
 
 // set does nothing to a task that has ended: the vCenter does not let it
 // change again.
-func (t *TaskHandle) set(ctx context.Context, s *Session, state types.TaskInfoState, fault *types.LocalizedMethodFault) error {
-	_, err := methods.SetTaskState(ctx, s.vim, &types.SetTaskState{This: t.Ref.managed(), State: state, Fault: fault})
+func (t TaskHandle) set(ctx context.Context, state types.TaskInfoState, fault *types.LocalizedMethodFault) error {
+	_, err := methods.SetTaskState(ctx, t.session.vim, &types.SetTaskState{This: t.Ref.managed(), State: state, Fault: fault})
 	if isFault[types.InvalidState](err) {
 		return nil
 	}
-	return t.fail(s, "show as "+string(state), err)
+	return t.fail("show as "+string(state), err)
 }
 
-func (t *TaskHandle) fail(s *Session, op string, err error) error {
-	return s.fail(op, "the task "+string(t.Ref), err, changes)
+func (t TaskHandle) fail(op string, err error) error {
+	return t.session.fail(op, "the task "+string(t.Ref), err, changes)
 }
 
 // PostEvent writes an event about a VM into the vCenter's log: kind begins
