@@ -53,13 +53,12 @@ func (m *Calls) meets(o *Calls) bool {
 }
 
 func (m *Calls) check(c *checker) {
-	if m.Site != vsphere.OnPremises && m.Site != vsphere.Cloud {
-		c.fail("site", "use on-premises or cloud", "there is no site %q", m.Site)
-	}
 	method, ok := FindMethod(m.Method)
 	switch {
 	case !ok:
 		c.fail("method", "use one of "+list(MethodNames()), "HDM never calls %q: it would never act", m.Method)
+	case m.Site != vsphere.OnPremises && m.Site != vsphere.Cloud:
+		c.fail("site", "use on-premises or cloud", "there is no site %q", m.Site)
 	case !slices.Contains(method.Sites, m.Site):
 		c.fail("site", "use "+list(method.Sites), "HDM never calls %s on the %s site: it would never act", m.Method, m.Site)
 	}

@@ -99,8 +99,7 @@ func (f Fault) String() string {
 	if err != nil {
 		return fmt.Sprintf("fault that does not print: %v", err)
 	}
-	// The emitter folds long lines; a fault is one.
-	return strings.Join(strings.Fields(string(text)), " ")
+	return strings.TrimSpace(string(text))
 }
 
 func flow(node *yaml.Node) {

@@ -175,5 +175,5 @@ func (e Expectation) String() string {
 	if err != nil {
 		return fmt.Sprintf("expectation that does not print: %v", err)
 	}
-	return strings.Join(strings.Fields(string(text)), " ")
+	return strings.TrimSpace(string(text))
 }
