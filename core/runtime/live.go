@@ -30,6 +30,9 @@ func (l *Live) Now() time.Time         { return time.Now() }
 func (l *Live) Elapsed() time.Duration { return time.Since(l.start) }
 
 func (l *Live) Sleep(ctx context.Context, d time.Duration) error {
+	if err := ctx.Err(); err != nil {
+		return err // a select with both ready would choose by chance
+	}
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
@@ -40,13 +43,19 @@ func (l *Live) Sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// Go waits for a free slot when MaxTasks run already.
+// Go waits for a free slot when MaxTasks run already, unless ctx is cancelled:
+// a task that finds its context cancelled ends soon and needs none.
 func (l *Live) Go(ctx context.Context, _ string, fn func(ctx context.Context)) Task {
 	ctx, cancel := context.WithCancel(ctx)
 	t := &liveTask{cancel: cancel, done: make(chan struct{})}
-	l.slots <- struct{}{}
+	release := func() {}
+	select {
+	case l.slots <- struct{}{}:
+		release = func() { <-l.slots }
+	case <-ctx.Done():
+	}
 	go func() {
-		defer func() { cancel(); close(t.done); <-l.slots }()
+		defer func() { cancel(); close(t.done); release() }()
 		fn(ctx)
 	}()
 	return t
@@ -78,6 +87,9 @@ type liveTask struct {
 func (t *liveTask) Cancel() { t.cancel() }
 
 func (t *liveTask) Wait(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	select {
 	case <-t.done:
 		return nil

@@ -22,10 +22,12 @@ type Runtime interface {
 	Now() time.Time
 	// Elapsed is the monotonic time since the runtime began: use it to measure.
 	Elapsed() time.Duration
-	// Sleep waits for d, or until ctx is cancelled: then it returns ctx.Err().
+	// Sleep waits for d, or until ctx is cancelled: then, and also if that has
+	// happened before, it returns ctx.Err().
 	Sleep(ctx context.Context, d time.Duration) error
-	// Go runs fn as a task beside the caller. The context that fn gets is
-	// cancelled by the task's Cancel and with ctx.
+	// Go runs fn as a task beside the caller, also if ctx is cancelled already.
+	// The context that fn gets is cancelled by the task's Cancel, with ctx, and
+	// when fn has returned.
 	Go(ctx context.Context, name string, fn func(ctx context.Context)) Task
 	// WithCancel is context.WithCancel for contexts that are handed to this
 	// runtime's Sleep, Go and Wait, and to calls made over its transports.
@@ -38,7 +40,7 @@ type Runtime interface {
 type Task interface {
 	// Cancel asks the task to end; it does not wait for that.
 	Cancel()
-	// Wait waits until the task has ended, or ctx is cancelled: then it returns
-	// ctx.Err().
+	// Wait waits until the task has ended, or ctx is cancelled: then, and also if
+	// that has happened before, it returns ctx.Err().
 	Wait(ctx context.Context) error
 }

@@ -2,6 +2,9 @@
 // on. It has a wall clock that can step, a monotonic clock, and processes that
 // all die at once when its power goes. It implements runtime.Runtime on kernel
 // processes, so that core's code runs on it unchanged.
+//
+// It decides nothing: what its processes do is core's, when they run is the
+// kernel's. It never reads the computer's own clocks. Read core/runtime first.
 package machine
 
 import (
@@ -38,13 +41,14 @@ func (m *Machine) PowerOff() { m.group.Kill() }
 // StepClock moves the wall clock by d. The monotonic clock does not notice.
 func (m *Machine) StepClock(d time.Duration) { m.step += d }
 
+// Now, Elapsed, Rand, Sleep, Go and WithCancel are those of runtime.Runtime.
 func (m *Machine) Now() time.Time         { return Epoch.Add(m.kernel.Now() + m.step) }
 func (m *Machine) Elapsed() time.Duration { return m.kernel.Now() - m.booted }
 
 func (m *Machine) Rand(name string) *rand.Rand { return m.kernel.Rand(m.name + "/" + name) }
 
 func (m *Machine) Sleep(ctx context.Context, d time.Duration) error {
-	return Wait(ctx, m.kernel, d)
+	return Wait(ctx, m.kernel, max(d, 0)) // below nought would be for ever
 }
 
 func (m *Machine) Go(ctx context.Context, name string, fn func(ctx context.Context)) runtime.Task {
@@ -80,7 +84,8 @@ func cancellations(ctx context.Context) []kernel.Waitable {
 // Wait makes the running process wait until one of ws is ready (it returns
 // nil), timeout has passed (nil too: look at ws), or ctx is cancelled (it
 // returns ctx.Err()). Everything in sim that waits on behalf of code in core
-// waits with this, so that cancelling works.
+// waits with this, so that cancelling works. Of two things at one time the
+// cancellation wins.
 func Wait(ctx context.Context, k *kernel.Kernel, timeout time.Duration, ws ...kernel.Waitable) error {
 	if err := ctx.Err(); err != nil {
 		return err
