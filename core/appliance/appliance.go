@@ -51,6 +51,8 @@ const DefaultPatience = 5 * time.Minute
 
 // Observer is told what an appliance does.
 type Observer interface {
+	// Booted is told first.
+	Booted(epoch int)
 	// Loaded is told at a boot, once for every migration, as the journal has it.
 	Loaded(migration.Migration)
 	// Changed is told after every decision about a migration, once it is
@@ -96,8 +98,9 @@ func Boot(ctx context.Context, c Config) (*Appliance, error) {
 		settled:  map[vsphere.Site]*settlement{vsphere.OnPremises: {}, vsphere.Cloud: {}},
 	}
 	a.reporter = newReporter(a)
-	for _, s := range a.statuses() {
-		if a.Observer != nil {
+	if a.Observer != nil {
+		a.Observer.Booted(state.Epoch + 1)
+		for _, s := range a.statuses() {
 			a.Observer.Loaded(s.Migration)
 		}
 	}

@@ -13,12 +13,13 @@ import (
 // execute does one effect and answers with an event. It runs as a task of its
 // own.
 func (a *Appliance) execute(ctx context.Context, e migration.Effect, m migration.Migration) {
-	if a.Observer != nil {
-		a.Observer.EffectStarted(e, a.Epoch())
-	}
 	var result migration.Result
 	err := a.Runtime.Sleep(ctx, e.Delay)
-	if err == nil {
+	began := err == nil
+	if began {
+		if a.Observer != nil {
+			a.Observer.EffectStarted(e, a.Epoch())
+		}
 		result, err = a.do(ctx, e, m)
 	}
 	if a.BeforeCompletion != nil {
@@ -33,7 +34,7 @@ func (a *Appliance) execute(ctx context.Context, e migration.Effect, m migration
 		f := failure(ctx, err)
 		ev, outcome = migration.EffectFailed{Key: e.Key, Failure: f}, f.Class.String()
 	}
-	if a.Observer != nil {
+	if began && a.Observer != nil {
 		a.Observer.EffectEnded(e, a.Epoch(), outcome, err)
 	}
 	// An error here is the journal's; every later call answers with it.

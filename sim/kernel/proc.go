@@ -127,6 +127,16 @@ func (k *Kernel) forget(p *Proc) {
 	p.done.Fire()
 }
 
+// CheckAlive does not return to a process that was killed. What the deferred
+// functions of such a process still do must not reach the world, as a machine
+// without power sends nothing: whoever acts on the world for a process calls
+// this first.
+func (k *Kernel) CheckAlive() {
+	if k.current != nil && k.current.dead {
+		panic(errKilled)
+	}
+}
+
 // park gives control back to the kernel until a wake of the present wait.
 func (p *Proc) park() {
 	if !p.yield(struct{}{}) {

@@ -36,6 +36,7 @@ type work struct {
 // of w is there for the caller to take. Errors: *Error, ctx.Err(), or what
 // w.upload returned.
 func (p *Path) exchange(ctx context.Context, method, object string, w work) error {
+	p.Kernel.CheckAlive()
 	if err := ctx.Err(); err != nil {
 		return err
 	}
