@@ -75,6 +75,7 @@ func describeDisk(d *types.VirtualDisk, c controller, used int64) Disk {
 	if disk.Capacity == 0 {
 		disk.Capacity = d.CapacityInKB * 1024 // before vSphere 5.5
 	}
+	disk.Used = min(disk.Used, disk.Capacity) // with snapshots, blocks are there twice
 	sharing := ""
 	switch b := d.Backing.(type) {
 	case *types.VirtualDiskFlatVer2BackingInfo:

@@ -151,7 +151,6 @@ var faultRules = map[string]rule{
 	"CannotAccessFile":    {Retryable, "a file of the VM cannot be read or written"},
 	"ToolsUnavailable":    {Retryable, "VMware Tools do not run in the guest"},
 	"SystemError":         {Retryable, "the vCenter had an internal error"},
-	"LeaseFault":          {Retryable, ""},
 	"OutOfBounds":         {Refused, ""},
 	"VmToolsUpgradeFault": {Refused, ""},
 	// What is there, or is not.
