@@ -91,7 +91,7 @@ func (o *Limits) move(e *kernel.Event) {
 	}
 	if !o.rules.active(to) {
 		delete(o.running, id)
-		delete(o.exports, "on-premises/"+e.Attr("vm"))
+		delete(o.exports, onPremises+e.Attr("vm"))
 		if o.rules.final(to) {
 			delete(o.tries, id)
 		}

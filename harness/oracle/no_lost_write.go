@@ -2,15 +2,15 @@ package oracle
 
 import (
 	"bytes"
-	"cmp"
 	"iter"
 	"slices"
+	"sort"
 	"time"
 
-	"github.com/hdm-project/hdm/core/vsphere"
 	"github.com/hdm-project/hdm/reports/record"
 	"github.com/hdm-project/hdm/sim/disk"
 	"github.com/hdm-project/hdm/sim/event"
+	"github.com/hdm-project/hdm/sim/guest"
 	"github.com/hdm-project/hdm/sim/kernel"
 )
 
@@ -18,66 +18,47 @@ import (
 // that was acknowledged to it (COLD-05); and its VM is off from before the
 // export until it starts in the cloud (COLD-07).
 //
-// What a guest may lose by itself is not held against anybody: when the power
-// goes without a shutdown, each write since its last flush may be kept, lost or
-// torn.
+// What must be there is in the guest's own ledger: a write that a power cut may
+// take (it was not flushed) is not held against anybody. Of a VM's way it
+// watches this much:
 //
-//	VM:  running --off--> (export: first byte) --> exporting --whole--> frozen --guest starts in the cloud--> done
-//	                                                  |                    |
-//	                            given up: back <------+                    +-- runs again here: the export is
-//	                                                                           stale, and must never be started
+//	        first byte                 whole                  guest starts in the cloud
+//	off ------------------> exporting --------> exported -----------------------------------> done
+//	                            |                  |
+//	<--- given up --------------+                  +-- on again here: the export is stale,
+//	                                                   and no guest may ever start from it
 type NoLostWrite struct {
 	verdicts
-	guests  map[string]*ledger
-	vms     map[string]*exported // by subject of the VM
+	world   World
+	guests  map[string]*life
+	vms     map[string]*outgoing // by subject of the VM
 	written bool
 	carried bool
 }
 
-// ledger is what was acknowledged to one guest.
-type ledger struct {
-	blocks  map[address]*entry
-	dirty   []*entry // written since the last flush
-	last    uint64   // number of the last write
-	flushed uint64   // everything up to this one is durable
-	vm      string   // where it ran last
-	started uint64   // the event that started it there
-	carried *carry   // how it came to where it runs; nil if it never moved
+// life is where a guest has lived and when it wrote.
+type life struct {
+	writes  []written
+	vm      string // where it ran last
+	started uint64 // the event that started it there
 }
 
-type address struct {
-	disk  int
-	block int64
-}
+// written says which event told of the guest's writes up to that number.
+type written struct{ write, event uint64 }
 
-// entry is what one block must hold: write acked, or a later one that was not
-// acknowledged any more.
-type entry struct {
-	address
-	acked   uint64
-	at      time.Duration
-	event   uint64
-	durable uint64 // the last write of it that was flushed
-	torn    bool   // the power went since: it may hold anything
-}
-
-// carry is the start of a guest in a new place, after its write of that number.
-type carry struct{ after, event uint64 }
-
-// exported is a VM whose bytes are leaving, or have left.
-type exported struct {
-	on       uint64          // the event that powered it on; 0 if off
-	leases   map[string]bool // under way, with a byte sent
-	first    uint64          // the first byte of the present export
-	whole    uint64          // the event that completed an export
-	since    uint64          // it ran again after that export: the event
-	sinceHow string
+// outgoing is a VM whose bytes are leaving, or have left.
+type outgoing struct {
+	on     uint64          // the event that says it runs; 0 if it is off
+	leases map[string]bool // exports under way, with a byte sent
+	first  uint64          // the first byte of the present export
+	whole  uint64          // the event that completed an export
+	since  uint64          // the event after that export that says it runs again
 }
 
 // NewNoLostWrite returns the oracle for one run.
-func NewNoLostWrite() *NoLostWrite {
+func NewNoLostWrite(w World) *NoLostWrite {
 	return &NoLostWrite{
-		verdicts: verdicts{oracle: "no-lost-write"}, guests: map[string]*ledger{}, vms: map[string]*exported{},
+		verdicts: verdicts{oracle: "no-lost-write"}, world: w, guests: map[string]*life{}, vms: map[string]*outgoing{},
 	}
 }
 
@@ -86,17 +67,16 @@ func (o *NoLostWrite) Observe(e kernel.Event) []record.Violation {
 	switch e.Kind {
 	case event.GuestWrite:
 		o.write(&e)
-	case event.GuestFlush:
-		o.guest(e.Subject).flush(uint64(number(&e, "write")))
-	case event.GuestStopped:
-		o.vm(vmOf(&e)).on = 0
-		if e.Attr("how") == "power-off" {
-			o.guest(e.Subject).powerCut()
-		}
 	case event.GuestStarted:
 		o.started(&e)
+	case event.GuestStopped:
+		o.vm(vmOf(&e)).on = 0
 	case event.VMPower:
-		o.power(&e)
+		if e.Attr("state") == "on" {
+			o.runs(&e, e.Subject)
+		} else {
+			o.vm(e.Subject).on = 0
+		}
 	case event.LeaseFirstByte:
 		o.firstByte(&e)
 	case event.LeaseClosed:
@@ -105,83 +85,75 @@ func (o *NoLostWrite) Observe(e kernel.Event) []record.Violation {
 	return o.take()
 }
 
-func (o *NoLostWrite) guest(name string) *ledger {
+func (o *NoLostWrite) guest(name string) *life {
 	g := o.guests[name]
 	if g == nil {
-		g = &ledger{blocks: map[address]*entry{}}
+		g = &life{}
 		o.guests[name] = g
 	}
 	return g
 }
 
-func (o *NoLostWrite) vm(subject string) *exported {
+func (o *NoLostWrite) vm(subject string) *outgoing {
 	v := o.vms[subject]
 	if v == nil {
-		v = &exported{leases: map[string]bool{}}
+		v = &outgoing{leases: map[string]bool{}}
 		o.vms[subject] = v
 	}
 	return v
 }
 
 func (o *NoLostWrite) write(e *kernel.Event) {
-	g := o.guest(e.Subject)
-	at := address{int(number(e, "disk")), number(e, "block")}
-	b := g.blocks[at]
-	if b == nil {
-		b = &entry{address: at}
-		g.blocks[at] = b
-	}
-	if b.acked <= g.flushed {
-		b.durable = b.acked
-		g.dirty = append(g.dirty, b)
-	}
-	b.acked, b.at, b.event, b.torn = uint64(number(e, "write")), e.At, e.Seq, false
-	g.last = max(g.last, b.acked)
+	g, n := o.guest(e.Subject), uint64(number(e, "write"))
+	g.writes = append(g.writes, written{n, e.Seq})
 	o.written = true
 	if v := o.vm(vmOf(e)); len(v.leases) > 0 {
-		o.broken("COLD-07", e.At, e.Subject, []uint64{v.first, e.Seq}, "write %d of the guest on %s while the VM is being exported", b.acked, vmOf(e))
+		o.broken("COLD-07", e.At, e.Subject, []uint64{v.first, e.Seq}, "write #%d on %s while the VM is being exported", n, vmOf(e))
 	}
-}
-
-func (g *ledger) flush(upTo uint64) {
-	g.flushed = max(g.flushed, upTo)
-	g.dirty = slices.DeleteFunc(g.dirty, func(b *entry) bool { return b.acked <= g.flushed })
-}
-
-func (g *ledger) powerCut() {
-	for _, b := range g.dirty {
-		b.acked, b.torn = b.durable, true
-	}
-	g.dirty = nil
 }
 
 func (o *NoLostWrite) started(e *kernel.Event) {
 	g, subject := o.guest(e.Subject), vmOf(e)
-	if home := o.vms[g.vm]; g.vm != "" && g.vm != subject && home != nil {
-		if home.since != 0 {
-			o.broken("COLD-07", e.At, e.Subject, []uint64{home.whole, home.since, e.Seq},
-				"started on %s from an export after which %s had %s", subject, g.vm, home.sinceHow)
-		}
-		g.carried = &carry{after: g.last, event: e.Seq}
-		o.carried = true
-		delete(o.vms, g.vm)
-	}
+	from := g.vm
 	g.vm, g.started = subject, e.Seq
-	o.vm(subject).on = e.Seq
-}
-
-func (o *NoLostWrite) power(e *kernel.Event) {
-	v := o.vm(e.Subject)
-	if e.Attr("state") != "on" {
-		v.on = 0
+	o.runs(e, subject)
+	if from == "" || from == subject {
 		return
 	}
-	v.on = e.Seq
-	if len(v.leases) > 0 {
-		o.broken("COLD-07", e.At, e.Subject, []uint64{v.first, e.Seq}, "powered on while it is being exported")
+	o.carried = true
+	if home := o.vms[from]; home.since != 0 {
+		o.broken("COLD-07", e.At, e.Subject, []uint64{home.whole, home.since, e.Seq},
+			"started on %s from an export after which it had run again on %s", subject, from)
+	}
+	delete(o.vms, from)
+	if software := o.world.Guest(e.Subject); software != nil {
+		there := o.world.Disks(subject)
+		o.holds(e.At, subject, software, g, there)
+		o.equals(e, from, o.world.Disks(from), there)
+	}
+}
+
+// told is the event that told of an acknowledged write; 0 if the guest had it
+// when the world began.
+func (g *life) told(a guest.Ack) uint64 {
+	i := sort.Search(len(g.writes), func(i int) bool { return g.writes[i].write >= a.Write })
+	if i == len(g.writes) || a.At == 0 {
+		return 0
+	}
+	return g.writes[i].event
+}
+
+// runs: the VM was powered on, or a guest came up on it.
+func (o *NoLostWrite) runs(e *kernel.Event, vm string) {
+	v := o.vm(vm)
+	if v.on == 0 && len(v.leases) > 0 {
+		o.broken("COLD-07", e.At, vm, []uint64{v.first, e.Seq}, "it runs again while it is being exported")
+	}
+	if v.on == 0 {
+		v.on = e.Seq
 	}
 	if v.whole != 0 && v.since == 0 {
-		v.since, v.sinceHow = e.Seq, "run again"
+		v.since = e.Seq
 	}
 }
 
@@ -194,7 +166,7 @@ func (o *NoLostWrite) firstByte(e *kernel.Event) {
 		v.first = e.Seq
 	}
 	if v.on != 0 && !v.leases[e.Attr("lease")] {
-		o.broken("COLD-07", e.At, e.Subject, []uint64{v.on, e.Seq}, "its export began while it was powered on")
+		o.broken("COLD-07", e.At, e.Subject, []uint64{v.on, e.Seq}, "its export began while it was on")
 	}
 	v.leases[e.Attr("lease")] = true
 }
@@ -210,134 +182,98 @@ func (o *NoLostWrite) closed(e *kernel.Event) {
 	}
 }
 
-// Finish implements Oracle: it reads every block that a guest wrote off the
-// disks where the guest lives now, and compares a VM in the cloud with the one
-// that it was made from.
-func (o *NoLostWrite) Finish(t *Truth) []record.Violation {
-	for i := range t.Guests {
-		guest := &t.Guests[i]
-		g := o.guests[guest.Name]
-		if g == nil {
-			continue
-		}
-		home := o.home(t, guest, g)
-		if home == nil {
+// holds: the disks of the VM hold what was acknowledged to the guest on it.
+func (o *NoLostWrite) holds(at time.Duration, vm string, software *guest.Guest, g *life, disks []Disk) {
+	for n, id := range software.Disks() {
+		image := imageOf(disks, id)
+		if image == nil {
 			continue // no-lost-vm tells that
 		}
-		for n, id := range guest.Disks {
-			o.compareWithLedger(t, guest, g, home, n, imageOf(home, id))
+		for _, loss := range software.Check(n, image, maxPerOracle) {
+			o.broken("COLD-05", at, vm, []uint64{g.told(loss.Want), g.started}, "%v", loss)
 		}
-		if g.carried == nil {
+	}
+}
+
+// equals: the disks that a guest comes up on are byte for byte those that it
+// left, what no guest wrote included.
+func (o *NoLostWrite) equals(e *kernel.Event, from string, here, there []Disk) {
+	for _, d := range here {
+		image := imageOf(there, d.ID)
+		if image == nil {
 			continue
 		}
-		for n, id := range guest.Disks {
-			o.compareWithSource(t, guest, g, home, n, id)
+		for block := range differences(d.Image, image) {
+			o.broken("COLD-05", e.At, vmOf(e), []uint64{e.Seq}, "disk %s block %#x is not what it is in %s when the guest comes up", d.ID, block, from)
+			break // the first shows it
+		}
+	}
+}
+
+// Finish implements Oracle: it holds the disks where each guest lives now
+// against the guest's ledger.
+func (o *NoLostWrite) Finish(t *Truth) []record.Violation {
+	for _, software := range t.Guests {
+		g := o.guest(software.Name())
+		if home := g.home(t, software); home != nil {
+			o.holds(t.At, home.Subject(), software, g, home.Disks)
 		}
 	}
 	return o.take()
 }
 
-// home is the VM that the guest ran on last.
-func (o *NoLostWrite) home(t *Truth, guest *Guest, g *ledger) *VM {
-	site, name := place(g.vm)
+// home is the VM that the guest lives on: the one that is on with its disks,
+// else the one that it ran on last or, if it never ran, the first that there
+// was.
+func (g *life) home(t *Truth, software *guest.Guest) *VM {
+	var last, first *VM
 	for i := range t.VMs {
 		v := &t.VMs[i]
-		if string(v.Site) == site && v.Name == name && v.holds(guest.Disks) {
-			return v
-		}
-	}
-	return nil
-}
-
-func imageOf(v *VM, id string) disk.Reader {
-	for _, d := range v.Disks {
-		if d.ID == id {
-			return d.Image
-		}
-	}
-	return nil
-}
-
-func (o *NoLostWrite) compareWithLedger(t *Truth, guest *Guest, g *ledger, home *VM, n int, image disk.Reader) {
-	for _, b := range g.sorted(n) {
-		got, ok := t.Stamp(image, b.block)
-		mine := ok && got.Guest == guest.Name && got.Disk == n && got.Block == b.block
 		switch {
-		case b.acked == 0 || b.torn && !ok || mine && got.Write >= b.acked:
-		case ok && !mine:
-			o.broken("COLD-05", t.At, guest.Name, []uint64{b.event, g.started},
-				"disk %d block %#x of %s holds what belongs to %s disk %d block %#x", n, b.block, home.Subject(), got.Guest, got.Disk, got.Block)
-		case ok:
-			o.broken("COLD-05", t.At, guest.Name, []uint64{b.event, g.started},
-				"disk %d block %#x: write %d, acknowledged at %v, is lost: %s holds write %d", n, b.block, b.acked, b.at, home.Subject(), got.Write)
-		default:
-			o.broken("COLD-05", t.At, guest.Name, []uint64{b.event, g.started},
-				"disk %d block %#x: write %d, acknowledged at %v, is lost: %s holds no write there", n, b.block, b.acked, b.at, home.Subject())
-		}
-	}
-}
-
-// compareWithSource: what the guest has not written since it started in the
-// cloud is byte for byte what it left on premises.
-func (o *NoLostWrite) compareWithSource(t *Truth, guest *Guest, g *ledger, home *VM, n int, id string) {
-	source := o.source(t, guest)
-	if source == nil {
-		return
-	}
-	here, there := imageOf(source, id), imageOf(home, id)
-	for block := range differences(here, there) {
-		if got, ok := t.Stamp(there, block); ok && got.Write > g.carried.after {
-			continue // written since
-		}
-		if b := g.blocks[address{n, block}]; b != nil && b.torn {
+		case !v.holds(software.Disks()):
 			continue
-		}
-		o.broken("COLD-05", t.At, guest.Name, []uint64{g.carried.event},
-			"disk %d block %#x differs between %s and %s, and nobody wrote it since", n, block, source.Subject(), home.Subject())
-		return // the first shows it
-	}
-}
-
-// source is the VM on premises that the guest ran on when the world began.
-func (o *NoLostWrite) source(t *Truth, guest *Guest) *VM {
-	for i := range t.Before {
-		b := &t.Before[i]
-		if b.Site == vsphere.OnPremises && b.Name == guest.Name {
-			if v := t.same(b); v != nil && v.holds(guest.Disks) {
-				return v
-			}
+		case v.On:
+			return v
+		case v.Subject() == g.vm:
+			last = v
+		case first == nil:
+			first = v
 		}
 	}
-	return nil
-}
-
-// sorted are the blocks of one disk that were written, ascending.
-func (g *ledger) sorted(disk int) []*entry {
-	var all []*entry
-	for at, b := range g.blocks { //hdm:order-safe sorted below
-		if at.disk == disk {
-			all = append(all, b)
-		}
+	if g.vm == "" {
+		return first
 	}
-	slices.SortFunc(all, func(a, b *entry) int { return cmp.Compare(a.block, b.block) })
-	return all
+	return last
 }
 
-// differences are the blocks in which two disks differ, those that only one of
-// them has included, ascending. A block that cannot be read differs.
+func imageOf(disks []Disk, id string) disk.Reader {
+	i := slices.IndexFunc(disks, func(d Disk) bool { return d.ID == id })
+	if i < 0 {
+		return nil
+	}
+	return disks[i].Image
+}
+
+// differences are the blocks in which two disks differ, ascending; those that
+// only one of them has differ, and those that cannot be read.
 func differences(a, b disk.Reader) iter.Seq[int64] {
 	return func(yield func(int64) bool) {
 		var x, y [disk.BlockSize]byte
+		common := min(a.Capacity(), b.Capacity())
 		for _, block := range touched(a, b) {
 			off := block * disk.BlockSize
-			n, err := a.ReadAt(x[:min(disk.BlockSize, max(0, a.Capacity()-off))], off)
-			m, err2 := b.ReadAt(y[:min(disk.BlockSize, max(0, b.Capacity()-off))], off)
-			if (err != nil || err2 != nil || !bytes.Equal(x[:n], y[:m])) && !yield(block) {
+			if off >= common {
+				break
+			}
+			size := min(disk.BlockSize, common-off)
+			_, errA := a.ReadAt(x[:size], off)
+			_, errB := b.ReadAt(y[:size], off)
+			if (errA != nil || errB != nil || !bytes.Equal(x[:size], y[:size])) && !yield(block) {
 				return
 			}
 		}
 		if a.Capacity() != b.Capacity() {
-			yield(min(a.Capacity(), b.Capacity()) / disk.BlockSize)
+			yield(common / disk.BlockSize)
 		}
 	}
 }

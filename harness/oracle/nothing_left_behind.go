@@ -61,7 +61,7 @@ func (o *NothingLeftBehind) migration(e *kernel.Event) {
 		return
 	}
 	var s shape
-	subject := "on-premises/" + c.vm
+	subject := onPremises + c.vm
 	s.on, s.onKnown = o.power[subject]
 	s.pool, s.poolKnown = o.pool[subject]
 	o.was[c.vm] = s

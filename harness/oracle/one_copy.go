@@ -1,6 +1,7 @@
 package oracle
 
 import (
+	"strings"
 	"time"
 
 	"github.com/hdm-project/hdm/reports/record"
@@ -8,11 +9,14 @@ import (
 	"github.com/hdm-project/hdm/sim/kernel"
 )
 
-// OneCopy: a guest never runs in two places at once, and a migration that
-// stopped it has it run again in one (MIG-13).
+// OneCopy: a guest never runs in two places at once, no VM is on together with
+// the copy that was imported of it, and a guest that a migration stopped runs
+// again in one place when that is over (MIG-13).
 type OneCopy struct {
 	verdicts
 	guests     map[string]*whereabouts
+	on         map[string]uint64      // VM -> the event that says it is on
+	imported   map[string]bool        // names of VMs that were imported into the cloud
 	migrations map[string]*switchOver // under way, by the name of their VM
 	moved      bool                   // some guest started in a second place
 }
@@ -34,15 +38,27 @@ type switchOver struct {
 // NewOneCopy returns the oracle for one run.
 func NewOneCopy() *OneCopy {
 	return &OneCopy{
-		verdicts: verdicts{oracle: "one-copy"}, guests: map[string]*whereabouts{}, migrations: map[string]*switchOver{},
+		verdicts: verdicts{oracle: "one-copy"}, guests: map[string]*whereabouts{},
+		on: map[string]uint64{}, imported: map[string]bool{}, migrations: map[string]*switchOver{},
 	}
 }
 
 // Observe implements Oracle.
 func (o *OneCopy) Observe(e kernel.Event) []record.Violation {
 	switch e.Kind {
+	case event.LeaseOpened:
+		if name, ok := strings.CutPrefix(e.Subject, inCloud); ok && e.Attr("mode") == "import" {
+			o.imported[name] = true
+		}
+	case event.VMPower:
+		if e.Attr("state") == "on" {
+			o.powered(&e, e.Subject)
+		} else {
+			delete(o.on, e.Subject)
+		}
 	case event.GuestStarted:
 		o.started(&e)
+		o.powered(&e, vmOf(&e))
 	case event.GuestStopped:
 		o.stopped(&e)
 	case event.Migration:
@@ -55,6 +71,20 @@ func (o *OneCopy) Observe(e kernel.Event) []record.Violation {
 		}
 	}
 	return o.take()
+}
+
+// powered: a VM is on. A guest takes a while to come up, so that two VMs can be
+// on without two guests being up; that is one too many already.
+func (o *OneCopy) powered(e *kernel.Event, vm string) {
+	if o.on[vm] != 0 {
+		return
+	}
+	o.on[vm] = e.Seq
+	_, name, _ := strings.Cut(vm, "/")
+	here, there := o.on[onPremises+name], o.on[inCloud+name]
+	if o.imported[name] && here != 0 && there != 0 {
+		o.broken("MIG-13", e.At, vm, []uint64{here, there}, "powered on while its other copy is on: %s and %s", onPremises+name, inCloud+name)
+	}
 }
 
 func (o *OneCopy) guest(name string) *whereabouts {
@@ -98,21 +128,20 @@ func (o *OneCopy) migration(e *kernel.Event) {
 // Finish implements Oracle: every guest that a migration stopped runs again once
 // the migration is over, and the vCenters agree that nothing runs twice.
 func (o *OneCopy) Finish(t *Truth) []record.Violation {
-	for i := range t.Guests {
-		guest := &t.Guests[i]
-		g := o.guest(guest.Name)
+	for _, guest := range t.Guests {
+		g := o.guest(guest.Name())
 		if g.why != nil && g.why.over != 0 && len(g.on) == 0 {
-			o.broken("MIG-13", t.At, guest.Name, []uint64{g.stopped, g.why.over},
+			o.broken("MIG-13", t.At, guest.Name(), []uint64{g.stopped, g.why.over},
 				"%s stopped it at %v and is over, and it runs nowhere", g.why.id, g.stopAt)
 		}
 		var on *VM
 		for j := range t.VMs {
 			v := &t.VMs[j]
-			if !v.On || len(guest.Disks) == 0 || !v.holds(guest.Disks) {
+			if !v.On || !v.holds(guest.Disks()) {
 				continue
 			}
 			if on != nil {
-				o.broken("MIG-13", t.At, guest.Name, nil, "its disks are on two VMs that are both powered on: %s and %s", on.Subject(), v.Subject())
+				o.broken("MIG-13", t.At, guest.Name(), nil, "its disks are on two VMs that are both powered on: %s and %s", on.Subject(), v.Subject())
 			}
 			on = v
 		}

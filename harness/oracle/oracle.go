@@ -2,7 +2,8 @@
 // run, under faults too.
 //
 // An Oracle hears every event of the trace as it happens and, when the run is
-// over, is shown the world as it then is (Truth). It judges by what the world
+// over, is shown the world as it then is (Truth). One looks at disks on the way
+// too (World). It judges by what the world
 // itself says (vCenters, disks, guests); the appliance's own story is only ever
 // held against the world, or against the rules that it has to keep. An oracle
 // never changes anything, never scans the world per event, and tells each
@@ -17,10 +18,10 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/hdm-project/hdm/reports/record"
+	"github.com/hdm-project/hdm/sim/guest"
 	"github.com/hdm-project/hdm/sim/kernel"
 )
 
@@ -38,11 +39,21 @@ type Oracle interface {
 	Tested() []string
 }
 
-// All returns a fresh set of every oracle, for one run.
-func All(r Rules) []Oracle {
+// World is where an oracle may look while a run goes on, in the middle of an
+// event: when a guest comes up in a new place its disks must be right then, for
+// what it writes next would hide what was lost.
+type World interface {
+	// Guest is the guest of that name, or nil.
+	Guest(name string) *guest.Guest
+	// Disks are those of a VM, named as events do ("cloud/db-01"), as they are now.
+	Disks(vm string) []Disk
+}
+
+// All returns a fresh set of every oracle, for one run in w.
+func All(r Rules, w World) []Oracle {
 	return []Oracle{
 		NewOneCopy(),
-		NewNoLostWrite(),
+		NewNoLostWrite(w),
 		NewNoLostVM(r),
 		NewLegalMoves(r),
 		NewLimits(r),
@@ -101,10 +112,4 @@ func number(e *kernel.Event, key string) int64 {
 		panic(fmt.Sprintf("oracle: event %d (%s of %s): %s=%q is no number", e.Seq, e.Kind, e.Subject, key, e.Attr(key)))
 	}
 	return n
-}
-
-// place splits the subject of a VM's event, "on-premises/db-01".
-func place(subject string) (site, name string) {
-	site, name, _ = strings.Cut(subject, "/")
-	return site, name
 }

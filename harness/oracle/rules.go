@@ -29,6 +29,12 @@ const (
 	stateRefused   = "refused"
 )
 
+// What the subjects of VMs begin with.
+const (
+	onPremises = "on-premises/"
+	inCloud    = "cloud/"
+)
+
 // stepPower is what a step of a scenario says that it does when a person powers
 // a VM on or off.
 const stepPower = "power"

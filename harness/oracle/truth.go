@@ -6,6 +6,7 @@ import (
 
 	"github.com/hdm-project/hdm/core/vsphere"
 	"github.com/hdm-project/hdm/sim/disk"
+	"github.com/hdm-project/hdm/sim/guest"
 )
 
 // Truth is what the world itself says when a run is over. Nothing in it comes
@@ -14,14 +15,11 @@ type Truth struct {
 	At       time.Duration // virtual time
 	Before   []VM          // as the world began: both sites, in order of creation; images are not asked for
 	VMs      []VM          // as it ended
-	Guests   []Guest       // in order of their names
-	Pools    []Pool        // resource pools that came into being during the run
-	Leases   []Open        // NFC leases that are neither completed, aborted nor expired
-	Tasks    []Open        // tasks that are queued or running
-	Sessions []Open        // sessions of HDM that are logged in
-	// Stamp reads the guest write that a block of a disk holds; false if the block
-	// holds no intact one.
-	Stamp func(d disk.Reader, block int64) (Stamp, bool)
+	Guests   []*guest.Guest
+	Pools    []Pool // resource pools that came into being during the run
+	Leases   []Open // NFC leases that are neither completed, aborted nor expired
+	Tasks    []Open // tasks that are queued or running
+	Sessions []Open // sessions of HDM that are logged in
 }
 
 // VM is a virtual machine as its vCenter has it.
@@ -53,20 +51,6 @@ type Pool struct {
 	Parent string // the name of the pool that it is in
 }
 
-// Guest is software with an identity, on a set of disks.
-type Guest struct {
-	Name  string   // that of its VM when the world began
-	Disks []string // their IDs, the boot disk first
-}
-
-// Stamp is a guest write as it is found on a disk.
-type Stamp struct {
-	Guest string
-	Disk  int // index into the guest's disks
-	Block int64
-	Write uint64
-}
-
 // Open is something that should have ended.
 type Open struct {
 	Site vsphere.Site
@@ -89,15 +73,6 @@ func (v *VM) diskIDs() []string {
 		ids = append(ids, d.ID)
 	}
 	return ids
-}
-
-// find returns the VM of that site and name, or nil.
-func find(vms []VM, site vsphere.Site, name string) *VM {
-	i := slices.IndexFunc(vms, func(v VM) bool { return v.Site == site && v.Name == name })
-	if i < 0 {
-		return nil
-	}
-	return &vms[i]
 }
 
 // same returns what has become of a VM of Before, or nil if it is gone.

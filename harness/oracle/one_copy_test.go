@@ -1,0 +1,46 @@
+package oracle_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/hdm-project/hdm/core/vsphere"
+	"github.com/hdm-project/hdm/harness/oracle"
+)
+
+func TestOneCopy(t *testing.T) {
+	const startHere = "0s guest.started db-01 site=on-premises vm=db-01\n"
+	const stopHere = "5s guest.stopped db-01 site=on-premises vm=db-01 how=shutdown\n"
+	const startThere = "9s guest.started db-01 site=cloud vm=db-01\n"
+	guests := guestsOf(t, "db-01")
+	both := &oracle.Truth{Guests: guests, VMs: []oracle.VM{vm(vsphere.OnPremises, "vm-1", "db-01", true), vm(vsphere.Cloud, "vm-9", "db-01", true)}}
+	one := &oracle.Truth{Guests: guests, VMs: []oracle.VM{vm(vsphere.OnPremises, "vm-1", "db-01", false), vm(vsphere.Cloud, "vm-9", "db-01", true)}}
+	check(t, func() oracle.Oracle { return oracle.NewOneCopy() }, []history{
+		{name: "stops here, then starts there", events: startHere + stopHere + startThere, truth: one},
+		{name: "starts there while it runs here", events: startHere + startThere, broken: "started on cloud/db-01 while it ran on on-premises/db-01", evidence: []uint64{1, 2}},
+		{name: "starts here again while it runs there", events: startHere + stopHere + startThere + startHere, broken: "started on on-premises/db-01 while it ran on cloud/db-01", evidence: []uint64{3, 4}},
+		{name: "two guests run at two places", events: startHere + "1s guest.started web-01 site=cloud vm=web-01\n"},
+		{
+			name: "the source is powered on while the import of it is on, though no guest is up",
+			events: "0s lease.opened cloud/db-01 lease=l1 mode=import\n1s vm.power cloud/db-01 state=on\n" +
+				"2s vm.power on-premises/db-01 state=on\n",
+			broken: "powered on while its other copy is on", evidence: []uint64{2, 3},
+		},
+		{name: "a stranger in the cloud has the same name", events: "1s vm.power cloud/db-01 state=on\n2s vm.power on-premises/db-01 state=on\n"},
+		{name: "the import is off when the source is powered on", events: "0s lease.opened cloud/db-01 lease=l1 mode=import\n1s vm.power cloud/db-01 state=on\n2s vm.power cloud/db-01 state=off\n3s vm.power on-premises/db-01 state=on\n"},
+		{name: "both vCenters say on at the end", truth: both, broken: "both powered on"},
+		{name: "a failed migration does not start it again", events: startHere + moves("m-0001", "db-01", toRunning...) + stopHere + "8s migration m-0001 vm=db-01 from=running to=undoing\n9s migration m-0001 vm=db-01 from=undoing to=failed\n", truth: &oracle.Truth{Guests: guests}, broken: "m-0001 stopped it at 5s and is over, and it runs nowhere", evidence: []uint64{5, 7}},
+		{name: "a failed migration starts it again", events: startHere + moves("m-0001", "db-01", toRunning...) + stopHere + "8s migration m-0001 vm=db-01 from=running to=undoing\n9s guest.started db-01 site=on-premises vm=db-01\n9s migration m-0001 vm=db-01 from=undoing to=failed\n", truth: &oracle.Truth{Guests: guests}},
+		{name: "a person stops it while it is migrated", events: startHere + moves("m-0001", "db-01", toRunning...) + "3s step 1 what=power vm=db-01\n" + stopHere + "9s migration m-0001 vm=db-01 from=running to=completed\n", truth: &oracle.Truth{Guests: guests}},
+		{name: "it was off before, and nothing stopped it", events: moves("m-0001", "db-01", toFailed...), truth: &oracle.Truth{Guests: guests}},
+	})
+}
+
+func TestOneCopyTestsNothingUntilAGuestMoves(t *testing.T) {
+	o := oracle.NewOneCopy()
+	judge(t, o, "0s guest.started db-01 site=on-premises vm=db-01\n", nil)
+	assert.Empty(t, o.Tested())
+	judge(t, o, "1s guest.stopped db-01 site=on-premises vm=db-01\n2s guest.started db-01 site=cloud vm=db-01\n", nil)
+	assert.Equal(t, []string{"MIG-13"}, o.Tested())
+}
