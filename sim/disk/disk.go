@@ -19,6 +19,7 @@
 package disk
 
 import (
+	"cmp"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -44,11 +45,11 @@ type Disk struct {
 
 	mu      sync.Mutex
 	used    int64
-	top     *layer          // the one layer that is written
-	layers  []*layer        // the frozen ones, in order of creation
-	last    LayerID         // the last one given
-	touched int64           // blocks of the image of now that were written
-	before  map[int64]block // of each unflushed block of the top: what it held when last durable
+	top     *layer       // the one layer that is written
+	layers  []*layer     // the frozen ones, in order of creation
+	last    LayerID      // the last one given
+	touched int64        // blocks of the image of now that were written
+	dirty   []dirtyBlock // the volatile cells of the top
 	free    freeList
 	faults  faults
 }
@@ -120,8 +121,8 @@ func (d *Disk) WriteAt(p []byte, off int64) (int, error) {
 
 // writeBlock writes p at from within block b.
 func (d *Disk) writeBlock(b int64, from int, p []byte) error {
-	old, ours := d.top.blocks[b]
-	fresh := !ours && !d.top.parent.holds(b)
+	c := d.top.blocks[b]
+	fresh := c == nil && d.top.parent.find(b) == nil
 	if fresh && d.faults.space.exceeded(d.touched+1) {
 		return ErrNoSpace
 	}
@@ -129,25 +130,31 @@ func (d *Disk) writeBlock(b int64, from int, p []byte) error {
 	if keep == 0 {
 		return nil
 	}
-	var whole [BlockSize]byte
 	if from != 0 || keep != BlockSize {
-		d.top.find(b).read(whole[:], 0)
-		copy(whole[from:], p[:keep])
-		p = whole[:]
+		p = d.completed(b, from, p[:keep])
 	}
-	if _, volatile := d.before[b]; volatile {
-		d.top.blocks[b] = d.free.pack(old, p)
-		return nil
+	switch {
+	case c == nil:
+		c = &cell{volatile: true}
+		d.top.put(b, c)
+		d.dirty = append(d.dirty, dirtyBlock{b, c})
+	case !c.volatile:
+		c.volatile, c.before, c.now = true, c.now, nil
+		d.dirty = append(d.dirty, dirtyBlock{b, c})
 	}
-	if d.before == nil {
-		d.before = map[int64]block{}
-	}
-	d.before[b] = old // nil when the top did not hold it
-	d.top.put(b, d.free.pack(nil, p))
+	c.now = d.free.pack(c.now, p)
 	if fresh {
 		d.touched++
 	}
 	return nil
+}
+
+// completed is block b as it is, with p put into it at from.
+func (d *Disk) completed(b int64, from int, p []byte) []byte {
+	whole := make([]byte, BlockSize)
+	d.top.find(b).read(whole, 0)
+	copy(whole[from:], p)
+	return whole
 }
 
 // Flush makes every acknowledged write durable, or returns an *Error and makes
@@ -166,17 +173,19 @@ func (d *Disk) Flush() error {
 
 // settle makes the image of now the durable one.
 func (d *Disk) settle() {
-	for _, old := range d.before { //hdm:order-safe free blocks differ in nothing
-		d.free.put(old)
+	for _, c := range d.dirty {
+		d.free.put(c.before)
+		c.volatile, c.before = false, nil
 	}
-	clear(d.before)
+	clear(d.dirty)
+	d.dirty = d.dirty[:0]
 }
 
 // Unflushed is the number of blocks that a power cut may lose.
 func (d *Disk) Unflushed() int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return len(d.before)
+	return len(d.dirty)
 }
 
 // Crash is a power cut: each unflushed block, in ascending order, is kept,
@@ -184,48 +193,44 @@ func (d *Disk) Unflushed() int {
 func (d *Disk) Crash(r *rand.Rand) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	var now, old [BlockSize]byte
-	for _, b := range sortedKeys(d.before) {
-		before := d.before[b]
+	slices.SortFunc(d.dirty, func(a, b dirtyBlock) int { return cmp.Compare(a.block, b.block) })
+	for _, c := range d.dirty {
 		switch r.IntN(3) {
 		case 0: // kept
-			continue
-		case 1: // lost
-			d.restore(b, before)
-			continue
+		case 1:
+			d.lose(c)
+		default:
+			d.tear(c, r)
 		}
-		d.top.blocks[b].read(now[:], 0)
-		if before == nil {
-			before = d.top.parent.find(b)
-		}
-		before.read(old[:], 0)
-		for s := range sectors {
-			if r.IntN(2) == 0 {
-				copy(now[s*SectorSize:(s+1)*SectorSize], old[s*SectorSize:])
-			}
-		}
-		d.top.blocks[b] = d.free.pack(d.top.blocks[b], now[:])
 	}
-	clear(d.before)
+	d.settle()
 }
 
-// restore puts back what the top held of block b; nil is nothing.
-func (d *Disk) restore(b int64, before block) {
-	if before != nil {
-		d.top.blocks[b] = before
+// lose puts back what the top held of a block when it was last durable.
+func (d *Disk) lose(c dirtyBlock) {
+	if c.before != nil {
+		c.now, c.before = c.before, c.now
 		return
 	}
-	delete(d.top.blocks, b)
-	if !d.top.parent.holds(b) {
+	delete(d.top.blocks, c.block)
+	if d.top.parent.find(c.block) == nil {
 		d.touched--
 	}
 }
 
-func sortedKeys(m map[int64]block) []int64 {
-	keys := make([]int64, 0, len(m))
-	for b := range m { //hdm:order-safe sorted below
-		keys = append(keys, b)
+// tear leaves some sectors of a block as they were when last durable.
+func (d *Disk) tear(c dirtyBlock, r *rand.Rand) {
+	var now, old [BlockSize]byte
+	c.now.read(now[:], 0)
+	before := c.before
+	if before == nil {
+		before = d.top.parent.find(c.block)
 	}
-	slices.Sort(keys)
-	return keys
+	before.read(old[:], 0)
+	for s := 0; s < BlockSize; s += SectorSize {
+		if r.IntN(2) == 0 {
+			copy(now[s:s+SectorSize], old[s:])
+		}
+	}
+	c.now = d.free.pack(c.now, now[:])
 }

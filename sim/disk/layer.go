@@ -16,29 +16,41 @@ type LayerID uint32
 type layer struct {
 	id     LayerID // 0: the top
 	parent *layer
-	blocks map[int64]block
+	blocks map[int64]*cell
+}
+
+// cell is what a layer holds of one block. Only one of the top is ever
+// volatile.
+type cell struct {
+	now      block
+	volatile bool  // written since it was last durable, when it was
+	before   block // this; nil: the layer did not hold the block
+}
+
+// dirtyBlock is a volatile cell and its place.
+type dirtyBlock struct {
+	block int64
+	*cell
 }
 
 func newLayer(parent *layer) *layer { return &layer{parent: parent} }
 
-func (l *layer) put(b int64, data block) {
+func (l *layer) put(b int64, c *cell) {
 	if l.blocks == nil {
-		l.blocks = map[int64]block{}
+		l.blocks = map[int64]*cell{}
 	}
-	l.blocks[b] = data
+	l.blocks[b] = c
 }
 
 // find returns block b as seen from l, nil if nobody wrote it.
 func (l *layer) find(b int64) block {
 	for ; l != nil; l = l.parent {
-		if data, ok := l.blocks[b]; ok {
-			return data
+		if c := l.blocks[b]; c != nil {
+			return c.now
 		}
 	}
 	return nil
 }
-
-func (l *layer) holds(b int64) bool { return l.find(b) != nil }
 
 func (l *layer) depth() (n int) {
 	for ; l != nil; l = l.parent {
@@ -95,7 +107,7 @@ func (d *Disk) Revert(id LayerID) error {
 	if err != nil {
 		return err
 	}
-	clear(d.before)
+	d.dirty = nil
 	d.top = newLayer(frozen)
 	d.touched = int64(len(frozen.touched()))
 	return nil
@@ -126,10 +138,10 @@ func (d *Disk) RemoveSnapshot(id LayerID) error {
 // merged is the frozen layer l as it stands after its parent gone: a new one,
 // because Images may hold the old.
 func merged(l, gone *layer) *layer {
-	m := &layer{id: l.id, parent: gone.parent, blocks: make(map[int64]block, len(l.blocks)+len(gone.blocks))}
+	m := &layer{id: l.id, parent: gone.parent, blocks: make(map[int64]*cell, len(l.blocks)+len(gone.blocks))}
 	for _, from := range []*layer{gone, l} {
-		for b, data := range from.blocks { //hdm:order-safe fills a map
-			m.blocks[b] = data
+		for b, c := range from.blocks { //hdm:order-safe fills a map
+			m.blocks[b] = c
 		}
 	}
 	return m
@@ -151,14 +163,12 @@ func (d *Disk) replace(old *layer, i int, fresh *layer) {
 // mergeIntoTop gives the top its own copies of what it lacks of gone.
 func (d *Disk) mergeIntoTop(gone *layer) {
 	d.top.parent = gone.parent
-	for b, data := range gone.blocks { //hdm:order-safe each block for itself
-		own := append(block{}, data...)
-		if before, volatile := d.before[b]; volatile {
-			if before == nil {
-				d.before[b] = own
-			}
-		} else if _, ok := d.top.blocks[b]; !ok {
-			d.top.put(b, own)
+	for b, c := range gone.blocks { //hdm:order-safe each block for itself
+		switch over := d.top.blocks[b]; {
+		case over == nil:
+			d.top.put(b, &cell{now: slices.Clone(c.now)})
+		case over.volatile && over.before == nil:
+			over.before = slices.Clone(c.now)
 		}
 	}
 }
