@@ -1,0 +1,214 @@
+package vcenter
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/vmware/govmomi/object"
+	"github.com/vmware/govmomi/simulator"
+	"github.com/vmware/govmomi/vim25/mo"
+	"github.com/vmware/govmomi/vim25/types"
+)
+
+// fromConfigSpec reads the API's description of a new VM. What it asks for and
+// we have no word for is left out.
+func (vc *VCenter) fromConfigSpec(c *types.VirtualMachineConfigSpec, pool ref, host *ref, folder ref) (*VMSpec, placement, types.BaseMethodFault) {
+	var at placement
+	p, ok := vc.reg.Get(pool).(*simulator.ResourcePool)
+	if !ok {
+		return nil, at, &types.InvalidArgument{InvalidProperty: "pool"}
+	}
+	at = placement{pool: p, host: vc.placeHost("", p), folder: folder}
+	if host != nil {
+		if at.host, ok = vc.reg.Get(*host).(*simulator.HostSystem); !ok {
+			return nil, at, &types.InvalidArgument{InvalidProperty: "host"}
+		}
+	}
+	if at.host == nil {
+		return nil, at, new(types.NoCompatibleHost)
+	}
+	if at.host.Runtime.ConnectionState != types.HostSystemConnectionStateConnected {
+		return nil, at, new(types.HostNotConnected)
+	}
+	s := &VMSpec{
+		Name: c.Name, UUID: c.Uuid, InstanceUUID: c.InstanceUuid, GuestID: c.GuestId, Firmware: c.Firmware,
+		CPUs: c.NumCPUs, MemoryMB: int32(c.MemoryMB), Annotation: c.Annotation, ExtraConfig: map[string]string{},
+		ToolsStatus: string(types.VirtualMachineToolsVersionStatusGuestToolsNotInstalled),
+	}
+	for _, o := range c.ExtraConfig {
+		v := o.GetOptionValue()
+		s.ExtraConfig[v.Key] = fmt.Sprint(v.Value)
+	}
+	if c.Files != nil {
+		var p object.DatastorePath
+		p.FromString(c.Files.VmPathName)
+		if vc.stores[p.Datastore] == nil {
+			return nil, at, &types.InvalidDatastorePath{DatastorePath: c.Files.VmPathName}
+		}
+	}
+	kinds := map[int32]string{keyIDE: "ide", keyIDE + 1: "ide"} // of the controllers that the spec adds
+	for _, change := range c.DeviceChange {
+		d := change.GetVirtualDeviceConfigSpec().Device
+		if kind := controllerKind(d); kind != "" {
+			kinds[d.GetVirtualDevice().Key] = kind
+		}
+	}
+	for _, change := range c.DeviceChange {
+		if f := vc.addToSpec(s, change.GetVirtualDeviceConfigSpec().Device, kinds); f != nil {
+			return nil, at, f
+		}
+	}
+	return s, at, nil
+}
+
+func (vc *VCenter) addToSpec(s *VMSpec, d types.BaseVirtualDevice, kinds map[int32]string) types.BaseMethodFault {
+	switch d := d.(type) {
+	case *types.VirtualDisk:
+		spec, f := vc.diskSpec(d, kinds)
+		if f != nil {
+			return f
+		}
+		s.Disks = append(s.Disks, spec)
+	case types.BaseVirtualEthernetCard:
+		spec, f := vc.nicSpec(d)
+		if f != nil {
+			return f
+		}
+		s.NICs = append(s.NICs, spec)
+	case *types.VirtualCdrom:
+		s.CDROMs++
+	}
+	return nil
+}
+
+func controllerKind(d types.BaseVirtualDevice) string {
+	switch d.(type) {
+	case *types.ParaVirtualSCSIController:
+		return "pvscsi"
+	case *types.VirtualLsiLogicSASController:
+		return "lsilogic-sas"
+	case *types.VirtualLsiLogicController:
+		return "lsilogic"
+	case *types.VirtualBusLogicController:
+		return "buslogic"
+	case *types.VirtualIDEController:
+		return "ide"
+	case *types.VirtualAHCIController:
+		return "sata"
+	case *types.VirtualNVMEController:
+		return "nvme"
+	}
+	return ""
+}
+
+func (vc *VCenter) diskSpec(d *types.VirtualDisk, kinds map[int32]string) (DiskSpec, types.BaseMethodFault) {
+	s := DiskSpec{Capacity: max(d.CapacityInBytes, d.CapacityInKB*1024), Controller: kinds[d.ControllerKey]}
+	if s.Controller == "" {
+		return s, &types.InvalidDeviceSpec{InvalidVmConfig: types.InvalidVmConfig{Property: "deviceChange.device.controllerKey"}}
+	}
+	if s.Capacity <= 0 {
+		return s, &types.InvalidDeviceSpec{InvalidVmConfig: types.InvalidVmConfig{Property: "deviceChange.device.capacityInBytes"}}
+	}
+	b, ok := d.Backing.(types.BaseVirtualDeviceFileBackingInfo)
+	if !ok {
+		return s, nil
+	}
+	file := b.GetVirtualDeviceFileBackingInfo()
+	var p object.DatastorePath
+	p.FromString(file.FileName)
+	s.Datastore = p.Datastore
+	if file.Datastore != nil {
+		if store := vc.storeOf(*file.Datastore); store != nil {
+			s.Datastore = store.obj.Name
+		}
+	}
+	if flat, ok := d.Backing.(*types.VirtualDiskFlatVer2BackingInfo); ok {
+		s.Mode = flat.DiskMode
+	}
+	return s, nil
+}
+
+func (vc *VCenter) nicSpec(d types.BaseVirtualEthernetCard) (NICSpec, types.BaseMethodFault) {
+	card := d.GetVirtualEthernetCard()
+	s := NICSpec{Type: nicType(d), MAC: card.MacAddress}
+	b, ok := card.Backing.(*types.VirtualEthernetCardNetworkBackingInfo)
+	if !ok {
+		return s, notSupported("only adapters on standard networks are simulated")
+	}
+	s.Network = b.DeviceName
+	if _, ok := vc.networks[s.Network]; !ok && b.Network != nil {
+		if n, found := vc.reg.Get(*b.Network).(*mo.Network); found {
+			s.Network = n.Name
+		}
+	}
+	if _, ok := vc.networks[s.Network]; !ok {
+		return s, &types.InvalidDeviceBacking{InvalidDeviceSpec: types.InvalidDeviceSpec{InvalidVmConfig: types.InvalidVmConfig{Property: "deviceChange.device.backing"}}}
+	}
+	return s, nil
+}
+
+// nicType is an adapter's type as NICSpec and vsphere.NIC name it.
+func nicType(d types.BaseVirtualEthernetCard) string {
+	switch d.(type) {
+	case *types.VirtualVmxnet3:
+		return "vmxnet3"
+	case *types.VirtualVmxnet2:
+		return "vmxnet2"
+	case *types.VirtualE1000:
+		return "e1000"
+	case *types.VirtualE1000e:
+		return "e1000e"
+	case *types.VirtualPCNet32:
+		return "pcnet32"
+	}
+	return strings.ToLower(strings.TrimPrefix(fmt.Sprintf("%T", d), "*types.Virtual"))
+}
+
+// createMachine makes a VM that somebody asked for over the API: its name must
+// be free, and its disks' declared use must fit.
+func (vc *VCenter) createMachine(s *VMSpec, at placement) (*machine, types.BaseMethodFault) {
+	if m := vc.byName[s.Name]; m != nil {
+		return nil, &types.DuplicateName{Name: s.Name, Object: m.vm.Self}
+	}
+	if f := vc.noRoom(s); f != nil {
+		return nil, f
+	}
+	if err := vc.complete(s); err != nil {
+		return nil, configFault(err)
+	}
+	m, err := vc.newMachine(s, at)
+	if err != nil {
+		return nil, configFault(err)
+	}
+	return m, nil
+}
+
+func configFault(err error) types.BaseMethodFault {
+	var missing *NotFoundError
+	f := &types.InvalidVmConfig{Property: "configSpec"}
+	if errors.As(err, &missing) {
+		f.Property = missing.Kind
+	}
+	f.FaultMessage = []types.LocalizableMessage{{Key: "hdm.sim", Message: err.Error()}}
+	return f
+}
+
+// noRoom says that a datastore has too little free for what the disks declare
+// to have in use.
+func (vc *VCenter) noRoom(s *VMSpec) types.BaseMethodFault {
+	need := map[string]int64{}
+	for _, d := range s.Disks {
+		need[d.Datastore] += d.Used
+	}
+	for _, store := range vc.storeList {
+		if name := store.obj.Name; need[name] > store.free() {
+			f := &types.NoDiskSpace{Datastore: name}
+			f.File = fmt.Sprintf("[%s] %s", name, s.Name)
+			f.FaultMessage = []types.LocalizableMessage{{Key: "hdm.sim", Message: fmt.Sprintf(
+				"The operation failed because the datastore %s has %d bytes free and needs %d.", name, max(store.free(), 0), need[name])}}
+			return f
+		}
+	}
+	return nil
+}
