@@ -54,6 +54,25 @@ const (
 // does: keep it with the VM. A guest whose boot block is not on the disk does
 // not come up.
 func (g *Guests) PowerOn(site, vm string, disks []*disk.Disk) *Run {
+	r := g.boot(site, vm, disks)
+	if r != nil && r.guest.bootable(disks[0]) {
+		r.next = g.kernel.After(r.guest.spec.Boot, r.up)
+	}
+	return r
+}
+
+// Running is PowerOn for a VM that was on before the world began: its guest
+// works already.
+func (g *Guests) Running(site, vm string, disks []*disk.Disk) *Run {
+	r := g.boot(site, vm, disks)
+	if r != nil && r.guest.bootable(disks[0]) {
+		r.up()
+	}
+	return r
+}
+
+// boot makes the run of the guest that lives on the boot disk, if one does.
+func (g *Guests) boot(site, vm string, disks []*disk.Disk) *Run {
 	if len(disks) == 0 || g.byBoot[disks[0].ID()] == nil {
 		return nil
 	}
@@ -65,9 +84,6 @@ func (g *Guests) PowerOn(site, vm string, disks []*disk.Disk) *Run {
 		workload: guest.spec.Workload, buffer: make([]byte, guest.spec.Workload.BlockSize),
 	}
 	r.mount(disks)
-	if guest.bootable(disks[0]) {
-		r.next = g.kernel.After(guest.spec.Boot, r.up)
-	}
 	return r
 }
 
@@ -99,10 +115,6 @@ func (r *Run) kernel() *kernel.Kernel { return r.guest.guests.kernel }
 
 func (r *Run) host() Host { return r.guest.guests.host }
 
-func (r *Run) emit(kind string, kv ...string) {
-	r.kernel().Emit(kind, r.guest.spec.Name, append([]string{"site", r.site, "vm", r.vm}, kv...)...)
-}
-
 // Rename says that the VM has another name from now on.
 func (r *Run) Rename(vm string) { r.vm = vm }
 
@@ -111,7 +123,7 @@ func (r *Run) Up() bool { return r.state == up }
 
 func (r *Run) up() {
 	r.state = up
-	r.emit(event.GuestStarted)
+	r.kernel().Emit(event.GuestStarted, r.guest.spec.Name, "site", r.site, "vm", r.vm)
 	if !r.guest.spec.NoTools {
 		r.host().Tools(r.site, r.vm, true)
 	}
@@ -132,7 +144,7 @@ func (r *Run) burst() {
 	v := r.disks[r.bursts%len(r.disks)]
 	r.bursts++
 	r.list = r.list[:0]
-	last := uint64(0)
+	g, last := r.guest, uint64(0)
 	for range r.workload.Burst {
 		block := (r.workload.Start + v.pick()*r.workload.BlockSize) / disk.BlockSize
 		if !r.write(v, block) {
@@ -142,10 +154,10 @@ func (r *Run) burst() {
 			r.list = append(r.list, ',')
 		}
 		r.list = strconv.AppendInt(r.list, block, 10)
-		last = r.guest.write
+		last = g.write
 	}
 	if last != 0 {
-		r.emit(event.GuestWrite, "disk", v.name, "block", string(r.list), "write", strconv.FormatUint(last, 10))
+		r.kernel().Emit(event.GuestWrite, g.spec.Name, "site", r.site, "vm", r.vm, "disk", v.name, "block", string(r.list), "write", strconv.FormatUint(last, 10))
 		if r.flush == nil {
 			r.flush = r.kernel().After(r.workload.FlushEvery, r.sync)
 		}
@@ -185,7 +197,7 @@ func (r *Run) sync() {
 		}
 	}
 	r.flushed = last
-	r.emit(event.GuestFlush, "write", strconv.FormatUint(last, 10))
+	r.kernel().Emit(event.GuestFlush, r.guest.spec.Name, "site", r.site, "vm", r.vm, "write", strconv.FormatUint(last, 10))
 }
 
 // Shutdown says that the guest is asked to shut down, and returns whether it
@@ -233,5 +245,5 @@ func (r *Run) end(how string) {
 			lost += r.guest.settle(v.index, v.Disk, r.number, r.flushed)
 		}
 	}
-	r.emit(event.GuestStopped, "how", how, "lost", strconv.Itoa(lost))
+	r.kernel().Emit(event.GuestStopped, r.guest.spec.Name, "site", r.site, "vm", r.vm, "how", how, "lost", strconv.Itoa(lost))
 }
