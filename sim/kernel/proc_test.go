@@ -96,6 +96,21 @@ func TestADyingProcessCannotWait(t *testing.T) {
 	}
 }
 
+func TestADyingProcessIsNotHeardWhereItIsChecked(t *testing.T) {
+	k := newKernel(t, 1)
+	heard := 0
+	victim := k.Go("victim", func() {
+		act := func() { k.CheckAlive(); heard++ }
+		defer act()
+		act()
+		k.Sleep(time.Hour)
+	})
+	k.After(time.Second, func() { k.CheckAlive(); victim.Kill() })
+	finish(t, k)
+	assert.Equal(t, 1, heard)
+	assert.NoError(t, k.Err())
+}
+
 func TestADyingProcessTakesNoMessageFromTheLiving(t *testing.T) {
 	k := newKernel(t, 1)
 	box := NewMailbox[string](k, 1)

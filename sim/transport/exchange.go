@@ -36,7 +36,7 @@ type work struct {
 // of w is there for the caller to take. Errors: *Error, ctx.Err(), or what
 // w.upload returned.
 func (p *Path) exchange(ctx context.Context, method, object string, w work) error {
-	p.Kernel.CheckAlive()
+	p.Kernel.CheckAlive() // a dying process logs out, and no call of a dead machine is sent
 	if err := ctx.Err(); err != nil {
 		return err
 	}

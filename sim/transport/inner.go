@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strconv"
@@ -24,8 +25,9 @@ func (m inMemory) RoundTrip(req *http.Request) (*http.Response, error) {
 		req.Host = req.URL.Host
 	}
 	r := &recorder{header: http.Header{}}
-	m.handler.ServeHTTP(r, req)
-	r.WriteHeader(http.StatusOK) // nothing if the handler has
+	if err := r.serve(m.handler, req); err != nil {
+		return nil, err
+	}
 	return &http.Response{
 		StatusCode: r.status,
 		Status:     strconv.Itoa(r.status) + " " + http.StatusText(r.status),
@@ -41,6 +43,23 @@ type recorder struct {
 	sent   http.Header // as it was at WriteHeader
 	status int
 	body   bytes.Buffer
+}
+
+// serve has h answer. A handler that aborts breaks the connection, as under a
+// server; any other panic is a bug and goes on.
+func (r *recorder) serve(h http.Handler, req *http.Request) (err error) {
+	defer func() {
+		switch v := recover(); v {
+		case nil:
+		case any(http.ErrAbortHandler):
+			err = fmt.Errorf("%s %s: the server broke the connection: %w", req.Method, req.URL.Path, io.ErrUnexpectedEOF)
+		default:
+			panic(v)
+		}
+	}()
+	h.ServeHTTP(r, req)
+	r.WriteHeader(http.StatusOK) // nothing if the handler has
+	return nil
 }
 
 func (r *recorder) Header() http.Header { return r.header }

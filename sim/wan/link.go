@@ -237,6 +237,7 @@ func (l *Link) Deliver(dir Direction, bytes int64, arrived func(error)) {
 // Message makes the running process wait until a message that it sends has
 // arrived: see Deliver. Errors: ErrDown, ctx.Err().
 func (l *Link) Message(ctx context.Context, dir Direction, bytes int64) error {
+	l.kernel.CheckAlive()
 	if err := ctx.Err(); err != nil {
 		return err
 	}
