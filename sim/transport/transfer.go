@@ -13,9 +13,14 @@ import (
 	"github.com/hdm-project/hdm/sim/wan"
 )
 
-// pieces is in how many a disk crosses: so fine that reading the body, the time
-// on the link and the progress of the lease advance together, and no finer.
+// pieces is in how many a disk crosses at least: so fine that reading the body,
+// the time on the link and the progress of the lease advance together.
 const pieces = 100
+
+// pieceSeconds is how long a piece may take of a link that it has to itself: no
+// stream of a real network stands still for minutes while it moves, and callers
+// watch for one that does.
+const pieceSeconds = 10
 
 // pieceUnknown is the size of a piece of a body of unknown length, in bytes.
 const pieceUnknown = 64 << 10
@@ -145,8 +150,12 @@ type crossing struct {
 func (p *Path) cross(method string, t Transfer, dir wan.Direction, length int64) *crossing {
 	x := &crossing{path: p, method: method, about: t, dir: dir, began: p.Kernel.Now(), length: length, piece: pieceUnknown}
 	if length >= 0 {
-		x.piece = max((length+pieces-1)/pieces, 1)
 		x.due = max(length, t.Used)
+		n := int64(pieces)
+		if p.Link != nil {
+			n = max(n, x.due/(p.Link.Quality(dir).Bandwidth*pieceSeconds))
+		}
+		x.piece = max((length+n-1)/n, 1)
 	}
 	x.emit("started", x.due)
 	return x
