@@ -68,10 +68,13 @@ func ParseText(file string, text []byte) (*Scenario, error) {
 	if problems := strictyaml.Decode(root, s); len(problems) > 0 {
 		return nil, located(file, problems...)
 	}
-	if err := s.loadWorld(); err != nil {
+	if err := s.Load(); err != nil {
 		return nil, err
 	}
-	return s, s.Check()
+	if err := s.Check(); err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 func located(file string, problems ...*strictyaml.Problem) error {
@@ -82,9 +85,11 @@ func located(file string, problems ...*strictyaml.Problem) error {
 	return errors.Join(errs...)
 }
 
-// loadWorld reads the named world: one that comes with the program or, if the
-// name ends in .yaml, a file beside the scenario.
-func (s *Scenario) loadWorld() error {
+// Load reads the named world, if there is a name, into the description: one
+// that comes with the program or, if the name ends in .yaml, a file beside the
+// scenario. ParseText has done so; scenarios that are made rather than read need
+// it.
+func (s *Scenario) Load() error {
 	if s.World.Name == "" {
 		return nil
 	}
@@ -104,6 +109,7 @@ func (s *Scenario) loadWorld() error {
 	if problem != nil {
 		return located(file, problem)
 	}
+	s.World.Description = site.Description{}
 	if problems := strictyaml.Decode(root, &s.World.Description); len(problems) > 0 {
 		return located(file, problems...)
 	}

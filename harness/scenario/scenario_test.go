@@ -7,12 +7,15 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
 
+	"github.com/hdm-project/hdm/core/migration"
+	"github.com/hdm-project/hdm/faults"
 	"github.com/hdm-project/hdm/scenarios"
 )
 
@@ -297,4 +300,40 @@ func TestTheSchemaOfWorldsAcceptsEveryWorld(t *testing.T) {
 		assert.NoError(t, schema.Validate(asJSON(t, text)), name)
 	}
 	assert.Error(t, schema.Validate(asJSON(t, []byte("on-premise: {}"))))
+}
+
+// What this release shows; the conformance suite may show more, never less.
+func TestEveryPromiseOfThisReleaseIsCovered(t *testing.T) {
+	all, err := Embedded()
+	require.NoError(t, err)
+	covered := map[Cover]bool{}
+	for _, s := range all {
+		for _, c := range s.Covers {
+			covered[c] = true
+		}
+	}
+	for _, c := range []Cover{
+		"COLD-01", "COLD-02", "COLD-03", "COLD-04", "COLD-05", "COLD-07", "MIG-06", "MIG-11", "MIG-13", "MIG-14", "APP-01", "APP-02",
+		"MIG-01/cold", "MIG-07/cold", "MIG-08/cold", "APP-03/cold", "WAN-01/cold", "SYS-02/cold",
+	} {
+		assert.True(t, covered[c], "no scenario covers %s", c)
+	}
+}
+
+func TestAMadeScenarioIsCheckedAndPrintsLikeAReadOne(t *testing.T) {
+	at := faults.AtTime(0)
+	s := &Scenario{
+		Title: "made", Seed: 7, World: World{Name: "tiny"},
+		Steps: []Step{{Trigger: at, Migrate: &Migrate{VM: "vm-1", Type: migration.Cold}}},
+	}
+	require.ErrorContains(t, s.Check(), `no VM "vm-1"`, "its world has not been loaded")
+	require.NoError(t, s.Load())
+	require.NoError(t, s.Check())
+	s.Faults = []faults.Fault{{Trigger: at, WANDown: &faults.WANDown{}}}
+	assert.ErrorContains(t, s.Check(), "faults[0].wan-down.for: 0s is no time at all")
+	s.Faults[0].WANDown.For = Duration(time.Minute)
+	require.NoError(t, s.Check())
+	text, err := Format(s)
+	require.NoError(t, err)
+	assert.Equal(t, "title: made\nseed: 7\nworld: tiny\nsteps:\n  - {at: 0s, migrate: {vm: vm-1, type: cold}}\nfaults:\n  - {at: 0s, wan-down: {for: 1m}}\n", string(text))
 }

@@ -61,7 +61,11 @@ func Parse(text []byte) (*yaml.Node, *Problem) {
 		return nil, &Problem{Line: 1, Column: 1, What: "the file is empty", Fix: "see hdm schema for what it can hold"}
 	}
 	var second yaml.Node
-	if err := dec.Decode(&second); err == nil {
+	switch err := dec.Decode(&second); {
+	case errors.Is(err, io.EOF):
+	case err != nil:
+		return nil, syntax(err)
+	default:
 		return nil, &Problem{Line: second.Line, Column: max(second.Column, 1), What: "a second document begins here", Fix: "keep one document in a file"}
 	}
 	return doc.Content[0], nil
