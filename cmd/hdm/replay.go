@@ -1,0 +1,126 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/hdm-project/hdm/harness/scenario"
+	"github.com/hdm-project/hdm/reports/record"
+	"github.com/hdm-project/hdm/sim/kernel"
+)
+
+func newReplay(t *terminal) *cobra.Command {
+	var c common
+	var speed float64
+	var until time.Duration
+	var step, events bool
+	cmd := &cobra.Command{
+		Use:   "replay FILE",
+		Short: "Run one scenario again, exactly: at a pace, up to a time, or step by step",
+		Long: `Run one scenario again: the same file and seed give the same trace, at every
+speed. With --step, Enter runs the next event, a number so many, c goes on to
+the end, q gives up.`,
+		Example: "  hdm replay out/20260101T000000Z/cold.failure.yaml\n  hdm replay my.yaml --events --until 14m\n  hdm replay my.yaml --speed 60",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := c.check(cmd); err != nil {
+				return err
+			}
+			switch {
+			case speed < 0:
+				return usage(fmt.Errorf("--speed %v: choose 0 (as fast as possible), 1 (real time), 60 (a minute per second)", speed))
+			case until < 0:
+				return usage(fmt.Errorf("--until %v: choose a virtual time after the start", until))
+			case (step || events) && c.format != "text":
+				return usage(errors.New("--step and --events print text: leave out --format"))
+			}
+			s, err := scenario.Parse(args[0])
+			if err != nil {
+				return usage(err)
+			}
+			ctx, cancel := context.WithCancel(cmd.Context())
+			defer cancel()
+			o := c.options()
+			o.Speed, o.Until = speed, until
+			follow := &tracer{out: t.out, print: events || step}
+			if step {
+				follow.steps, follow.quit = t.in, cancel
+			}
+			return runSuite(ctx, t, &c, []*scenario.Scenario{s}, o, []string{"replay", args[0]}, follow)
+		},
+	}
+	c.register(cmd)
+	f := cmd.Flags()
+	f.Float64Var(&speed, "speed", 0, "virtual seconds per second; 0 is as fast as possible")
+	f.DurationVar(&until, "until", 0, "stop at this virtual time; then nothing is judged")
+	f.BoolVar(&step, "step", false, "wait before every event")
+	f.BoolVar(&events, "events", false, "print every event")
+	return cmd
+}
+
+// tracer follows one run: it prints its events and steps through them.
+type tracer struct {
+	out   io.Writer
+	print bool
+	steps io.Reader // nil: it is not stepped
+	quit  func()
+}
+
+// Event implements run.Watcher.
+func (f *tracer) Event(e record.Event) {
+	if !f.print {
+		return
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "%6d %14s  %-16s %s", e.Seq, e.At, e.Kind, e.Subject)
+	for _, a := range e.Attrs {
+		fmt.Fprintf(&b, " %s=%s", a.Key, a.Value)
+	}
+	fmt.Fprintln(f.out, b.String())
+}
+
+// Driving implements run.Watcher.
+func (f *tracer) Driving(d *kernel.Driver) {
+	if f.steps == nil {
+		return
+	}
+	d.Pause()
+	go f.listen(d)
+}
+
+// listen obeys what is typed. It ends with its input, at the latest with the
+// program.
+func (f *tracer) listen(d *kernel.Driver) {
+	lines := bufio.NewScanner(f.steps)
+	for lines.Scan() {
+		switch line := strings.TrimSpace(lines.Text()); line {
+		case "":
+			d.Step(1)
+		case "c":
+			d.Resume()
+			return
+		case "q":
+			f.quit()
+			return
+		default:
+			n, err := strconv.Atoi(line)
+			if err != nil || n < 1 {
+				fmt.Fprintln(f.out, "Enter: the next event; a number: so many; c: to the end; q: give up")
+				continue
+			}
+			d.Step(n)
+		}
+	}
+	f.quit()
+}
+
+// Close implements run.Watcher.
+func (f *tracer) Close() error { return nil }
