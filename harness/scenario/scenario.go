@@ -14,6 +14,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 
@@ -28,14 +29,14 @@ import (
 type Duration = faults.Duration
 
 // DefaultLimit is when a run ends at the latest, in virtual time.
-const DefaultLimit = Duration(24 * 60 * 60 * 1e9)
+const DefaultLimit = Duration(24 * time.Hour)
 
 // Limits of a scenario.
 const (
 	MaxTitle  = 200 // bytes
 	MaxSteps  = 10_000
 	MaxExpect = 10_000
-	MaxLimit  = Duration(366 * 24 * 60 * 60 * 1e9)
+	MaxLimit  = Duration(366 * 24 * time.Hour)
 )
 
 // Scenario is one scripted run. The order of steps, faults and expectations of
