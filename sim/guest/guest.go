@@ -50,6 +50,7 @@ type Guests struct {
 	all    []*Guest // in order of Add
 	byName map[string]*Guest
 	byBoot map[string]*Guest // by the id of the boot disk
+	buffer []byte            // one write: nobody waits while it is in use
 }
 
 // Guest is one of them. Where it runs is a Run.
@@ -88,6 +89,14 @@ func (g *Guests) Add(s Spec) (*Guest, error) {
 	g.all = append(g.all, guest)
 	g.byName[s.Name], g.byBoot[s.Disks[0]] = guest, guest
 	return guest, nil
+}
+
+// scratch is memory for a write of n bytes, in which is nothing but stamps.
+func (g *Guests) scratch(n int64) []byte {
+	if int64(len(g.buffer)) < n {
+		g.buffer = make([]byte, n)
+	}
+	return g.buffer[:n]
 }
 
 // Guest is the guest of that name, or nil.

@@ -135,6 +135,34 @@ func TestAGuestBootsWritesAndShutsDown(t *testing.T) {
 	intact(t, g, disks)
 }
 
+func TestAGuestThatRanBeforeTheWorldBeganWorksAtOnce(t *testing.T) {
+	w := newWorld(t, 1)
+	_, disks := w.add(db())
+	r := w.guests.Running("on-premises", "db-01", disks)
+	assert.True(t, r.Up())
+	assert.Equal(t, []string{"0s tools=true on-premises/db-01"}, w.host.said)
+	assert.Nil(t, w.guests.Running("on-premises", "other", nil))
+	w.run(10 * time.Second)
+	assert.NotEmpty(t, w.kinds(event.GuestWrite))
+}
+
+func TestAWriteOfSeveralBlocksIsOneWrite(t *testing.T) {
+	w := newWorld(t, 1)
+	s := db()
+	s.Workload = guest.Workload{Kind: guest.Sequential, Rate: 1, BlockSize: 3 * disk.BlockSize, Span: 1 << 20}
+	g, disks := w.add(s)
+	first := g.Writes() + 1
+	w.guests.Running("on-premises", "db-01", disks)
+	w.run(5 * time.Second)
+	for block := int64(1); block <= 3; block++ {
+		stamp, whole := guest.ReadStamp(disks[0], block)
+		require.True(t, whole)
+		assert.Equal(t, guest.Stamp{Guest: guest.Identity("db-01"), Block: block, Write: first}, stamp)
+	}
+	assert.Equal(t, "1", w.kinds(event.GuestWrite)[0].Attr("block"), "the trace tells where it begins")
+	intact(t, g, disks)
+}
+
 func TestTheTraceTellsEveryAcknowledgedWrite(t *testing.T) {
 	w := newWorld(t, 1)
 	g, disks := w.add(db())

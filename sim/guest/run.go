@@ -28,7 +28,6 @@ type Run struct {
 	flush    *kernel.Timer // nil: nothing to flush
 	stop     *kernel.Timer // the end of shutting down; nil: nobody asked
 	bursts   int
-	buffer   []byte // one write
 	list     []byte // the blocks of a burst, for the trace
 	workload Workload
 }
@@ -78,12 +77,10 @@ func (g *Guests) boot(site, vm string, disks []*disk.Disk) *Run {
 	}
 	guest := g.byBoot[disks[0].ID()]
 	guest.runs++
-	r := &Run{
-		guest: guest, site: site, vm: vm, number: guest.runs,
-		chance: g.kernel.Rand("guest/" + guest.spec.Name), flushed: guest.write,
-		workload: guest.spec.Workload, buffer: make([]byte, guest.spec.Workload.BlockSize),
+	r := &Run{guest: guest, site: site, vm: vm, number: guest.runs, flushed: guest.write, workload: guest.spec.Workload}
+	if r.workload.Kind != None {
+		r.mount(disks)
 	}
-	r.mount(disks)
 	return r
 }
 
@@ -98,9 +95,7 @@ func (g *Guest) bootable(boot *disk.Disk) bool {
 
 // mount finds the disks that the guest writes among those of the VM.
 func (r *Run) mount(disks []*disk.Disk) {
-	if r.workload.Kind == None {
-		return
-	}
+	r.chance = r.kernel().Rand("guest/" + r.guest.spec.Name)
 	for index, id := range r.guest.spec.Disks {
 		for _, d := range disks {
 			n := r.workload.places(d.Capacity())
@@ -171,10 +166,11 @@ func (r *Run) write(v volume, block int64) bool {
 	g := r.guest
 	g.write++
 	blocks := r.workload.BlockSize / disk.BlockSize
+	buffer := g.guests.scratch(r.workload.BlockSize)
 	for i := range blocks {
-		Stamp{Guest: g.identity, Disk: v.index, Block: block + i, Write: g.write}.put(r.buffer[i*disk.BlockSize : (i+1)*disk.BlockSize])
+		Stamp{Guest: g.identity, Disk: v.index, Block: block + i, Write: g.write}.put(buffer[i*disk.BlockSize : (i+1)*disk.BlockSize])
 	}
-	if _, err := v.WriteAt(r.buffer, block*disk.BlockSize); err != nil {
+	if _, err := v.WriteAt(buffer, block*disk.BlockSize); err != nil {
 		return false
 	}
 	for i := range blocks {
