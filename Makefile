@@ -1,0 +1,53 @@
+# Every target does its own set-up. Needed: Go (the version in go.mod, or a Go
+# that can fetch it) and make; for `make check` also what it says.
+
+GO     ?= go
+ARGS   ?=
+SEEDS  ?= 1-5000
+COMMIT := $(shell git rev-parse HEAD 2>/dev/null)
+TOOL   := $(GO) tool -modfile=.ci/tools/go.mod
+
+.PHONY: help
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /\1	/p' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## build bin/hdm
+	@$(GO) build -ldflags "-X main.commit=$(COMMIT)" -o bin/hdm ./cmd/hdm
+
+.PHONY: run
+run: build ## run the conformance suite and print it clause by clause (ARGS="FILE --seed 7": anything else)
+	@bin/hdm run $(ARGS)
+
+.PHONY: test
+test: ## run every test that is fast
+	@$(GO) test -json ./... ./.ci/count | $(GO) run ./.ci/count
+
+.PHONY: check
+check: lint race explore ## everything: lint, tests with -race, independent readers and clients, a long exploration
+
+.PHONY: lint
+lint: ## formatting, vet and golangci-lint
+	@test -z "$$(gofmt -l .)" || { echo "gofmt these:"; gofmt -l .; exit 1; }
+	@$(GO) vet -tags check ./... ./.ci/count
+	@$(TOOL) golangci-lint run ./...
+
+.PHONY: race
+race: ## all tests with the race detector, and those that need qemu-img (Debian: qemu-utils) or another client
+	@$(GO) test -race -tags check -timeout 60m -json ./... ./.ci/count | $(GO) run ./.ci/count
+
+.PHONY: explore
+explore: build ## run scenarios that nobody wrote (SEEDS=1-5000)
+	@bin/hdm explore --seeds $(SEEDS)
+
+.PHONY: mutants
+mutants: ## plant faults in the product and see each found
+	@$(GO) test -tags check -run Mutant -count 1 -timeout 60m -v ./harness/explore
+
+.PHONY: bench
+bench: ## speed, as ratios within one run
+	@$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 30m ./harness/bench
+
+.PHONY: clean
+clean: ## remove what the other targets leave
+	@rm -rf bin out
