@@ -266,7 +266,7 @@ func (i *Import) Manifest(ctx context.Context) (map[string]Checksums, error) {
 		return nil, err
 	}
 	byName := map[string]Checksums{}
-	for name, d := range i.disks {
+	for name, d := range i.disks { //hdm:order-safe it fills a map
 		if c, ok := byKey[d.key]; ok {
 			byName[name] = c
 		}
