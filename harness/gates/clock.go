@@ -48,7 +48,7 @@ var functions = map[string]map[string]instead{
 
 // methods that must not be used, as types.Func.FullName has them.
 var methods = map[string]instead{
-	"(*sync.WaitGroup).Go": {Goroutine, "start a task with Runtime.Go, or a process with Kernel.Go"},
+	"(*sync.WaitGroup).Go": {Goroutine, "it starts a goroutine: start a task with Runtime.Go, or a process with Kernel.Go"},
 	"(*sync.Map).Range":    {Order, "its order is chance: keep a sorted slice"},
 
 	"(reflect.Value).MapRange": {Order, "its order is chance: sort the keys"},

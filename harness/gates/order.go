@@ -40,7 +40,7 @@ func order(p *pkg) []Finding {
 					add(n.Pos(), Order, sortThem)
 				}
 			case *ast.GoStmt:
-				add(n.Pos(), Goroutine, "start a task with Runtime.Go, or a process with Kernel.Go")
+				add(n.Pos(), Goroutine, "a go statement: start a task with Runtime.Go, or a process with Kernel.Go")
 			case *ast.SelectStmt:
 				if len(n.Body.List) > 1 {
 					add(n.Pos(), Goroutine, "a select chooses by chance: wait on several with Kernel.Wait")
