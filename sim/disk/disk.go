@@ -19,9 +19,7 @@
 package disk
 
 import (
-	"cmp"
 	"math/rand/v2"
-	"slices"
 	"sync"
 )
 
@@ -188,12 +186,12 @@ func (d *Disk) Unflushed() int {
 	return len(d.dirty)
 }
 
-// Crash is a power cut: each unflushed block, in ascending order, is kept,
-// lost, or torn into old and new sectors, as r draws. What is left is durable.
+// Crash is a power cut: each unflushed block, in the order of their writes, is
+// kept, lost, or torn into old and new sectors, as r draws. What is left is
+// durable.
 func (d *Disk) Crash(r *rand.Rand) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	slices.SortFunc(d.dirty, func(a, b dirtyBlock) int { return cmp.Compare(a.block, b.block) })
 	for _, c := range d.dirty {
 		switch r.IntN(3) {
 		case 0: // kept

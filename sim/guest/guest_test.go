@@ -303,6 +303,61 @@ func TestTheSameGuestTwiceAtOnceShows(t *testing.T) {
 	assert.NotEmpty(t, g.Check(0, copies[0], 1))
 }
 
+func TestAnOlderWriteIsNotEnough(t *testing.T) {
+	w := newWorld(t, 1)
+	s := db()
+	s.Workload = guest.Workload{Kind: guest.Sequential, Span: disk.BlockSize} // one block, again and again
+	g, disks := w.add(s)
+	w.guests.Running("on-premises", "db-01", disks)
+	w.run(3 * time.Second)
+	older := carried(t, disks[0])
+	intact(t, g, []*disk.Disk{older})
+	w.run(10 * time.Second)
+	losses := g.Check(0, older, 10)
+	require.Len(t, losses, 1)
+	assert.Less(t, losses[0].Got.Write, losses[0].Want.Write)
+	assert.NotZero(t, losses[0].Got.Write)
+}
+
+func TestWhatAnotherWroteIsNotEnough(t *testing.T) {
+	w := newWorld(t, 1)
+	g, disks := w.add(db()) // the second disk has the same blocks, and later writes
+	assert.Len(t, g.Check(0, disks[1], 10), 4)
+
+	other, others := w.add(guest.Spec{Name: "web-01", Disks: []string{"web-01/0"}})
+	for range 5 {
+		require.NoError(t, other.Install(others, 3))
+	}
+	require.Greater(t, other.Writes(), g.Writes())
+	assert.Len(t, g.Check(0, others[0], 10), 4)
+}
+
+func TestAPowerCutTakesNothingFromATwin(t *testing.T) {
+	w := newWorld(t, 1)
+	s := db()
+	s.Workload.FlushEvery = time.Hour
+	g, disks := w.add(s)
+	copies := []*disk.Disk{carried(t, disks[0]), carried(t, disks[1])}
+	here := w.guests.Running("on-premises", "db-01", disks)
+	w.guests.Running("cloud", "db-01", copies)
+	w.run(time.Minute)
+	twins := map[int64]guest.Ack{}
+	for block, ack := range g.Acknowledged(0) {
+		if s, whole := guest.ReadStamp(copies[0], block); whole && s.Write == ack.Write {
+			twins[block] = ack
+		}
+	}
+	require.Greater(t, len(twins), 10)
+	here.PowerOff()
+	for block, ack := range g.Acknowledged(0) {
+		if want, ok := twins[block]; ok {
+			require.Equal(t, want, ack, "block %d", block)
+			delete(twins, block)
+		}
+	}
+	assert.Empty(t, twins)
+}
+
 func TestAGuestBootsOnlyFromItsBootBlock(t *testing.T) {
 	w := newWorld(t, 1)
 	_, disks := w.add(db())

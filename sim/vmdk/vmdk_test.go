@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -150,7 +151,7 @@ func TestEveryBitFlipIsAnErrorOrChangesNoData(t *testing.T) {
 	for bit := range 8 * 512 { // all of the header
 		flip(bit)
 	}
-	for bit := 8 * 512; bit < 8*len(stream); bit += 61 {
+	for bit := 8 * 512; bit < 8*len(stream); bit += 127 {
 		flip(bit)
 	}
 }
@@ -196,6 +197,130 @@ func TestBadStreamsAreToldApart(t *testing.T) {
 			assert.Regexp(t, c.says, err.Error())
 		})
 	}
+}
+
+// part is what one marker of a stream announces, marker included.
+type part struct {
+	kind  string
+	bytes []byte
+}
+
+// parts takes a stream apart, and join puts one together.
+func parts(stream []byte) []part {
+	const front = 21 * 512
+	list := []part{{"front", stream[:front]}}
+	for at := front; at < len(stream); {
+		m := stream[at:]
+		val, size, kind := binary.LittleEndian.Uint64(m), binary.LittleEndian.Uint32(m[8:]), binary.LittleEndian.Uint32(m[12:])
+		p := part{kind: "grain"}
+		length := (12 + int(size) + 511) / 512 * 512
+		if size == 0 {
+			p.kind, length = []string{"end", "table", "directory", "footer"}[kind], 512*(1+int(val))
+		}
+		p.bytes = m[:length]
+		list = append(list, p)
+		at += len(p.bytes)
+	}
+	return list
+}
+
+func join(list []part) (stream []byte) {
+	for _, p := range list {
+		stream = append(stream, p.bytes...)
+	}
+	return stream
+}
+
+// nth is the place of the nth part of that kind, from 0.
+func nth(list []part, kind string, n int) int {
+	for i, p := range list {
+		if p.kind == kind {
+			if n == 0 {
+				return i
+			}
+			n--
+		}
+	}
+	return -1
+}
+
+func TestAStreamMustAgreeWithItself(t *testing.T) {
+	for name, c := range map[string]struct {
+		alter func(list []part) []part
+		says  string
+	}{
+		"a grain twice": {func(l []part) []part { return slices.Insert(l, 2, l[1]) }, "where none can be"},
+		"a grain of a table that is over": {func(l []part) []part {
+			return slices.Insert(l, nth(l, "table", 0)+1, l[1])
+		}, "where none can be"},
+		"bytes behind a grain's end": {func(l []part) []part {
+			binary.LittleEndian.PutUint32(l[1].bytes[8:], binary.LittleEndian.Uint32(l[1].bytes[8:])+1)
+			return l
+		}, "1 bytes after its end"},
+		"a grain of no size that fits": {func(l []part) []part {
+			binary.LittleEndian.PutUint32(l[1].bytes[8:], 1<<30)
+			return l
+		}, "of 1073741824 bytes"},
+		"a table left out": {func(l []part) []part {
+			i := nth(l, "table", 0)
+			return slices.Delete(l, i, i+1)
+		}, "before the grain table"},
+		"the last table left out": {func(l []part) []part {
+			i := nth(l, "directory", 0) - 1
+			return slices.Delete(l, i, i+1)
+		}, "before the last grain table"},
+		"a table twice": {func(l []part) []part {
+			i := nth(l, "table", 0)
+			return slices.Insert(l, i, l[i])
+		}, "no grain before it"},
+		"a wrong place in a table": {func(l []part) []part {
+			l[nth(l, "table", 0)].bytes[512]++
+			return l
+		}, "not those of the grains"},
+		"a wrong place in the directory": {func(l []part) []part {
+			l[nth(l, "directory", 0)].bytes[512]++
+			return l
+		}, "not those of the tables"},
+		"a directory of another length": {func(l []part) []part {
+			l[nth(l, "directory", 0)].bytes[0]++
+			return l
+		}, "of 2 sectors for 4 tables"},
+		"another footer": {func(l []part) []part {
+			l[nth(l, "footer", 0)].bytes[512+12]++
+			return l
+		}, "not the header"},
+		"the footer before the directory": {func(l []part) []part {
+			i := nth(l, "directory", 0)
+			l[i], l[i+1] = l[i+1], l[i]
+			return l
+		}, "before the grain directory"},
+		"the end before the footer": {func(l []part) []part { return slices.Insert(l, 1, l[len(l)-1]) }, "before its footer"},
+		"an unknown marker": {func(l []part) []part {
+			l[nth(l, "footer", 0)].bytes[12] = 9
+			return slices.Delete(l, 1, nth(l, "footer", 0))
+		}, "unknown type 9"},
+		"two footers": {func(l []part) []part { return slices.Insert(l, nth(l, "footer", 0), l[nth(l, "footer", 0)]) }, "not the header|another marker"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := decode(bytes.NewReader(join(c.alter(parts(encode(t, sample(t)))))))
+			require.ErrorIs(t, err, vmdk.ErrCorrupt)
+			assert.Regexp(t, c.says, err.Error())
+		})
+	}
+}
+
+func TestDataBeyondTheEndOfTheDiskIsNoticed(t *testing.T) {
+	d := disk.New("d", 64*kib+1024)
+	_, err := d.WriteAt([]byte("x"), 64*kib+600)
+	require.NoError(t, err)
+	stream := encode(t, d)
+	// One sector less in header, descriptor and footer.
+	binary.LittleEndian.PutUint64(stream[12:], 129)
+	binary.LittleEndian.PutUint64(stream[len(stream)-1024+12:], 129)
+	stream = bytes.Replace(stream, []byte("RDONLY 130 "), []byte("RDONLY 129 "), 1)
+	_, err = decode(bytes.NewReader(stream))
+	require.ErrorIs(t, err, vmdk.ErrCorrupt)
+	assert.ErrorContains(t, err, "beyond the end of the disk")
 }
 
 func TestErrorsOfTheEndsComeThrough(t *testing.T) {
