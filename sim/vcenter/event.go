@@ -46,11 +46,15 @@ func (c *eventCalls) PostEvent(ctx *simulator.Context, r *types.PostEvent) soap.
 		posted.VM = vc.machines[e.Vm.Vm].vm.Name
 	}
 	message := posted.Text
-	b := vc.reg.EventManager().PostEvent(ctx, r)
-	e.CreatedTime = vc.now()
-	if message != "" {
-		e.FullFormattedMessage = message
-	}
+	var b soap.HasFault
+	manager := vc.reg.EventManager()
+	ctx.WithLock(manager, func() {
+		b = manager.PostEvent(ctx, r)
+		e.CreatedTime = vc.now()
+		if message != "" {
+			e.FullFormattedMessage = message
+		}
+	})
 	vc.events = append(vc.events, posted)
 	if len(vc.events) > maxEvents {
 		vc.events = vc.events[1:]

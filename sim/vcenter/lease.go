@@ -170,9 +170,16 @@ func (l *lease) open() *soap.Fault {
 	return nil
 }
 
+// leaseCalls answers for a lease.
+type leaseCalls struct {
+	call
+	lease *lease
+}
+
 // HttpNfcLeaseComplete ends the lease well: the client says that it has carried
 // everything.
-func (l *lease) HttpNfcLeaseComplete(ctx *simulator.Context, _ *types.HttpNfcLeaseComplete) soap.HasFault {
+func (c *leaseCalls) HttpNfcLeaseComplete(ctx *simulator.Context, _ *types.HttpNfcLeaseComplete) soap.HasFault {
+	l := c.lease
 	b := new(methods.HttpNfcLeaseCompleteBody)
 	if b.Fault_ = l.open(); b.Fault_ != nil {
 		return b
@@ -183,7 +190,8 @@ func (l *lease) HttpNfcLeaseComplete(ctx *simulator.Context, _ *types.HttpNfcLea
 }
 
 // HttpNfcLeaseAbort ends the lease badly.
-func (l *lease) HttpNfcLeaseAbort(ctx *simulator.Context, r *types.HttpNfcLeaseAbort) soap.HasFault {
+func (c *leaseCalls) HttpNfcLeaseAbort(ctx *simulator.Context, r *types.HttpNfcLeaseAbort) soap.HasFault {
+	l := c.lease
 	b := new(methods.HttpNfcLeaseAbortBody)
 	if l.end != "" {
 		b.Fault_ = l.open()
@@ -201,7 +209,8 @@ func (l *lease) HttpNfcLeaseAbort(ctx *simulator.Context, r *types.HttpNfcLeaseA
 }
 
 // HttpNfcLeaseProgress keeps the lease alive, and tells how far its task is.
-func (l *lease) HttpNfcLeaseProgress(ctx *simulator.Context, r *types.HttpNfcLeaseProgress) soap.HasFault {
+func (c *leaseCalls) HttpNfcLeaseProgress(ctx *simulator.Context, r *types.HttpNfcLeaseProgress) soap.HasFault {
+	l := c.lease
 	b := new(methods.HttpNfcLeaseProgressBody)
 	if b.Fault_ = l.open(); b.Fault_ != nil {
 		return b
@@ -219,7 +228,8 @@ func (l *lease) HttpNfcLeaseProgress(ctx *simulator.Context, r *types.HttpNfcLea
 
 // HttpNfcLeaseGetManifest lists what has been carried whole, with checksums of
 // the streams.
-func (l *lease) HttpNfcLeaseGetManifest(*simulator.Context, *types.HttpNfcLeaseGetManifest) soap.HasFault {
+func (c *leaseCalls) HttpNfcLeaseGetManifest(*simulator.Context, *types.HttpNfcLeaseGetManifest) soap.HasFault {
+	l := c.lease
 	b := new(methods.HttpNfcLeaseGetManifestBody)
 	if b.Fault_ = l.open(); b.Fault_ != nil {
 		return b

@@ -26,7 +26,14 @@ type call struct {
 	vc   *VCenter
 }
 
-func (c *call) Reference() types.ManagedObjectReference { return c.Self }
+func (c call) Reference() types.ManagedObjectReference { return c.Self }
+
+// Lock does nothing. vcsim would hold the object's lock during the call, for
+// the request's context; we hold the vCenter's and take objects' one at a time.
+func (call) Lock() {}
+
+// Unlock is Lock's.
+func (call) Unlock() {}
 
 // overrides says who answers for a type. What the answerer has no method for
 // stays with vcsim.
@@ -53,6 +60,7 @@ var overrides = map[string]struct {
 	"SessionManager":  answers(func(c call, _ managed) managed { return &sessionCalls{call: c} }, (*sessionCalls)(nil)),
 	"OvfManager":      answers(func(c call, o managed) managed { return &ovfCalls{call: c, ovf: o.(*simulator.OvfManager)} }, (*ovfCalls)(nil)),
 	"ServiceInstance": answers(func(c call, _ managed) managed { return &serviceCalls{call: c} }, (*serviceCalls)(nil)),
+	"HttpNfcLease":    answers(func(c call, o managed) managed { return &leaseCalls{call: c, lease: o.(*lease)} }, (*leaseCalls)(nil)),
 	"Datastore":       answers(func(c call, _ managed) managed { return &datastoreCalls{call: c} }, (*datastoreCalls)(nil)),
 	"EnvironmentBrowser": answers(func(c call, o managed) managed {
 		return &browserCalls{call: c, browser: o.(*simulator.EnvironmentBrowser)}
@@ -105,9 +113,6 @@ func (vc *VCenter) dispatch(ctx *simulator.Context, m *simulator.Method) (mo.Ref
 			vc.overlay(ctx, ours)
 			return nil, nil
 		}
-	}
-	if _, ours := obj.(*lease); ours {
-		return nil, nil
 	}
 	if strings.HasSuffix(m.Name, "_Task") || deprecatedTask[m.Name] {
 		return nil, notSupported(fmt.Sprintf("%s of %s is not simulated", m.Name, m.This))

@@ -329,13 +329,6 @@ func (c *taskCalls) SetTaskDescription(ctx *simulator.Context, r *types.SetTaskD
 // taskManagerCalls: vcsim's CreateTask answers before the task is there.
 type taskManagerCalls struct{ call }
 
-// Lock does nothing: every call has the vCenter to itself, and vcsim's
-// TaskManager takes its own lock when a task is put.
-func (*taskManagerCalls) Lock() {}
-
-// Unlock is Lock's.
-func (*taskManagerCalls) Unlock() {}
-
 // CreateTask makes a task that its extension drives. The type must be in the
 // task list of a registered extension.
 func (c *taskManagerCalls) CreateTask(ctx *simulator.Context, r *types.CreateTask) soap.HasFault {
