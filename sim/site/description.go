@@ -62,8 +62,10 @@ type VM struct {
 	NoNICs   bool   `yaml:"no-nics,omitempty"`
 	CDROMs   int    `yaml:"cdroms,omitempty"`
 
-	Passthrough bool `yaml:"passthrough,omitempty"` // has a PCI pass-through device
-	VTPM        bool `yaml:"vtpm,omitempty"`        // has a virtual TPM
+	Passthrough   bool `yaml:"passthrough,omitempty"` // has a PCI pass-through device
+	VTPM          bool `yaml:"vtpm,omitempty"`        // has a virtual TPM
+	Encrypted     bool `yaml:"encrypted,omitempty"`
+	FaultTolerant bool `yaml:"fault-tolerant,omitempty"`
 
 	Power     Power    `yaml:"power,omitempty" jsonschema:"enum=on,enum=off"` // on (default) or off
 	Template  bool     `yaml:"template,omitempty"`
@@ -73,6 +75,7 @@ type VM struct {
 
 	Tools       Tools  `yaml:"tools,omitempty" jsonschema:"enum=running,enum=absent"` // running (default), absent
 	ToolsStatus string `yaml:"tools-status,omitempty"`                                // toolsVersionStatus2; default by Tools
+	Deaf        bool   `yaml:"deaf,omitempty"`                                        // the guest does not shut down when it is asked to
 
 	Workload *Workload     `yaml:"workload,omitempty"`  // default the world's guests.workload
 	BootTime time.Duration `yaml:"boot-time,omitempty"` // power on until the tools run; default the world's

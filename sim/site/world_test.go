@@ -1,0 +1,164 @@
+package site
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/hdm-project/hdm/core/vsphere"
+	"github.com/hdm-project/hdm/sim/event"
+	"github.com/hdm-project/hdm/sim/kernel"
+)
+
+// start builds a world and collects its trace.
+func start(t testing.TB, d Description, o Options) (*World, *[]kernel.Event) {
+	t.Helper()
+	k := kernel.New(1)
+	trace := new([]kernel.Event)
+	k.Observe(func(e kernel.Event) { *trace = append(*trace, e) })
+	w, err := Build(k, d, o)
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		k.Close()
+		assert.NoError(t, w.Close())
+	})
+	return w, trace
+}
+
+func run(t testing.TB, w *World, until time.Duration) {
+	t.Helper()
+	require.NoError(t, kernel.NewDriver(w.Kernel, 0, kernel.Limits{Wall: time.Minute}).Run(until, nil))
+}
+
+// said are the events of that kind as "subject key=value ...".
+func said(trace []kernel.Event, kind string) (lines []string) {
+	for _, e := range trace {
+		if e.Kind == kind {
+			line := e.Subject
+			for _, a := range e.Attrs {
+				line += " " + a.Key + "=" + a.Value
+			}
+			lines = append(lines, line)
+		}
+	}
+	return lines
+}
+
+func TestAWorldIsWhatItsDescriptionSays(t *testing.T) {
+	w, _ := start(t, worlds(t)["small"], Options{})
+	vms := w.OnPremises.VCenter.VMs()
+	require.Len(t, vms, 5)
+	db := vms[0]
+	assert.Equal(t, "db-01", db.Name)
+	assert.Equal(t, "production", db.Pool)
+	assert.Equal(t, vsphere.On, db.Power)
+	assert.True(t, db.ToolsRunning, "it has been running for long")
+	assert.Equal(t, int32(4), db.CPUs)
+	assert.Equal(t, int32(16<<10), db.MemoryMB)
+	require.Len(t, db.Disks, 2)
+	assert.Equal(t, int64(40<<30), db.Disks[0].Disk.Capacity())
+	assert.Equal(t, int64(9<<30), db.Disks[0].Disk.Used())
+	assert.Equal(t, "db-01/0", db.Disks[0].Disk.ID())
+	assert.Equal(t, []string{"vmxnet3", "e1000e"}, []string{db.NICs[0].Type, db.NICs[1].Type})
+	assert.Equal(t, []string{"VM Network", "Backend"}, []string{db.NICs[0].Network, db.NICs[1].Network})
+	assert.Equal(t, vsphere.Off, vms[4].Power)
+	assert.False(t, vms[4].ToolsRunning)
+	require.Len(t, w.Cloud.VCenter.VMs(), 1)
+	assert.Equal(t, []string{"Cloud Net", "Cloud Backend"}, w.Cloud.VCenter.Networks())
+	assert.Equal(t, []string{"tenant-a"}, w.Cloud.VCenter.Pools())
+	free, err := w.OnPremises.VCenter.DatastoreFree("ds-01")
+	require.NoError(t, err)
+	assert.Equal(t, int64(20<<40-(9+14+3+3+22+12)<<30), free)
+}
+
+func TestEveryWorldOfTheScenariosIsBuiltTheSameEachTimeAndInEitherMode(t *testing.T) {
+	for name, d := range worlds(t) {
+		t.Run(name, func(t *testing.T) {
+			hash := func(o Options) uint64 {
+				w, _ := start(t, d, o)
+				run(t, w, 2*time.Minute)
+				return w.Kernel.Hash()
+			}
+			first := hash(Options{})
+			assert.Equal(t, first, hash(Options{}))
+			assert.Equal(t, first, hash(Options{Mode: SOAP}), "nothing was called yet")
+		})
+	}
+}
+
+func TestTheFactsReachTheVCenter(t *testing.T) {
+	w, _ := start(t, worlds(t)["misfits"], Options{})
+	vm := func(name string) (v struct {
+		Connection string
+		Template   bool
+		Disks      int
+	}) {
+		got, ok := w.OnPremises.VCenter.VM(name)
+		require.True(t, ok, name)
+		v.Connection, v.Template, v.Disks = got.Connection, got.Template, len(got.Disks)
+		return v
+	}
+	assert.Equal(t, "disconnected", vm("gone-01").Connection)
+	assert.True(t, vm("template-01").Template)
+	assert.Zero(t, vm("diskless-01").Disks)
+	assert.Equal(t, "connected", vm("plain-01").Connection)
+}
+
+func TestGuestsOfRunningVMsWorkFromTheFirstMoment(t *testing.T) {
+	_, trace := start(t, worlds(t)["tiny"], Options{})
+	assert.Equal(t, []string{
+		"vm-1 site=on-premises vm=vm-1", "vm-3 site=on-premises vm=vm-3", "vm-4 site=on-premises vm=vm-4",
+	}, said(*trace, event.GuestStarted))
+}
+
+func TestAGuestThatIsAskedToShutDownDoesAndItsVMGoesOff(t *testing.T) {
+	w, trace := start(t, worlds(t)["tiny"], Options{})
+	w.Kernel.After(time.Second, func() { w.guests.shutDown(w.OnPremises, "vm-1") })
+	w.Kernel.After(time.Second, func() { w.guests.shutDown(w.OnPremises, "vm-3") }) // has no tools: does not hear
+	run(t, w, time.Minute)
+
+	stopped := said(*trace, event.GuestStopped)
+	require.Len(t, stopped, 1)
+	assert.True(t, strings.HasPrefix(stopped[0], "vm-1 site=on-premises vm=vm-1 how=shutdown"), stopped[0])
+	vm, _ := w.OnPremises.VCenter.VM("vm-1")
+	assert.Equal(t, vsphere.Off, vm.Power)
+	assert.False(t, vm.ToolsRunning)
+	assert.Zero(t, vm.Disks[0].Disk.Unflushed())
+	vm, _ = w.OnPremises.VCenter.VM("vm-3")
+	assert.Equal(t, vsphere.On, vm.Power)
+}
+
+func TestAGuestWorksAfterItsBootTimeOnly(t *testing.T) {
+	w, trace := start(t, worlds(t)["tiny"], Options{})
+	w.Kernel.After(time.Second, func() {
+		assert.NoError(t, w.OnPremises.Power("vm-2", true)) // takes 3 s, and the guest 10 s more
+	})
+	run(t, w, 13*time.Second)
+	vm, _ := w.OnPremises.VCenter.VM("vm-2")
+	assert.Equal(t, vsphere.On, vm.Power)
+	assert.False(t, vm.ToolsRunning)
+	run(t, w, 15*time.Second)
+	vm, _ = w.OnPremises.VCenter.VM("vm-2")
+	assert.True(t, vm.ToolsRunning)
+	assert.Contains(t, said(*trace, event.GuestStarted), "vm-2 site=on-premises vm=vm-2")
+
+	require.NoError(t, w.OnPremises.Power("vm-2", false))
+	run(t, w, 20*time.Second)
+	assert.True(t, strings.HasPrefix(said(*trace, event.GuestStopped)[0], "vm-2 site=on-premises vm=vm-2 how=power-off"))
+}
+
+func TestAnOperatorIsRefusedWhatTheVCenterRefuses(t *testing.T) {
+	w, _ := start(t, worlds(t)["misfits"], Options{})
+	assert.ErrorContains(t, w.OnPremises.Power("gone-01", false), "gone-01")
+	assert.ErrorContains(t, w.OnPremises.Power("nobody", true), "nobody")
+	assert.Empty(t, w.OnPremises.VCenter.Sessions())
+}
+
+func TestADescriptionThatCannotBeBuiltMakesNoWorld(t *testing.T) {
+	_, err := Build(kernel.New(1), Description{OnPremises: Site{VMs: []VM{{}}}}, Options{})
+	var at *PathError
+	assert.ErrorAs(t, err, &at)
+}
