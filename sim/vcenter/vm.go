@@ -234,6 +234,7 @@ func (vc *VCenter) newMachine(s *VMSpec, at placement) (*machine, error) {
 		FaultToleranceState: types.VirtualMachineFaultToleranceStateNotConfigured,
 	}
 	if s.FaultTolerant {
+		vm.Config.FtInfo = &types.FaultToleranceConfigInfo{Role: 1, InstanceUuids: []string{s.InstanceUUID}}
 		vm.Runtime.FaultToleranceState = types.VirtualMachineFaultToleranceStateRunning
 	}
 	vm.Summary.Runtime = vm.Runtime
