@@ -1,0 +1,193 @@
+// Package run runs scenarios: it builds the world that a scenario describes,
+// boots an appliance in it, gives the orders, lets the faults act, and judges.
+//
+//	Scenario --> stage: world + appliance        (stage.go)
+//	               |  steps.go  what people do
+//	               |  act.go    what goes wrong
+//	               |  teller.go what the appliance does, told to the trace
+//	               v
+//	             trace --> oracles, observers
+//	               |
+//	          quiet, or limit --> truth.go, judge.go --> record.Run
+//
+// It drives and judges; it decides nothing that the product or the world
+// decides. A run is a function of the scenario and its seed.
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/hdm-project/hdm/core/migration"
+	"github.com/hdm-project/hdm/harness/oracle"
+	"github.com/hdm-project/hdm/harness/scenario"
+	"github.com/hdm-project/hdm/reports/record"
+	"github.com/hdm-project/hdm/sim/kernel"
+	"github.com/hdm-project/hdm/sim/site"
+)
+
+// Options of a suite. The zero value is: every scenario once, from its own
+// seed, in process, one at a time, as fast as possible.
+type Options struct {
+	Seed      *uint64   // overrides the scenarios' seeds
+	Transport site.Mode // site.Direct if ""
+	Workers   int       // runs at once; 1 if 0
+	Speed     float64   // 0: as fast as possible; 1: real time
+	// Until ends each run at that virtual time, judged or not; 0: when it ends.
+	Until time.Duration
+	// IdleFaults lets a fault never act; else that breaks the scenario's word.
+	IdleFaults bool
+	// Watch, if not nil, is called for each run before it begins: what it returns
+	// hears of every event of the trace and may drive the run's pace.
+	Watch func(s *scenario.Scenario, seed uint64) Watcher
+	// Ended, if not nil, hears of each run as it ends, one at a time, in no order.
+	Ended func(record.Run)
+	// Finished, if not nil, is shown the world of each run after it was judged,
+	// before it is torn down.
+	Finished func(*site.World)
+}
+
+// Watcher follows one run.
+type Watcher interface {
+	// Event hears of each event of the trace, in order.
+	Event(record.Event)
+	// Driving is handed the run's driver, to pause and step it; it may be kept
+	// and used from other goroutines until the run has ended.
+	Driving(*kernel.Driver)
+	// Close is called when the run has ended.
+	Close() error
+}
+
+// Limits of a run beside the scenario's own limit of virtual time: a run that
+// hits one has failed.
+var limits = kernel.Limits{Events: 200_000_000, Wall: 20 * time.Minute}
+
+// Suite runs scenarios and judges them together. It ends early when ctx is
+// cancelled, with what was done so far. The error is for what kept it from
+// running at all; a broken promise is in the record.
+func Suite(ctx context.Context, all []*scenario.Scenario, catalogue record.Catalogue, o Options) (record.Suite, error) {
+	began := time.Now()
+	suite := record.Suite{Transport: string(mode(o)), Workers: max(o.Workers, 1)}
+	if o.Seed != nil {
+		suite.Seed = *o.Seed
+	}
+	runs := make([]record.Run, len(all))
+	errs := make([]error, len(all))
+	next := make(chan int)
+	var workers sync.WaitGroup
+	var told sync.Mutex
+	for range suite.Workers {
+		workers.Add(1)
+		go func() {
+			defer workers.Done()
+			for i := range next {
+				runs[i], errs[i] = One(ctx, all[i], o)
+				if o.Ended != nil && errs[i] == nil {
+					told.Lock()
+					o.Ended(runs[i])
+					told.Unlock()
+				}
+			}
+		}()
+	}
+	given := 0
+	for ; given < len(all) && ctx.Err() == nil; given++ {
+		select {
+		case next <- given:
+			continue
+		case <-ctx.Done():
+		}
+		break
+	}
+	close(next)
+	workers.Wait()
+	suite.Runs = runs[:given]
+	suite.Interrupted = given < len(all) || suite.Count(record.Interrupted) > 0
+	suite.Clauses = catalogue.Judge(suite.Runs)
+	suite.WallSeconds = time.Since(began).Seconds()
+	return suite, errors.Join(errs...)
+}
+
+func mode(o Options) site.Mode {
+	if o.Transport == "" {
+		return site.Direct
+	}
+	return o.Transport
+}
+
+// Name is what a run of the scenario is called in reports.
+func Name(s *scenario.Scenario) string {
+	if s.File() == "" {
+		return strings.ReplaceAll(strings.ToLower(s.Title), " ", "-")
+	}
+	return strings.TrimSuffix(filepath.Base(s.File()), filepath.Ext(s.File()))
+}
+
+// One runs one scenario once. The error is for a world that cannot be built; a
+// broken promise is in the record.
+func One(ctx context.Context, s *scenario.Scenario, o Options) (r record.Run, err error) {
+	began := time.Now()
+	seed := s.Seed
+	if o.Seed != nil {
+		seed = *o.Seed
+	}
+	st, err := newStage(s, seed, o)
+	if err != nil {
+		return record.Run{}, fmt.Errorf("%s: %w", Name(s), err)
+	}
+	defer func() { err = errors.Join(err, st.close()) }()
+	interrupted := st.play(ctx.Done())
+	if st.kernel.Err() == nil && !interrupted && o.Until == 0 {
+		st.judge()
+	}
+	r = record.Run{
+		Scenario: Name(s), Title: s.Title, Seed: seed, Hash: record.Hash(st.kernel.Hash()),
+		VirtualSeconds: st.kernel.Now().Seconds(), WallSeconds: time.Since(began).Seconds(), Events: st.events,
+		VSphereCalls: uint64(st.world.OnPremises.Path.Calls() + st.world.Cloud.Path.Calls()),
+		Violations:   st.violations, Replay: replay(s, seed),
+	}
+	for _, c := range s.Covers {
+		r.Covers = append(r.Covers, string(c))
+	}
+	for _, w := range st.oracles {
+		r.Tested = append(r.Tested, w.Tested()...)
+	}
+	switch {
+	case st.kernel.Err() != nil:
+		r.Verdict, r.Error = record.Failed, st.kernel.Err().Error()
+	case interrupted:
+		r.Verdict = record.Interrupted
+	case len(r.Violations) > 0:
+		r.Verdict = record.Failed
+	default:
+		r.Verdict = record.Passed
+	}
+	if o.Finished != nil {
+		o.Finished(st.world)
+	}
+	return r, nil
+}
+
+// replay is the command that runs it again. A scenario that is no file yet is
+// told by what wrote it.
+func replay(s *scenario.Scenario, seed uint64) string {
+	if s.File() == "" {
+		return ""
+	}
+	if _, err := os.Stat(s.File()); err != nil {
+		return fmt.Sprintf("hdm run --only %s --seed %d", Name(s), seed)
+	}
+	return fmt.Sprintf("hdm replay %s --seed %d", s.File(), seed)
+}
+
+// rules are those that oracles judge by.
+func rules() oracle.Rules { return oracle.Documented() }
+
+// knobs of the appliance: the documented ones.
+func knobs() migration.Knobs { return migration.DefaultKnobs }

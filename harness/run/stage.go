@@ -1,0 +1,235 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/hdm-project/hdm/core/appliance"
+	"github.com/hdm-project/hdm/core/journal"
+	"github.com/hdm-project/hdm/core/migration"
+	"github.com/hdm-project/hdm/core/vsphere"
+	"github.com/hdm-project/hdm/faults"
+	"github.com/hdm-project/hdm/harness/oracle"
+	"github.com/hdm-project/hdm/harness/scenario"
+	"github.com/hdm-project/hdm/reports/record"
+	"github.com/hdm-project/hdm/sim/event"
+	"github.com/hdm-project/hdm/sim/kernel"
+	"github.com/hdm-project/hdm/sim/machine"
+	"github.com/hdm-project/hdm/sim/site"
+	"github.com/hdm-project/hdm/sim/wan"
+)
+
+// Names in the world.
+const (
+	applianceID = "hdm-1"
+	agent       = "hdm-appliance"
+	applianceVM = "appliance" // subject of its events
+)
+
+// How a run ends: every step was taken, every fault has acted and ended, every
+// migration is over and shown; and then, for so long, nothing has followed.
+const (
+	quiet = 10 * time.Minute // more than a lease takes to expire, or a call to come late
+	look  = 10 * time.Second // how often the end is looked for
+)
+
+// stage is one run under way.
+type stage struct {
+	scenario *scenario.Scenario
+	options  Options
+	kernel   *kernel.Kernel
+	driver   *kernel.Driver
+	world    *site.World
+	watcher  Watcher
+
+	journal *journal.Memory
+	machine *machine.Machine     // the appliance's; nil while it is down
+	app     *appliance.Appliance // nil while it is down or boots
+	teller  *teller
+
+	oracles    []oracle.Oracle
+	before     []oracle.VM
+	pools      map[vsphere.Site][]string // that there were before
+	fell       map[string]bool           // tasks whose progress went back
+	progress   map[string]int32          // of tasks, when last looked at
+	violations []record.Violation
+	events     uint64
+
+	presence presence
+	answers  map[string]answer // by request
+
+	agenda agenda
+	acting acting
+	busy   int           // steps that are being taken
+	since  time.Duration // when the last thing of the scenario ended
+}
+
+func newStage(s *scenario.Scenario, seed uint64, o Options) (*stage, error) {
+	st := &stage{
+		scenario: s, options: o, kernel: kernel.New(seed), journal: journal.NewMemory(),
+		presence: newPresence(), answers: map[string]answer{},
+		fell: map[string]bool{}, progress: map[string]int32{},
+		acting: acting{acted: map[int]bool{}, outage: map[wan.Direction]int{}},
+	}
+	st.teller = newTeller(st.kernel)
+	st.oracles = oracle.All(rules(), eyes{st})
+	l := limits
+	st.driver = kernel.NewDriver(st.kernel, o.Speed, l)
+	st.kernel.Observe(st.hear)
+	if o.Watch != nil {
+		st.watcher = o.Watch(s, seed)
+		st.watcher.Driving(st.driver)
+	}
+	world, err := site.Build(st.kernel, s.World.Description, site.Options{Mode: mode(o)})
+	if err != nil {
+		st.kernel.Close()
+		return nil, errors.Join(err, st.closeWatcher())
+	}
+	st.world = world
+	st.before, st.pools = vms(world), poolPaths(world)
+	world.OnPremises.Path.Intercept = st.intercept
+	world.Cloud.Path.Intercept = st.intercept
+	st.journal.OnPoint(st.journalPoint)
+	st.kernel.At(0, st.boot)
+	for i := range s.Faults {
+		st.agenda.add(st, s.Faults[i].Trigger, func() { st.arm(i) })
+	}
+	for i := range s.Steps {
+		st.agenda.add(st, s.Steps[i].Trigger, func() { st.take(i) })
+	}
+	return st, nil
+}
+
+func (st *stage) close() error {
+	st.kernel.Close()
+	return errors.Join(st.world.Close(), st.closeWatcher())
+}
+
+func (st *stage) closeWatcher() error {
+	if st.watcher == nil {
+		return nil
+	}
+	return st.watcher.Close()
+}
+
+// hear takes one event of the trace to all who follow it.
+func (st *stage) hear(e kernel.Event) {
+	st.events++
+	for _, o := range st.oracles {
+		st.violations = append(st.violations, o.Observe(e)...)
+	}
+	st.presence.hear(e)
+	st.agenda.hear(st, e)
+	if st.watcher != nil {
+		told := record.Event{Run: Name(st.scenario), Seq: e.Seq, At: e.At, Kind: e.Kind, Subject: e.Subject}
+		for _, a := range e.Attrs {
+			told.Attrs = append(told.Attrs, record.Attr(a))
+		}
+		st.watcher.Event(told)
+	}
+}
+
+// play runs the world until the scenario is over, and says whether it was
+// interrupted. A failure is the kernel's.
+func (st *stage) play(stop <-chan struct{}) (interrupted bool) {
+	end := time.Duration(st.scenario.End())
+	if st.options.Until > 0 {
+		end = min(end, st.options.Until)
+	}
+	for st.kernel.Now() < end {
+		if err := st.driver.Run(min(st.kernel.Now()+look, end), stop); err != nil {
+			return errors.Is(err, kernel.ErrStopped)
+		}
+		st.sample()
+		if st.over() {
+			return false
+		}
+	}
+	if st.options.Until == 0 {
+		st.late()
+	}
+	return false
+}
+
+// over says whether nothing more can follow.
+func (st *stage) over() bool {
+	if st.busy > 0 || st.acting.open > 0 || st.app == nil || st.teller.live() > 0 || st.shows() || st.agenda.near() {
+		st.since = st.kernel.Now()
+	}
+	return st.kernel.Now()-st.since >= quiet
+}
+
+// shows says whether vCenter does not yet show an end that there was.
+func (st *stage) shows() bool {
+	for _, m := range st.app.Migrations() {
+		if m.Plan.Source != "" && !m.Reported {
+			return true
+		}
+	}
+	return false
+}
+
+// late tells of a run that was not over at its limit.
+func (st *stage) late() {
+	why := "something of the scenario was still under way"
+	switch {
+	case st.app == nil:
+		why = "the appliance was down"
+	case st.teller.live() > 0:
+		why = "under way were " + st.teller.underWay()
+	case st.acting.open > 0:
+		why = "a fault had not ended"
+	case st.busy > 0:
+		why = "a step had not been answered"
+	}
+	st.violate("liveness", "REC-10", "the run", "it was not over at its limit of %v: %s", st.scenario.End(), why)
+}
+
+func (st *stage) violate(by, clause, subject, format string, args ...any) {
+	v := record.Violation{Oracle: by, At: st.kernel.Now(), Subject: subject, What: fmt.Sprintf(format, args...)}
+	if clause != "" {
+		v.Clauses = []string{clause}
+	}
+	st.violations = append(st.violations, v)
+}
+
+// boot starts the appliance on a fresh machine.
+func (st *stage) boot() {
+	m := st.world.Appliance()
+	st.machine = m
+	m.Go(context.Background(), "boot", func(context.Context) {
+		here, there := st.world.Endpoints(agent)
+		app, err := appliance.Boot(context.Background(), appliance.Config{
+			ID: applianceID, Runtime: m, Journal: st.journal, Knobs: knobs(), Patience: appliance.DefaultPatience,
+			OnPremises: vsphere.NewClient(m, here), Cloud: vsphere.NewClient(m, there),
+			Observer: st.teller, BeforeCompletion: func(key string) { st.reach(faults.AppliedBeforeCompletion, key) },
+		})
+		if err != nil {
+			st.kernel.Fail(fmt.Errorf("the appliance did not boot: %w", err))
+			return
+		}
+		st.app = app
+	})
+}
+
+// cut takes the appliance's power and gives it back after a while. Called from
+// one of its own processes, it does not return.
+func (st *stage) cut(down time.Duration, point string) {
+	st.kernel.Emit(event.ApplianceDown, applianceVM, "how", "power-off", "point", point)
+	m := st.machine
+	st.machine, st.app = nil, nil
+	st.journal.Crash(st.kernel.Rand("journal/crash"))
+	st.kernel.After(down, st.boot)
+	m.PowerOff()
+}
+
+// live are the migrations that the appliance has.
+func (st *stage) migrations() []migration.Migration {
+	var all []migration.Migration
+	for _, s := range st.app.Migrations() {
+		all = append(all, s.Migration)
+	}
+	return all
+}

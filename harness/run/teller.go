@@ -1,0 +1,148 @@
+package run
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/hdm-project/hdm/core/appliance"
+	"github.com/hdm-project/hdm/core/migration"
+	"github.com/hdm-project/hdm/sim/event"
+	"github.com/hdm-project/hdm/sim/kernel"
+)
+
+// teller tells the trace what the appliance does. It outlives the appliance's
+// boots: what was journalled and not told when the power went is told at the
+// next boot.
+type teller struct {
+	kernel *kernel.Kernel
+	known  map[migration.ID]migration.Migration // as last told
+	order  []migration.ID
+	states map[string]int // how often a VM's migrations entered a state: "<vm>/<state>"
+	begun  map[migration.ID]map[migration.StepName]int
+	atOnce int // the most that ever ran together
+}
+
+func newTeller(k *kernel.Kernel) *teller {
+	return &teller{
+		kernel: k, known: map[migration.ID]migration.Migration{}, states: map[string]int{},
+		begun: map[migration.ID]map[migration.StepName]int{},
+	}
+}
+
+// Loaded implements appliance.Observer.
+func (t *teller) Loaded(m migration.Migration) {
+	if m.Version > t.known[m.ID].Version {
+		t.Changed(m)
+	}
+}
+
+// Changed implements appliance.Observer.
+func (t *teller) Changed(m migration.Migration) {
+	if _, known := t.known[m.ID]; !known {
+		t.order = append(t.order, m.ID)
+	}
+	before := t.known[m.ID].Version
+	t.known[m.ID] = m
+	if m.Version == before {
+		return
+	}
+	for _, move := range m.Moved {
+		if move.From != move.To {
+			t.states[m.Order.VM+"/"+string(move.To)]++
+		}
+		kv := []string{
+			"vm", m.Order.VM, "type", string(m.Order.Type), "from", string(move.From), "to", string(move.To),
+			"step", string(move.ToStep), "attempt", strconv.Itoa(m.Attempt),
+		}
+		if len(m.Reasons) > 0 {
+			kv = append(kv, "reason", m.Reasons[0].Code)
+		}
+		t.kernel.Emit(event.Migration, string(m.ID), kv...)
+	}
+	t.atOnce = max(t.atOnce, t.active())
+}
+
+// EffectStarted implements appliance.Observer.
+func (t *teller) EffectStarted(e migration.Effect, epoch int) {
+	if !e.Undo {
+		if t.begun[e.Migration] == nil {
+			t.begun[e.Migration] = map[migration.StepName]int{}
+		}
+		t.begun[e.Migration][e.Step] = e.Attempt
+	}
+	t.kernel.Emit(event.EffectStarted, string(e.Migration), t.effect(e, epoch)...)
+}
+
+// EffectEnded implements appliance.Observer.
+func (t *teller) EffectEnded(e migration.Effect, epoch int, outcome string, err error) {
+	kv := append(t.effect(e, epoch), "outcome", outcome)
+	if err != nil {
+		kv = append(kv, "error", err.Error())
+	}
+	t.kernel.Emit(event.EffectEnded, string(e.Migration), kv...)
+}
+
+func (t *teller) effect(e migration.Effect, epoch int) []string {
+	kv := []string{"key", e.Key, "kind", string(e.Kind), "step", string(e.Step), "attempt", strconv.Itoa(e.Attempt), "epoch", strconv.Itoa(epoch)}
+	if e.Undo {
+		kv = append(kv, "undo", "true")
+	}
+	return kv
+}
+
+// EffectStale implements appliance.Observer.
+func (t *teller) EffectStale(id migration.ID, key, why string) {
+	t.kernel.Emit(event.EffectStale, string(id), "key", key, "why", why)
+}
+
+// Answered implements appliance.Observer.
+func (t *teller) Answered(o migration.Order, a appliance.Answer) {
+	var codes []string
+	for _, r := range a.Reasons {
+		codes = append(codes, r.Code)
+	}
+	t.kernel.Emit(event.OrderAnswered, applianceVM, "request", o.Request, "vm", o.VM, "outcome", string(a.Outcome),
+		"migration", string(a.Migration), "reason", strings.Join(codes, " "))
+}
+
+// JournalWrote implements appliance.Observer.
+func (t *teller) JournalWrote(records int, cause string) {
+	t.kernel.Emit(event.JournalWrite, applianceVM, "records", strconv.Itoa(records), "cause", cause)
+}
+
+// Booted implements appliance.Observer.
+func (t *teller) Booted(epoch int) {
+	t.kernel.Emit(event.ApplianceUp, applianceVM, "epoch", strconv.Itoa(epoch))
+}
+
+func (t *teller) vm(id migration.ID) string             { return t.known[id].Order.VM }
+func (t *teller) state(id migration.ID) migration.State { return t.known[id].State }
+func (t *teller) count(vm, state string) int            { return t.states[vm+"/"+state] }
+
+// live counts the migrations that are not over.
+func (t *teller) live() int { return t.where(func(s migration.State) bool { return !s.Final() }) }
+
+func (t *teller) active() int {
+	return t.where(func(s migration.State) bool { return s == migration.Running || s == migration.Undoing })
+}
+
+func (t *teller) where(holds func(migration.State) bool) (n int) {
+	for _, id := range t.order {
+		if holds(t.known[id].State) {
+			n++
+		}
+	}
+	return n
+}
+
+// underWay names what is not over, for people.
+func (t *teller) underWay() string {
+	var all []string
+	for _, id := range t.order {
+		if m := t.known[id]; !m.State.Final() {
+			all = append(all, strings.TrimSpace(fmt.Sprintf("%s of %s (%s %s)", id, m.Order.VM, m.State, m.Step)))
+		}
+	}
+	return strings.Join(all, ", ")
+}
