@@ -3,7 +3,6 @@ package scenario
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -41,52 +40,6 @@ func Parse(file string) (*Scenario, error) {
 		return nil, &Error{File: file, What: "it cannot be read: " + err.Error(), Fix: "give the path of a scenario file, or of a folder of them"}
 	}
 	return ParseText(file, text)
-}
-
-// ParseAll reads scenario files, and all files *.yaml in folders and what is
-// below them, sorted by path; folders called worlds and the file clauses.yaml
-// hold no scenarios and are passed over. All errors are joined; with one, no
-// scenario is returned. A folder without a scenario is an error.
-func ParseAll(paths ...string) ([]*Scenario, error) {
-	var all []*Scenario
-	var errs []error
-	for _, path := range paths {
-		files, err := filesAt(path)
-		errs = append(errs, err)
-		for _, file := range files {
-			s, err := Parse(file)
-			all, errs = append(all, s), append(errs, err)
-		}
-	}
-	if err := errors.Join(errs...); err != nil {
-		return nil, err
-	}
-	return all, nil
-}
-
-func filesAt(path string) ([]string, error) {
-	if info, err := os.Stat(path); err != nil || !info.IsDir() {
-		return []string{path}, nil // Parse says what is wrong with it
-	}
-	var files []string
-	err := filepath.WalkDir(path, func(file string, entry fs.DirEntry, err error) error {
-		switch {
-		case err != nil:
-			return err
-		case entry.IsDir() && entry.Name() == "worlds":
-			return fs.SkipDir
-		case !entry.IsDir() && filepath.Ext(file) == ".yaml" && entry.Name() != "clauses.yaml":
-			files = append(files, file)
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, &Error{File: path, What: "it cannot be read: " + err.Error(), Fix: "check that this user may read it"}
-	}
-	if len(files) == 0 {
-		return nil, &Error{File: path, What: "no scenario (*.yaml) is in it", Fix: "give the path of a scenario file, or of a folder of them"}
-	}
-	return files, nil
 }
 
 // Embedded are the conformance scenarios that come with the program, sorted by

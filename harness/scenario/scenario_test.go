@@ -213,28 +213,6 @@ func TestAFileThatIsNotThereSaysSo(t *testing.T) {
 	assert.ErrorContains(t, err, "none.yaml: it cannot be read: no such file")
 }
 
-func TestAFolderStandsForTheScenariosInIt(t *testing.T) {
-	all, err := ParseAll("../../scenarios")
-	require.NoError(t, err)
-	embedded, err := Embedded()
-	require.NoError(t, err)
-	assert.Len(t, all, len(embedded))
-
-	dir := t.TempDir()
-	_, err = ParseAll(dir)
-	assert.ErrorContains(t, err, "no scenario (*.yaml) is in it")
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "b.yaml"), []byte(good), 0o600))
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "a.yaml"), []byte("title: bad"), 0o600))
-	_, err = ParseAll(dir, filepath.Join(dir, "none.yaml"))
-	assert.ErrorContains(t, err, "a.yaml:1:1: ")
-	assert.ErrorContains(t, err, "none.yaml: it cannot be read")
-	require.NoError(t, os.Remove(filepath.Join(dir, "a.yaml")))
-	all, err = ParseAll(dir)
-	require.NoError(t, err)
-	require.Len(t, all, 1)
-	assert.Equal(t, filepath.Join(dir, "b.yaml"), all[0].File())
-}
-
 func TestAWorldInAFileBesideTheScenarioIsFoundAndItsErrorsAreToldThere(t *testing.T) {
 	dir := t.TempDir()
 	write := func(name, text string) string {
