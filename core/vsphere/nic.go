@@ -35,8 +35,13 @@ func (s *Session) ConnectNICs(ctx context.Context, vm Ref, want []NICPlan) error
 		return s.fail(op, string(vm), err, reads)
 	}
 	var spec types.VirtualMachineConfigSpec
+	// An adapter that is made anew comes last, so those behind one that must be
+	// are made anew too: the guest knows its adapters by their order.
+	anew := false
 	for i := range max(len(want), len(now.NICs)) {
-		change, err := s.nicChange(ctx, networks, at(now.NICs, i), at(want, i), i)
+		present, planned := at(now.NICs, i), at(want, i)
+		anew = anew || present != nil && planned != nil && planned.Type != "" && planned.Type != present.Type
+		change, err := s.nicChange(ctx, networks, present, planned, i, anew)
 		if err != nil {
 			return s.fail(op, string(vm), err, reads)
 		}
@@ -56,8 +61,9 @@ func at[T any](list []T, i int) *T {
 }
 
 // nicChange is what turns now into want; either may be nil. vSphere cannot
-// change an adapter's type: the old one goes, and a new one takes its MAC.
-func (s *Session) nicChange(ctx context.Context, networks map[string][]types.ManagedObjectReference, now *NIC, want *NICPlan, i int) ([]types.BaseVirtualDeviceConfigSpec, error) {
+// change an adapter's type: the old one goes, and a new one takes its MAC. With
+// anew that is done although the type stays.
+func (s *Session) nicChange(ctx context.Context, networks map[string][]types.ManagedObjectReference, now *NIC, want *NICPlan, i int, anew bool) ([]types.BaseVirtualDeviceConfigSpec, error) {
 	if want == nil {
 		return []types.BaseVirtualDeviceConfigSpec{removal(now)}, nil
 	}
@@ -69,7 +75,7 @@ func (s *Session) nicChange(ctx context.Context, networks map[string][]types.Man
 		if mac == "" {
 			mac = now.MAC
 		}
-		if kind == now.Type && strings.EqualFold(mac, now.MAC) && want.Network == now.Network {
+		if !anew && kind == now.Type && strings.EqualFold(mac, now.MAC) && want.Network == now.Network {
 			return nil, nil
 		}
 	} else if kind == "" {
@@ -91,7 +97,7 @@ func (s *Session) nicChange(ctx context.Context, networks map[string][]types.Man
 		card.AddressType, card.MacAddress = string(types.VirtualEthernetCardMacTypeManual), mac
 	}
 	change := &types.VirtualDeviceConfigSpec{Operation: types.VirtualDeviceConfigSpecOperationAdd, Device: device.(types.BaseVirtualDevice)}
-	if now != nil && kind == now.Type {
+	if now != nil && !anew {
 		card.Key, change.Operation = now.Key, types.VirtualDeviceConfigSpecOperationEdit
 		return []types.BaseVirtualDeviceConfigSpec{change}, nil
 	}

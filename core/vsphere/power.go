@@ -26,11 +26,17 @@ func (s *Session) power(ctx context.Context, op string, vm Ref, want types.Virtu
 	if err := s.Settle(ctx, vm); err != nil {
 		return err
 	}
-	now, _, err := s.powerState(ctx, vm)
+	var now powerState
+	_, err := s.poll(ctx, haltPatience, func() (bool, error) {
+		var err error
+		now, err = s.powerState(ctx, vm)
+		// What a guest that is shutting down will leave is a VM that is off.
+		return !now.halting || want == types.VirtualMachinePowerStatePoweredOff, err
+	})
 	if err != nil {
 		return s.fail(op, string(vm), err, reads)
 	}
-	if now == want {
+	if now.power == want {
 		return nil
 	}
 	var task types.ManagedObjectReference
@@ -61,11 +67,25 @@ func already(err error, want types.VirtualMachinePowerState) bool {
 	return ok && f.ExistingState == want
 }
 
-func (s *Session) powerState(ctx context.Context, vm Ref) (state types.VirtualMachinePowerState, tools bool, err error) {
+// haltPatience is how long a guest that is shutting down is waited for before a
+// power-on takes it as running.
+const haltPatience = 10 * time.Minute
+
+type powerState struct {
+	power   types.VirtualMachinePowerState
+	tools   bool // VMware Tools run
+	halting bool // the guest is shutting down
+}
+
+func (s *Session) powerState(ctx context.Context, vm Ref) (now powerState, err error) {
 	var v mo.VirtualMachine
-	err = s.one(ctx, vm.managed(), &v, "runtime.powerState", "guest.toolsRunningStatus")
-	tools = v.Guest != nil && v.Guest.ToolsRunningStatus == string(types.VirtualMachineToolsRunningStatusGuestToolsRunning)
-	return v.Runtime.PowerState, tools, err
+	err = s.one(ctx, vm.managed(), &v, "runtime.powerState", "guest.toolsRunningStatus", "guest.guestState")
+	now.power = v.Runtime.PowerState
+	if v.Guest != nil {
+		now.tools = v.Guest.ToolsRunningStatus == string(types.VirtualMachineToolsRunningStatusGuestToolsRunning)
+		now.halting = v.Guest.GuestState == string(types.VirtualMachineGuestStateShuttingDown) && now.power == types.VirtualMachinePowerStatePoweredOn
+	}
+	return now, err
 }
 
 // ShutdownGuest asks the guest to shut down and waits until the VM is off. It
@@ -73,14 +93,14 @@ func (s *Session) powerState(ctx context.Context, vm Ref) (state types.VirtualMa
 // cannot be asked because no VMware Tools run in it.
 func (s *Session) ShutdownGuest(ctx context.Context, vm Ref, patience time.Duration) error {
 	const op = "shut down the guest of"
-	state, tools, err := s.powerState(ctx, vm)
+	now, err := s.powerState(ctx, vm)
 	if err != nil {
 		return s.fail(op, string(vm), err, reads)
 	}
-	if state == types.VirtualMachinePowerStatePoweredOff {
+	if now.power == types.VirtualMachinePowerStatePoweredOff {
 		return nil
 	}
-	if state != types.VirtualMachinePowerStatePoweredOn || !tools {
+	if now.power != types.VirtualMachinePowerStatePoweredOn || !now.tools {
 		return s.PowerOff(ctx, vm)
 	}
 	_, err = methods.ShutdownGuest(ctx, s.vim, &types.ShutdownGuest{This: vm.managed()})
@@ -94,8 +114,8 @@ func (s *Session) ShutdownGuest(ctx context.Context, vm Ref, patience time.Durat
 		return s.fail(op, string(vm), err, changes)
 	}
 	off, err := s.poll(ctx, patience, func() (bool, error) {
-		state, _, err := s.powerState(ctx, vm)
-		return state == types.VirtualMachinePowerStatePoweredOff, err
+		now, err := s.powerState(ctx, vm)
+		return now.power == types.VirtualMachinePowerStatePoweredOff, err
 	})
 	if err != nil {
 		return s.lostSight(op, string(vm), err)
