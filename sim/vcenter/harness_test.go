@@ -102,6 +102,8 @@ type env struct {
 	clock *clock
 	c     *vim25.Client // logged in
 
+	another func() *vim25.Client // a client of the same kind, without a session
+
 	mu      sync.Mutex
 	changes []string
 	asked   []string // guests that were asked to shut down
@@ -151,8 +153,8 @@ func over(t *testing.T, f func(*env)) {
 func overTiming(t *testing.T, timing vcenter.Timing, f func(*env)) {
 	t.Run("direct", func(t *testing.T) {
 		e := build(t, vsphere.OnPremises, timing)
-		e.c = e.direct("test")
-		e.login(e.c)
+		e.another = func() *vim25.Client { return e.direct("test") }
+		e.c = e.again()
 		f(e)
 	})
 	t.Run("soap", func(t *testing.T) {
@@ -167,8 +169,8 @@ func (e *env) serve() {
 	s, err := e.vc.Serve()
 	require.NoError(e, err)
 	e.Cleanup(func() { require.NoError(e, s.Close()) })
-	e.c = e.dial(s)
-	e.login(e.c)
+	e.another = func() *vim25.Client { return e.dial(s) }
+	e.c = e.again()
 }
 
 // dial returns a client over TLS that checks the certificate.
@@ -195,6 +197,14 @@ func (e *env) direct(agent string) *vim25.Client {
 func (e *env) login(c *vim25.Client) {
 	e.Helper()
 	require.NoError(e, session.NewManager(c).Login(ctx, e.vc.Credentials()))
+}
+
+// again is another client of the same kind, logged in.
+func (e *env) again() *vim25.Client {
+	e.Helper()
+	c := e.another()
+	e.login(c)
+	return c
 }
 
 func (e *env) add(s vcenter.VMSpec) *object.VirtualMachine {

@@ -194,6 +194,7 @@ func (c *vmCalls) ShutdownGuest(*simulator.Context, *types.ShutdownGuest) soap.H
 	if b.Fault_ = c.guestFault(); b.Fault_ != nil {
 		return b
 	}
+	c.vc.update(c.vc.ctx(), c.m.vm, set("guest.guestState", string(types.VirtualMachineGuestStateShuttingDown)))
 	if tell := c.vc.config.ShutdownGuest; tell != nil {
 		name := c.m.vm.Name
 		c.vc.queue = append(c.vc.queue, func() { tell(name) })
