@@ -100,9 +100,9 @@ func (s *Session) Destroy(ctx context.Context, vm Ref) error {
 	if err := s.Settle(ctx, vm); err != nil {
 		return err
 	}
-	state, _, err := s.powerState(ctx, vm)
-	if err == nil && state != types.VirtualMachinePowerStatePoweredOff {
-		return s.refuse(op, string(vm), "it is "+string(state), "power it off first, if it is not needed")
+	now, err := s.powerState(ctx, vm)
+	if err == nil && now.power != types.VirtualMachinePowerStatePoweredOff {
+		return s.refuse(op, string(vm), "it is "+string(now.power), "power it off first, if it is not needed")
 	}
 	if err == nil {
 		var res *types.Destroy_TaskResponse
