@@ -253,6 +253,9 @@ func (a *Appliance) powerOnCopy(ctx context.Context, m migration.Migration) (mig
 		return migration.Result{}, err
 	}
 	defer here.Close(ctx)
+	if err := here.Settle(ctx, m.Plan.Source); err != nil {
+		return migration.Result{}, err
+	}
 	source, err := here.VM(ctx, m.Plan.Source)
 	if err != nil {
 		return migration.Result{}, err

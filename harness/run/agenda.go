@@ -58,16 +58,22 @@ func (a *agenda) hear(st *stage, e kernel.Event) {
 // near says whether something will happen by itself.
 func (a *agenda) near() bool { return a.timed > 0 }
 
-// enters says whether the event is the phase: a state entered, or the attempt
-// at a step begun.
+// enters says whether the event is the phase: a state entered, a step begun, or
+// a later attempt at it.
 func (st *stage) enters(w *faults.When, e kernel.Event) bool {
-	vm := st.teller.vm(migration.ID(e.Subject))
+	id := migration.ID(e.Subject)
+	vm := st.teller.vm(id)
 	if vm != w.VM {
 		return false
 	}
 	if e.Kind == event.Migration {
-		return e.Attr("to") == w.Enters && e.Attr("from") != w.Enters && st.teller.count(vm, w.Enters) == w.Nth()
+		entered := e.Attr("to")
+		if step := e.Attr("step"); step != "" && entered == string(migration.Running) {
+			return w.Nth() == 1 && step == w.Enters
+		}
+		return entered == w.Enters && e.Attr("from") != w.Enters && st.teller.count(vm, w.Enters) == w.Nth()
 	}
-	return e.Attr("step") == w.Enters && e.Attr("undo") == "" && e.Attr("attempt") == strconv.Itoa(w.Nth()) &&
-		st.teller.state(migration.ID(e.Subject)) == migration.Running
+	attempt, err := strconv.Atoi(e.Attr("attempt"))
+	return err == nil && w.Nth() > 1 && attempt >= w.Nth() && e.Attr("step") == w.Enters && e.Attr("undo") == "" &&
+		st.teller.state(id) == migration.Running
 }

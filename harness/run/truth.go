@@ -134,21 +134,26 @@ type task struct {
 }
 
 // migrationTask is the task that shows the last migration of a VM at a site:
-// HDM's own on premises, the import in the cloud.
+// HDM's own on premises, that of the import in the cloud.
 func (st *stage) migrationTask(at vsphere.Site, vm string) (found task, ok bool) {
-	method := vsphere.TaskMigrate
+	vc := st.world.At(at).VCenter
+	shows := func(t vcenter.Task) bool { return t.Method == vsphere.TaskMigrate && t.Entity == vm }
 	if at == vsphere.Cloud {
-		method = importMethod
+		var last string
+		for _, l := range vc.Leases() {
+			if l.VM == vm {
+				last = l.Task
+			}
+		}
+		shows = func(t vcenter.Task) bool { return t.ID == last }
 	}
-	for _, t := range st.world.At(at).VCenter.Tasks() {
-		if t.Method == method && t.Entity == vm {
+	for _, t := range vc.Tasks() {
+		if shows(t) {
 			found, ok = task{t, st.fell[string(at)+t.ID]}, true
 		}
 	}
 	return found, ok
 }
-
-const importMethod = "ImportVApp"
 
 // sample looks at the progress of the tasks, to see whether it ever falls.
 func (st *stage) sample() {

@@ -253,13 +253,18 @@ type Lease struct {
 	VM    string
 	State types.HttpNfcLeaseState
 	End   string // "completed", "aborted", "expired", or "" while it lives
+	Task  string // the task that shows it
 }
 
 // Leases are all that were opened, oldest first, as far back as is kept.
 func (vc *VCenter) Leases() (list []Lease) {
 	vc.do(func() {
 		for _, l := range vc.leaseLog {
-			list = append(list, Lease{ID: l.Self.Value, Mode: l.mode, VM: l.vm, State: l.State, End: l.end})
+			lease := Lease{ID: l.Self.Value, Mode: l.mode, VM: l.vm, State: l.State, End: l.end}
+			if l.task != nil {
+				lease.Task = l.task.obj.Info.Key
+			}
+			list = append(list, lease)
 		}
 	})
 	return list
