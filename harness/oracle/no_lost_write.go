@@ -182,6 +182,9 @@ func (o *NoLostWrite) closed(e *kernel.Event) {
 	}
 }
 
+// lossesTold is how many lost blocks are told of one disk: they have one cause.
+const lossesTold = 2
+
 // holds: the disks of the VM hold what was acknowledged to the guest on it.
 func (o *NoLostWrite) holds(at time.Duration, vm string, software *guest.Guest, g *life, disks []Disk) {
 	for n, id := range software.Disks() {
@@ -189,7 +192,7 @@ func (o *NoLostWrite) holds(at time.Duration, vm string, software *guest.Guest, 
 		if image == nil {
 			continue // no-lost-vm tells that
 		}
-		for _, loss := range software.Check(n, image, maxPerOracle) {
+		for _, loss := range software.Check(n, image, lossesTold) {
 			o.broken("COLD-05", at, vm, []uint64{g.told(loss.Want), g.started}, "%v", loss)
 		}
 	}

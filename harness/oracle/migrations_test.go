@@ -1,0 +1,191 @@
+package oracle_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/hdm-project/hdm/core/vsphere"
+	"github.com/hdm-project/hdm/harness/oracle"
+)
+
+func TestNoLostVM(t *testing.T) {
+	source := vm(vsphere.OnPremises, "vm-1", "db-01", true)
+	off := with(source, func(v *oracle.VM) { v.On = false })
+	copied := vm(vsphere.Cloud, "vm-9", "db-01", true)
+	stranger := with(copied, func(v *oracle.VM) { v.Disks = []oracle.Disk{{ID: "other/0"}} })
+	ends := func(vms ...oracle.VM) *oracle.Truth { return &oracle.Truth{Before: []oracle.VM{source}, VMs: vms} }
+	completed, failed := moves("m-0001", "db-01", toCompleted...), moves("m-0001", "db-01", toFailed...)
+	check(t, func() oracle.Oracle { return oracle.NewNoLostVM(oracle.Documented()) }, []history{
+		{name: "nothing happened", truth: ends(source)},
+		{name: "it runs in the cloud", events: completed, truth: ends(off, copied)},
+		{name: "it failed and is on premises", events: failed, truth: ends(off)},
+		{name: "it is gone everywhere", events: failed, truth: ends(), broken: "it is gone on premises, and it does not run in the cloud", evidence: []uint64{5}},
+		{name: "it is gone here and off there", events: failed, truth: ends(with(copied, func(v *oracle.VM) { v.On = false })), broken: "does not run in the cloud", evidence: []uint64{5}},
+		{name: "it has lost a disk", events: failed, truth: ends(with(off, func(v *oracle.VM) { v.Disks = nil })), broken: "it has lost a disk on premises", evidence: []uint64{5}},
+		{name: "its host is gone", events: failed, truth: ends(with(off, func(v *oracle.VM) { v.Connected = false })), broken: "no longer connected", evidence: []uint64{5}},
+		{name: "it says completed and left no copy", events: completed, truth: ends(off), broken: "m-0001 is completed, and no VM with its disks is on in the cloud", evidence: []uint64{4}},
+		{name: "it says completed and a stranger bears its name", events: completed, truth: ends(off, stranger), broken: "no VM with its disks is on in the cloud", evidence: []uint64{4}},
+		{name: "it says completed and the source is on", events: completed, truth: ends(source, copied), broken: "the VM is on on premises", evidence: []uint64{4}},
+		{name: "completed, and a person powered it on", events: completed + "9s step 2 what=power vm=db-01\n", truth: ends(source, copied)},
+		{name: "a second order is refused once it is completed", events: completed + moves("m-0002", "db-01", "checking", "refused"), truth: ends(off), broken: "m-0001 is completed", evidence: []uint64{4}},
+		{name: "a VM of the cloud vanishes", truth: &oracle.Truth{Before: []oracle.VM{copied}}, broken: "a VM of the cloud that nobody migrates is gone"},
+	})
+}
+
+func TestLegalMoves(t *testing.T) {
+	const (
+		journal = "1s journal.write appliance records=1 cause=x\n"
+		run     = "1s journal.write appliance records=1 cause=x\n2s effect.started m-0001 key=k kind=check step=check epoch=1\n"
+	)
+	inSteps := []string{"checking", "queued", "running", "running:check", "running:shut-down"}
+	check(t, func() oracle.Oracle { return oracle.NewLegalMoves(oracle.Documented()) }, []history{
+		{name: "from the beginning to the end", events: moves("m-0001", "db-01", "checking", "queued", "running", "running:check", "running:shut-down", "running:snapshot", "running:bulk-transfer", "running:network", "running:pool", "running:power-on", "completed")},
+		{name: "refused at once", events: moves("m-0001", "db-01", "refused")},
+		{name: "taken back, last step first", events: moves("m-0001", "db-01", append(inSteps, "undoing", "undoing:shut-down", "undoing:check", "failed")...)},
+		{name: "it jumps over the queue", events: moves("m-0001", "db-01", "checking", "running"), broken: `from "checking" to "running"; from there only`, evidence: []uint64{1, 2}},
+		{name: "it goes on after its end", events: moves("m-0001", "db-01", "checking", "failed", "queued"), broken: `from there only nothing is declared`, evidence: []uint64{2, 3}},
+		{name: "it comes from nowhere", events: "1s migration m-0001 vm=db-01 from=queued to=running\n", broken: "a migration begins as checking or refused", evidence: []uint64{1}},
+		{name: "a restart finds it where it never was", events: moves("m-0001", "db-01", toRunning...) + "9s migration m-0001 vm=db-01 from=queued to=running\n", broken: `it moved from "queued" to "running", but it was "running"`, evidence: []uint64{3, 4}},
+		{name: "it jumps over a step", events: moves("m-0001", "db-01", append(inSteps, "running:bulk-transfer")...), broken: `it went to step "bulk-transfer"; after shut-down comes snapshot`, evidence: []uint64{5, 6}},
+		{name: "it goes back a step", events: moves("m-0001", "db-01", append(inSteps, "running:check")...), broken: `it went to step "check"; after shut-down comes snapshot`, evidence: []uint64{5, 6}},
+		{name: "it takes a step that there is not", events: moves("m-0001", "db-01", append(inSteps, "running:magic")...), broken: `step "magic" is not declared`, evidence: []uint64{6}},
+		{name: "it takes back what it never began", events: moves("m-0001", "db-01", append(inSteps, "undoing", "undoing:power-on")...), broken: "which it never began", evidence: []uint64{6, 7}},
+		{name: "it moves within the queue", events: moves("m-0001", "db-01", "checking", "queued", "queued"), broken: "which has no steps", evidence: []uint64{2, 3}},
+		{name: "it acts once its move is journalled", events: journal + moves("m-0001", "db-01", inSteps[:4]...) + "9s effect.started m-0001 key=k kind=check step=check epoch=1\n"},
+		{name: "it acts before anything is journalled", events: moves("m-0001", "db-01", "checking") + "9s effect.started m-0001 key=k kind=check step=check epoch=1\n", broken: "before its move is journalled", evidence: []uint64{1, 2}},
+		{name: "it acts before its next move is journalled", events: moves("m-0001", "db-01", "checking") + run + "3s migration m-0001 vm=db-01 from=checking to=queued\n4s migration m-0001 vm=db-01 from=queued to=running\n4s migration m-0001 vm=db-01 from=running to=running step=check\n9s effect.started m-0001 key=k2 kind=check step=check epoch=1\n", broken: "before its move is journalled", evidence: []uint64{6, 7}},
+		{name: "it acts for another step", events: journal + moves("m-0001", "db-01", inSteps...) + "9s effect.started m-0001 key=k kind=x step=network epoch=1\n", broken: `for step "network" while it is running shut-down`, evidence: []uint64{6, 7}},
+		{name: "it acts after its end", events: journal + moves("m-0001", "db-01", "checking", "failed") + "9s effect.started m-0001 key=k kind=x step= epoch=1\n", broken: "while it is failed", evidence: []uint64{3, 4}},
+		{name: "it acts before it is there", events: journal + "9s effect.started m-0001 key=k kind=x step=check epoch=1\n", broken: "before it came into being", evidence: []uint64{2}},
+	})
+}
+
+// fleet is n migrations, each moved along states.
+func fleet(n int, states ...string) string {
+	var b strings.Builder
+	for i := 1; i <= n; i++ {
+		b.WriteString(moves(fmt.Sprintf("m-%04d", i), fmt.Sprintf("vm-%02d", i), states...))
+	}
+	return b.String()
+}
+
+func TestLimits(t *testing.T) {
+	exports := func(n int) string {
+		var b strings.Builder
+		for i := 1; i <= n; i++ {
+			fmt.Fprintf(&b, "9s lease.opened on-premises/vm-%02d lease=l%d mode=export\n", i, i)
+		}
+		return b.String()
+	}
+	attempts := func(n int, outcome string) string {
+		return strings.Repeat("9s effect.started m-0001 key=k kind=transfer step=bulk-transfer\n9s effect.ended m-0001 key=k kind=transfer step=bulk-transfer outcome="+outcome+"\n", n)
+	}
+	inStep := moves("m-0001", "vm-01", "checking", "queued", "running", "running:bulk-transfer")
+	ninth := moves("m-0009", "vm-09", toRunning...)
+	check(t, func() oracle.Oracle { return oracle.NewLimits(oracle.Documented()) }, []history{
+		{name: "eight at once", events: fleet(8, toRunning...) + exports(8)},
+		{name: "nine at once", events: fleet(8, toRunning...) + ninth, broken: "the 9. migration at once", evidence: []uint64{27}},
+		{name: "nine, but one after another", events: fleet(8, toCompleted...) + ninth},
+		{name: "what is being taken back takes a slot", events: fleet(8, "checking", "queued", "running", "undoing") + ninth, broken: "the 9. migration at once", evidence: []uint64{35}},
+		{name: "nine VMs exported, whatever the appliance says", events: exports(9), broken: "the 9. VM that is exported at once", evidence: []uint64{9}},
+		{name: "an export is done before the ninth", events: exports(8) + "9s lease.closed on-premises/vm-01 lease=l1 mode=export how=completed\n9s lease.opened on-premises/vm-09 lease=l9 mode=export\n"},
+		{name: "a VM exported again is no further VM", events: exports(8) + "9s lease.opened on-premises/vm-01 lease=l9 mode=export\n"},
+		{name: "leases of a dead appliance do not count", events: exports(8) + "9s appliance.down appliance how=power\n" + "9s lease.opened on-premises/vm-09 lease=l9 mode=export\n"},
+		{name: "the second overtakes the first", events: moves("m-0001", "vm-01", "checking", "queued") + moves("m-0002", "vm-02", toRunning...), broken: "before m-0001, which was ordered before it and waits", evidence: []uint64{1, 3, 5}},
+		{name: "the second overtakes the first that is checked", events: moves("m-0001", "vm-01", "checking") + moves("m-0002", "vm-02", toRunning...), broken: "before m-0001", evidence: []uint64{1, 2, 4}},
+		{name: "the first was cancelled in the queue", events: moves("m-0001", "vm-01", "checking", "queued", "cancelled") + moves("m-0002", "vm-02", toRunning...)},
+		{name: "three tries", events: inStep + attempts(3, "retryable")},
+		{name: "a fourth try", events: inStep + attempts(3, "retryable") + "9s effect.started m-0001 key=k kind=transfer step=bulk-transfer\n", broken: "tried again (transfer) after 3 failures; at most 3", evidence: []uint64{6, 8, 10, 11}},
+		{name: "a way that is down uses up no try", events: inStep + attempts(20, "unreachable") + attempts(3, "retryable")},
+		{name: "an answer that was not accepted uses up no try", events: inStep + attempts(1, "retryable") + "9s effect.stale m-0001 key=k why=late\n" + attempts(3, "retryable")},
+		{name: "a new step has its own tries", events: inStep + attempts(3, "retryable") + "9s migration m-0001 vm=vm-01 from=running to=running step=network\n" + attempts(3, "retryable")},
+		{name: "taking back is tried longer", events: inStep + "9s migration m-0001 vm=vm-01 from=running to=undoing step=bulk-transfer\n" + attempts(10, "retryable")},
+		{name: "but not for ever", events: inStep + "9s migration m-0001 vm=vm-01 from=running to=undoing step=bulk-transfer\n" + attempts(10, "retryable") + "9s effect.started m-0001 key=k kind=transfer step=bulk-transfer\n", broken: "after 10 failures; at most 10", evidence: []uint64{7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 26}},
+	})
+}
+
+func TestLimitsTellsWhatItTested(t *testing.T) {
+	o := oracle.NewLimits(oracle.Documented())
+	judge(t, o, fleet(7, toRunning...), nil)
+	assert.Empty(t, o.Tested(), "a slot was always free")
+	judge(t, o, moves("m-0008", "vm-08", toRunning...)+"9s effect.ended m-0008 key=k outcome=retryable\n", nil)
+	assert.Equal(t, []string{"COLD-02", "SYS-02/cold"}, o.Tested())
+}
+
+func TestEffectsOnce(t *testing.T) {
+	const (
+		up1     = "0s appliance.up appliance epoch=1\n"
+		up2     = "5s appliance.up appliance epoch=2\n"
+		started = "1s effect.started m-0001 key=a epoch=1\n"
+		ended   = "2s effect.ended m-0001 key=a epoch=1 outcome=done\n"
+		written = "3s journal.write appliance records=1 cause=a\n"
+		next    = "4s effect.started m-0001 key=b epoch=1\n"
+	)
+	source := vm(vsphere.OnPremises, "vm-1", "db-01", false)
+	copied := vm(vsphere.Cloud, "vm-9", "db-01", true)
+	completed := moves("m-0001", "db-01", toCompleted...)
+	snapshots := func(names ...string) oracle.VM { return with(source, func(v *oracle.VM) { v.Snapshots = names }) }
+	ends := func(vms ...oracle.VM) *oracle.Truth { return &oracle.Truth{Before: []oracle.VM{source}, VMs: vms} }
+	check(t, func() oracle.Oracle { return oracle.NewEffectsOnce(oracle.Documented()) }, []history{
+		{name: "asked, done, accepted, and the next", events: up1 + started + ended + written + next},
+		{name: "run twice under one key", events: up1 + started + started, broken: "effect a was started twice", evidence: []uint64{2, 3}},
+		{name: "ended twice", events: up1 + started + ended + ended, broken: "effect a ended twice", evidence: []uint64{3, 4}},
+		{name: "ended, never started", events: up1 + ended, broken: "was never started", evidence: []uint64{2}},
+		{name: "accepted twice", events: up1 + started + ended + written + written, broken: "accepted twice", evidence: []uint64{2, 3, 4, 5}},
+		{name: "accepted before it ended", events: up1 + started + written, broken: "before it ended", evidence: []uint64{2, 3}},
+		{name: "accepted by the next incarnation", events: up1 + started + ended + up2 + written, broken: "accepted in epoch 2, though it was asked for in epoch 1", evidence: []uint64{2, 3, 5}},
+		{name: "accepted after a newer one was begun", events: up1 + started + next + ended + written, broken: "a late answer of effect a was accepted after b was begun", evidence: []uint64{2, 3, 4, 5}},
+		{name: "an old incarnation acts", events: up2 + started, broken: "was started in epoch 1; now is epoch 2", evidence: []uint64{2}},
+		{name: "a late answer that is turned away", events: up1 + started + next + ended + "5s effect.stale m-0001 key=a why=late\n"},
+		{name: "the journal is written for another reason", events: up1 + started + "3s journal.write appliance records=1 cause=order\n"},
+		{name: "an order given twice, one migration", events: "1s order.answered appliance request=r vm=db-01 outcome=accepted migration=m-0001\n2s order.answered appliance request=r vm=db-01 outcome=duplicate migration=m-0001\n"},
+		{name: "an order given twice, two migrations", events: "1s order.answered appliance request=r vm=db-01 outcome=accepted migration=m-0001\n2s order.answered appliance request=r vm=db-01 outcome=accepted migration=m-0002\n", broken: "became two migrations, m-0001 and m-0002", evidence: []uint64{1, 2}},
+		{name: "orders without a name are new each time", events: "1s order.answered appliance request= vm=db-01 outcome=accepted migration=m-0001\n2s order.answered appliance request= vm=db-01 outcome=accepted migration=m-0002\n"},
+		{name: "one copy, one snapshot", events: completed, truth: ends(snapshots("_hdm1"), copied)},
+		{name: "two imports", events: completed, truth: ends(snapshots("_hdm1"), copied, with(copied, func(v *oracle.VM) { v.ID, v.Name = "vm-10", "db-01 (1)" })), broken: "2 VMs were made from it in the cloud", evidence: []uint64{4}},
+		{name: "two snapshots", events: completed, truth: ends(snapshots("_hdm1", "_hdm2"), copied), broken: "left 2 migrate-time snapshots", evidence: []uint64{4}},
+		{name: "a snapshot of somebody else", events: completed, truth: ends(snapshots("before update", "_hdm1"), copied)},
+		{name: "two pools of a name", truth: &oracle.Truth{Pools: []oracle.Pool{{Site: vsphere.OnPremises, Name: "_HDM_MIGRATEPOOL", Parent: "Resources"}, {Site: vsphere.OnPremises, Name: "_HDM_MIGRATEPOOL", Parent: "prod"}}}, broken: `two pools "_HDM_MIGRATEPOOL"`},
+	})
+}
+
+func TestNothingLeftBehind(t *testing.T) {
+	source := vm(vsphere.OnPremises, "vm-1", "db-01", true)
+	copied := vm(vsphere.Cloud, "vm-9", "db-01", true)
+	moved := with(source, func(v *oracle.VM) {
+		v.On, v.Pool, v.Snapshots, v.Marked = false, "_HDM_MIGRATEPOOL", []string{"_hdm1"}, true
+	})
+	ends := func(vms ...oracle.VM) *oracle.Truth { return &oracle.Truth{Before: []oracle.VM{source}, VMs: vms} }
+	completed, failed := moves("m-0001", "db-01", toCompleted...), moves("m-0001", "db-01", toFailed...)
+	changed := func(change func(*oracle.VM)) *oracle.Truth { return ends(with(source, change)) }
+	open := []oracle.Open{{Site: vsphere.Cloud, What: "import of db-01"}}
+	check(t, func() oracle.Oracle { return oracle.NewNothingLeftBehind(oracle.Documented()) }, []history{
+		{name: "completed leaves what is documented", events: completed, truth: func() *oracle.Truth {
+			truth := ends(moved, copied)
+			truth.Pools = []oracle.Pool{{Site: vsphere.OnPremises, Name: "_HDM_MIGRATEPOOL", Parent: "Resources"}}
+			return truth
+		}()},
+		{name: "failed leaves nothing", events: failed, truth: ends(source)},
+		{name: "an open lease", truth: &oracle.Truth{Leases: open}, broken: "a lease is still open: import of db-01"},
+		{name: "a running task", truth: &oracle.Truth{Tasks: open}, broken: "a task is still open"},
+		{name: "a session", truth: &oracle.Truth{Sessions: open}, broken: "a session is still open"},
+		{name: "a migration without an end", events: moves("m-0001", "db-01", toRunning...), truth: ends(source), broken: "the migration of db-01 is still running", evidence: []uint64{3}},
+		{name: "an order without an end", events: moves("m-0001", "db-01", "checking", "queued"), truth: ends(source), broken: "is still queued", evidence: []uint64{2}},
+		{name: "a half import of a failed one", events: failed, truth: ends(source, with(copied, func(v *oracle.VM) { v.On, v.Disks = false, nil })), broken: "a VM that no completed migration accounts for is left"},
+		{name: "the copy of a failed one", events: failed, truth: ends(source, copied), broken: "a VM that no completed migration accounts for is left"},
+		{name: "a VM on premises that was not there", events: failed, truth: ends(source, vm(vsphere.OnPremises, "vm-5", "helper", false)), broken: "a VM that no completed migration accounts for is left"},
+		{name: "failed and off", events: failed, truth: changed(func(v *oracle.VM) { v.On = false }), broken: "m-0001 is failed, and the VM is off; it was on", evidence: []uint64{5}},
+		{name: "failed, and a person powered it off", events: failed + "9s step 3 what=power vm=db-01\n", truth: changed(func(v *oracle.VM) { v.On = false })},
+		{name: "a person powered it off before its turn", events: "0s vm.power on-premises/db-01 state=off\n" + failed, truth: changed(func(v *oracle.VM) { v.On = false })},
+		{name: "failed and in the migrate pool", events: failed, truth: changed(func(v *oracle.VM) { v.Pool = "_HDM_MIGRATEPOOL" }), broken: `in pool "_HDM_MIGRATEPOOL"; it was in "Resources"`, evidence: []uint64{5}},
+		{name: "failed with its snapshot", events: failed, truth: changed(func(v *oracle.VM) { v.Snapshots = []string{"_hdm1"} }), broken: "has the snapshots [_hdm1]; it had []", evidence: []uint64{5}},
+		{name: "failed with a mark", events: failed, truth: changed(func(v *oracle.VM) { v.Marked = true }), broken: "a mark of HDM's is left", evidence: []uint64{5}},
+		{name: "a VM that nothing migrated was touched", truth: changed(func(v *oracle.VM) { v.Snapshots = []string{"_hdm1"} }), broken: "nothing migrated it, and the VM has the snapshots"},
+		{name: "an undocumented pool", truth: &oracle.Truth{Pools: []oracle.Pool{{Site: vsphere.Cloud, Name: "tmp", Parent: "Resources"}}}, broken: `a pool that is not documented is left: "tmp"`},
+		{name: "a second order is refused after it completed", events: completed + moves("m-0002", "db-01", "checking", "refused"), truth: ends(moved, copied)},
+		{name: "a second order is refused while it runs", events: moves("m-0001", "db-01", toRunning...) + moves("m-0002", "db-01", "refused") + "9s migration m-0001 vm=db-01 from=running to=completed\n", truth: ends(moved, copied)},
+	})
+}
