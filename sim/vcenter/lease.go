@@ -2,6 +2,7 @@ package vcenter
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/vmware/govmomi/simulator"
@@ -243,6 +244,24 @@ func (c *leaseCalls) HttpNfcLeaseGetManifest(*simulator.Context, *types.HttpNfcL
 			})
 		}
 	}
+	return b
+}
+
+// HttpNfcLeaseSetManifestChecksumType accepts SHA-256, which the manifest tells
+// whether it is asked for or not.
+func (l *lease) HttpNfcLeaseSetManifestChecksumType(_ *simulator.Context, r *types.HttpNfcLeaseSetManifestChecksumType) soap.HasFault {
+	b := new(methods.HttpNfcLeaseSetManifestChecksumTypeBody)
+	if b.Fault_ = l.open(); b.Fault_ != nil {
+		return b
+	}
+	for _, kv := range r.DeviceUrlsToChecksumTypes {
+		known := slices.ContainsFunc(l.Info.DeviceUrl, func(u types.HttpNfcLeaseDeviceUrl) bool { return u.Key == kv.Key })
+		if !known || kv.Value != string(types.HttpNfcLeaseManifestEntryChecksumTypeSha256) {
+			b.Fault_ = fault(&types.InvalidArgument{InvalidProperty: "deviceUrlsToChecksumTypes"}, "%s of %s: only sha256 of the lease's disks can be told", kv.Value, kv.Key)
+			return b
+		}
+	}
+	b.Res = new(types.HttpNfcLeaseSetManifestChecksumTypeResponse)
 	return b
 }
 
