@@ -18,6 +18,7 @@ import (
 	"github.com/vmware/govmomi/view"
 	"github.com/vmware/govmomi/vim25"
 	"github.com/vmware/govmomi/vim25/mo"
+	"github.com/vmware/govmomi/vim25/soap"
 	"github.com/vmware/govmomi/vim25/types"
 
 	"github.com/hdm-project/hdm/core/vsphere"
@@ -209,7 +210,7 @@ func TestADiskIsReadRawUnderFolder(t *testing.T) {
 	ds := object.NewDatastore(e.c, e.datastore())
 	ds.InventoryPath, ds.DatacenterPath = "/DC/datastore/ds", "/DC"
 	u := ds.NewURL("db-01/db-01-flat.vmdk")
-	body, _, err := e.c.Download(ctx, u, nil)
+	body, _, err := e.c.Download(ctx, u, &soap.DefaultDownload)
 	require.NoError(t, err)
 	defer body.Close()
 	got, err := io.ReadAll(body)
