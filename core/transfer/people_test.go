@@ -2,9 +2,6 @@ package transfer_test
 
 import (
 	"context"
-	"io"
-	"net/http"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -33,28 +30,4 @@ func cancelImport(t *testing.T, w *world) {
 	}
 	_, err = methods.Logout(ctx, client, &types.Logout{This: *content.SessionManager})
 	require.NoError(t, err)
-}
-
-// corrupt makes something on the premises flip a bit of every disk that is
-// sent, behind the checksum that the vCenter tells.
-func (w *world) corrupt(t *testing.T) {
-	t.Helper()
-	target := &w.OnPremises.Path.Target
-	target.HTTP = corrupting{target.HTTP}
-}
-
-type corrupting struct{ inner http.RoundTripper }
-
-func (c corrupting) RoundTrip(req *http.Request) (*http.Response, error) {
-	res, err := c.inner.RoundTrip(req)
-	if err != nil || !strings.HasPrefix(req.URL.Path, "/nfc/") {
-		return res, err
-	}
-	body, err := io.ReadAll(res.Body)
-	if err != nil {
-		return nil, err
-	}
-	body[70] ^= 1 // in the header's padding, where no decoder looks
-	res.Body = io.NopCloser(strings.NewReader(string(body)))
-	return res, nil
 }
