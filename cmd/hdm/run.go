@@ -64,6 +64,9 @@ func runSuite(ctx context.Context, t *terminal, c *common, all []*scenario.Scena
 	if err = errors.Join(err, watched.err); err != nil {
 		return environment(err)
 	}
+	if o.Until > 0 {
+		unjudge(&suite)
+	}
 	if err := keepFailures(folder, all, &suite, c.transport); err != nil {
 		return environment(err)
 	}
@@ -81,7 +84,7 @@ func runSuite(ctx context.Context, t *terminal, c *common, all []*scenario.Scena
 	switch {
 	case suite.Count(record.Failed) > 0:
 		return &exitError{code: exitBroken}
-	case suite.Interrupted:
+	case suite.Interrupted && o.Until == 0:
 		return &exitError{exitInterrupted, errors.New("interrupted; what was done so far is told above")}
 	}
 	return nil
