@@ -14,7 +14,7 @@ import (
 
 // acting is what the faults have under way.
 type acting struct {
-	open   int          // faults that have begun and not ended
+	open   int          // faults that have begun and will end by themselves
 	acted  map[int]bool // faults that have begun; the others may be armed
 	crash  []*armed     // waiting for the appliance to come to a crash point
 	calls  []*claimed
@@ -33,6 +33,17 @@ type claimed struct {
 	calls *faults.Calls
 	act   func() transport.Act
 	seen  int
+}
+
+// lasts lets fault i act for a while; the run is not over before.
+func (st *stage) lasts(i int, d time.Duration, ended func()) {
+	st.begin(i)
+	st.acting.open++
+	st.kernel.After(d, func() {
+		ended()
+		st.acting.open--
+		st.end(i)
+	})
 }
 
 // arm makes fault i ready to act, which many do at once.
@@ -65,13 +76,11 @@ func (st *stage) begin(i int) {
 		return
 	}
 	st.acting.acted[i] = true
-	st.acting.open++
 	k := st.scenario.Faults[i].Kind()
 	st.kernel.Emit(event.FaultBegan, strconv.Itoa(i+1), "kind", k.Name(), "target", k.Target())
 }
 
 func (st *stage) end(i int) {
-	st.acting.open--
 	st.kernel.Emit(event.FaultEnded, strconv.Itoa(i+1), "kind", st.scenario.Faults[i].Kind().Name())
 }
 
@@ -82,8 +91,7 @@ func (st *stage) restart(i int, r *faults.ApplianceRestart, point string) {
 		return
 	}
 	down := time.Duration(r.Downtime())
-	st.begin(i)
-	st.kernel.After(down, func() { st.end(i) })
+	st.lasts(i, down, func() {})
 	st.cut(down, point)
 }
 
@@ -117,7 +125,6 @@ func (st *stage) reach(p faults.CrashPoint, _ string) {
 // wanDown cuts directions of the WAN; where several outages overlap, the last
 // one to end brings the direction back.
 func (st *stage) wanDown(i int, w *faults.WANDown) {
-	st.begin(i)
 	var dirs []wan.Direction
 	if w.Directions() != faults.ToPremises {
 		dirs = append(dirs, wan.ToCloud)
@@ -130,13 +137,12 @@ func (st *stage) wanDown(i int, w *faults.WANDown) {
 			st.world.WAN.SetDown(d, true)
 		}
 	}
-	st.kernel.After(time.Duration(w.For), func() {
+	st.lasts(i, time.Duration(w.For), func() {
 		for _, d := range dirs {
 			if st.acting.outage[d]--; st.acting.outage[d] == 0 {
 				st.world.WAN.SetDown(d, false)
 			}
 		}
-		st.end(i)
 	})
 }
 
