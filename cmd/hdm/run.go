@@ -90,6 +90,17 @@ func runSuite(ctx context.Context, t *terminal, c *common, all []*scenario.Scena
 	return nil
 }
 
+// unjudge: runs that were stopped at a time of the user's show nothing.
+func unjudge(suite *record.Suite) {
+	for i := range suite.Runs {
+		if suite.Runs[i].Verdict == record.Passed {
+			suite.Runs[i].Verdict = record.Interrupted
+		}
+	}
+	suite.Clauses = catalogue().Judge(suite.Runs)
+}
+
+// keepFailures keeps the scenario of each failed run: see keepFailure.
 func keepFailures(folder *reports.Folder, all []*scenario.Scenario, suite *record.Suite, transport string) error {
 	for i := range suite.Runs {
 		if r := &suite.Runs[i]; r.Verdict == record.Failed {
