@@ -9,10 +9,10 @@ import (
 
 // browserCalls: what a cluster offers for new VMs. vcsim offers no devices, and
 // shares its answer with all callers.
-type browserCalls struct {
-	call
-	browser *simulator.EnvironmentBrowser
-}
+type browserCalls struct{ call }
+
+// hardwareVersion is that of every VM.
+const hardwareVersion = "vmx-19"
 
 // DefaultAdapters are the kinds of network adapter of vSphere.
 var DefaultAdapters = []string{"vmxnet3", "e1000e", "e1000", "vmxnet2", "pcnet32"}
@@ -45,7 +45,7 @@ func adapterOption(kind string) types.BaseVirtualDeviceOption {
 }
 
 func (vc *VCenter) configOption() *types.VirtualMachineConfigOption {
-	o := &types.VirtualMachineConfigOption{Version: "vmx-19", Description: "ESXi 7.0 U2 and later"}
+	o := &types.VirtualMachineConfigOption{Version: hardwareVersion, Description: "ESXi 7.0 U2 and later"}
 	for _, kind := range vc.config.Adapters {
 		if a := adapterOption(kind); a != nil {
 			o.HardwareOptions.VirtualDeviceOption = append(o.HardwareOptions.VirtualDeviceOption, a)
@@ -66,4 +66,18 @@ func (c *browserCalls) QueryConfigOption(*simulator.Context, *types.QueryConfigO
 // QueryConfigOptionEx is QueryConfigOption with a filter, which is ignored.
 func (c *browserCalls) QueryConfigOptionEx(*simulator.Context, *types.QueryConfigOptionEx) soap.HasFault {
 	return &methods.QueryConfigOptionExBody{Res: &types.QueryConfigOptionExResponse{Returnval: c.vc.configOption()}}
+}
+
+// QueryConfigOptionDescriptor names the one hardware version.
+func (c *browserCalls) QueryConfigOptionDescriptor(*simulator.Context, *types.QueryConfigOptionDescriptor) soap.HasFault {
+	d := types.VirtualMachineConfigOptionDescriptor{Key: hardwareVersion, Description: hardwareVersion, DefaultConfigOption: true}
+	d.CreateSupported, d.RunSupported, d.UpgradeSupported = true, true, true
+	for _, h := range c.vc.hostOrder {
+		if o, ok := c.vc.reg.Get(*h.Parent).(*simulator.ClusterComputeResource); ok && o.EnvironmentBrowser != nil && *o.EnvironmentBrowser == c.Self {
+			d.Host = append(d.Host, h.Self)
+		}
+	}
+	return &methods.QueryConfigOptionDescriptorBody{Res: &types.QueryConfigOptionDescriptorResponse{
+		Returnval: []types.VirtualMachineConfigOptionDescriptor{d},
+	}}
 }

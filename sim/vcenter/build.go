@@ -3,12 +3,11 @@ package vcenter
 import (
 	"crypto/sha1"
 	"fmt"
-	"runtime"
 	"slices"
 	"strings"
 
 	"github.com/vmware/govmomi/simulator"
-	"github.com/vmware/govmomi/vim25/methods"
+	"github.com/vmware/govmomi/simulator/esx"
 	"github.com/vmware/govmomi/vim25/mo"
 	"github.com/vmware/govmomi/vim25/types"
 )
@@ -51,8 +50,6 @@ func (vc *VCenter) AddCluster(name string) (cluster ref, err error) {
 // AddHost adds a connected host to a cluster. It sees every datastore and
 // network that is added, before or after.
 func (vc *VCenter) AddHost(cluster, name string) (host ref, err error) {
-	templates.Lock()
-	defer templates.Unlock()
 	vc.do(func() {
 		c := vc.clusters[cluster]
 		switch {
@@ -64,14 +61,10 @@ func (vc *VCenter) AddHost(cluster, name string) (host ref, err error) {
 			return
 		}
 		ctx := vc.ctx()
-		var h *simulator.HostSystem
-		if h, err = vc.addHost(ctx, c, name); err != nil {
-			return
-		}
+		h := vc.addHost(ctx, c, name)
 		for _, ds := range vc.storeList {
 			vc.mount(ds, h)
 		}
-		h.Network = slices.Clone(vc.networkRefs())
 		for _, n := range h.Network {
 			net := vc.reg.Get(n).(*mo.Network)
 			net.Host = append(net.Host, h.Self)
@@ -83,25 +76,36 @@ func (vc *VCenter) AddHost(cluster, name string) (host ref, err error) {
 	return host, err
 }
 
-// addHost runs vcsim's own task, the only one that is ever run, and waits for
-// it: its goroutine is done before anything else sees this vCenter.
-func (vc *VCenter) addHost(ctx *simulator.Context, c *simulator.ClusterComputeResource, name string) (*simulator.HostSystem, error) {
-	res := c.AddHostTask(ctx, &types.AddHost_Task{
-		This: c.Self, Spec: types.HostConnectSpec{HostName: name}, AsConnected: true,
-	}).(*methods.AddHost_TaskBody).Res
-	t := vc.reg.Get(res.Returnval).(*simulator.Task)
-	for lock := new(simulator.Context); ; runtime.Gosched() {
-		var info types.TaskInfo
-		vc.reg.WithLock(lock, t, func() { info = t.Info })
-		switch info.State {
-		case types.TaskInfoStateSuccess:
-			vc.reg.Remove(ctx, t.Self)
-			c.RecentTask = nil
-			return vc.reg.Get(info.Result.(ref)).(*simulator.HostSystem), nil
-		case types.TaskInfoStateError:
-			return nil, fmt.Errorf("adding host %q: %s", name, info.Error.LocalizedMessage)
-		}
-	}
+// addHost enters a host of vcsim's template. vcsim's own way copies its
+// configuration through XML, which takes longer than all the rest, for methods
+// of hosts that are not simulated here. What hosts share is only read.
+func (vc *VCenter) addHost(ctx *simulator.Context, c *simulator.ClusterComputeResource, name string) *simulator.HostSystem {
+	h := &simulator.HostSystem{HostSystem: esx.HostSystem}
+	id := nameUUID("host/" + string(vc.config.Site) + "/" + name)
+	now := vc.now()
+	hardware, summary, config := *esx.HostHardwareInfo, *h.Summary.Hardware, *h.Config
+	hardware.SystemInfo.Uuid, summary.Uuid = id, id
+	h.Name, h.Vm, h.Datastore, h.RecentTask = name, nil, nil, nil
+	h.Network = slices.Clone(vc.networkRefs())
+	h.Hardware, h.Config, h.ConfigManager = &hardware, &config, types.HostConfigManager{}
+	h.Runtime.ConnectionState, h.Runtime.BootTime = types.HostSystemConnectionStateConnected, &now
+	h.Summary.Config.Name, h.Summary.Hardware, h.Summary.Runtime = name, &summary, &h.Runtime
+	vc.reg.PutEntity(c, vc.reg.NewEntity(h))
+	h.Summary.Host, h.Config.Host = &h.Self, h.Self
+
+	total := *c.Summary.GetComputeResourceSummary()
+	total.NumHosts++
+	total.NumEffectiveHosts++
+	total.NumCpuCores += summary.NumCpuCores
+	total.NumCpuThreads += summary.NumCpuThreads
+	total.TotalCpu += int32(summary.NumCpuCores) * summary.CpuMhz
+	total.TotalMemory += summary.MemorySize
+	total.EffectiveCpu, total.EffectiveMemory = total.TotalCpu, total.TotalMemory>>20
+	ctx.WithLock(c, func() {
+		*c.Summary.GetComputeResourceSummary() = total
+		c.Host = append(slices.Clone(c.Host), h.Self)
+	})
+	return h
 }
 
 func (vc *VCenter) networkRefs() []ref {

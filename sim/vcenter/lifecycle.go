@@ -1,6 +1,8 @@
 package vcenter
 
 import (
+	"slices"
+
 	"github.com/vmware/govmomi/simulator"
 	"github.com/vmware/govmomi/vim25/methods"
 	"github.com/vmware/govmomi/vim25/soap"
@@ -127,7 +129,7 @@ func (c *vmCalls) relocation(s *types.VirtualMachineRelocateSpec) (pool *simulat
 	if s.Service != nil || s.Folder != nil || len(s.Disk) > 0 || len(s.DeviceChange) > 0 || len(s.Profile) > 0 {
 		return nil, nil, fault(new(types.NotSupported), "only moves to another pool or host of this vCenter are simulated")
 	}
-	if s.Datastore != nil && *s.Datastore != c.m.disks[0].store.obj.Self {
+	if s.Datastore != nil && !slices.Contains(c.m.vm.Datastore, *s.Datastore) {
 		return nil, nil, fault(new(types.NotSupported), "moves to another datastore are not simulated")
 	}
 	var ok bool
@@ -171,6 +173,11 @@ func (c *vmCalls) RefreshStorageInfo(*simulator.Context, *types.RefreshStorageIn
 type folderCalls struct {
 	call
 	folder *simulator.Folder
+}
+
+// CreateClusterEx is not simulated: clusters are built, not made by clients.
+func (c *folderCalls) CreateClusterEx(*simulator.Context, *types.CreateClusterEx) soap.HasFault {
+	return &methods.CreateClusterExBody{Fault_: fault(new(types.NotSupported), "CreateClusterEx is not simulated: add the cluster to the world")}
 }
 
 // CreateVMTask makes a powered-off VM with empty disks.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/vmware/govmomi/simulator"
 	"github.com/vmware/govmomi/vim25"
+	"github.com/vmware/govmomi/vim25/methods"
 	"github.com/vmware/govmomi/vim25/mo"
 	"github.com/vmware/govmomi/vim25/soap"
 	"github.com/vmware/govmomi/vim25/types"
@@ -54,17 +55,15 @@ var overrides = map[string]struct {
 	"Folder": answers(func(c call, o managed) managed {
 		return &folderCalls{call: c, folder: o.(*simulator.Folder)}
 	}, (*folderCalls)(nil)),
-	"Task":            answers(func(c call, _ managed) managed { return &taskCalls{call: c} }, (*taskCalls)(nil)),
-	"TaskManager":     answers(func(c call, _ managed) managed { return &taskManagerCalls{call: c} }, (*taskManagerCalls)(nil)),
-	"EventManager":    answers(func(c call, _ managed) managed { return &eventCalls{call: c} }, (*eventCalls)(nil)),
-	"SessionManager":  answers(func(c call, _ managed) managed { return &sessionCalls{call: c} }, (*sessionCalls)(nil)),
-	"OvfManager":      answers(func(c call, o managed) managed { return &ovfCalls{call: c, ovf: o.(*simulator.OvfManager)} }, (*ovfCalls)(nil)),
-	"ServiceInstance": answers(func(c call, _ managed) managed { return &serviceCalls{call: c} }, (*serviceCalls)(nil)),
-	"HttpNfcLease":    answers(func(c call, o managed) managed { return &leaseCalls{call: c, lease: o.(*lease)} }, (*leaseCalls)(nil)),
-	"Datastore":       answers(func(c call, _ managed) managed { return &datastoreCalls{call: c} }, (*datastoreCalls)(nil)),
-	"EnvironmentBrowser": answers(func(c call, o managed) managed {
-		return &browserCalls{call: c, browser: o.(*simulator.EnvironmentBrowser)}
-	}, (*browserCalls)(nil)),
+	"Task":               answers(func(c call, _ managed) managed { return &taskCalls{call: c} }, (*taskCalls)(nil)),
+	"TaskManager":        answers(func(c call, _ managed) managed { return &taskManagerCalls{call: c} }, (*taskManagerCalls)(nil)),
+	"EventManager":       answers(func(c call, _ managed) managed { return &eventCalls{call: c} }, (*eventCalls)(nil)),
+	"SessionManager":     answers(func(c call, _ managed) managed { return &sessionCalls{call: c} }, (*sessionCalls)(nil)),
+	"OvfManager":         answers(func(c call, o managed) managed { return &ovfCalls{call: c, ovf: o.(*simulator.OvfManager)} }, (*ovfCalls)(nil)),
+	"ServiceInstance":    answers(func(c call, _ managed) managed { return &serviceCalls{call: c} }, (*serviceCalls)(nil)),
+	"HttpNfcLease":       answers(func(c call, o managed) managed { return &leaseCalls{call: c, lease: o.(*lease)} }, (*leaseCalls)(nil)),
+	"Datastore":          answers(func(c call, _ managed) managed { return &datastoreCalls{call: c} }, (*datastoreCalls)(nil)),
+	"EnvironmentBrowser": answers(func(c call, _ managed) managed { return &browserCalls{call: c} }, (*browserCalls)(nil)),
 }
 
 func answers(make func(call, managed) managed, proto managed) (o struct {
@@ -114,14 +113,14 @@ func (vc *VCenter) dispatch(ctx *simulator.Context, m *simulator.Method) (mo.Ref
 			return nil, nil
 		}
 	}
-	if strings.HasSuffix(m.Name, "_Task") || deprecatedTask[m.Name] {
+	if strings.HasSuffix(m.Name, "_Task") || hiddenTask[m.Name] {
 		return nil, notSupported(fmt.Sprintf("%s of %s is not simulated", m.Name, m.This))
 	}
 	return nil, nil
 }
 
 // Methods that vcsim runs as tasks although their names do not say so.
-var deprecatedTask = map[string]bool{"StandbyGuest": true, "DestroyChildren": true, "CreateVApp": true}
+var hiddenTask = map[string]bool{"StandbyGuest": true, "DestroyChildren": true, "CreateVApp": true}
 
 func (vc *VCenter) overlay(ctx *simulator.Context, ours managed) {
 	one := simulator.NewRegistry()
@@ -199,5 +198,10 @@ func fault(f types.BaseMethodFault, format string, args ...any) *soap.Fault {
 	return simulator.Fault(fmt.Sprintf(format, args...), f)
 }
 
-// serviceCalls: the vCenter's clock is ours.
+// serviceCalls: vcsim's tells the wall clock.
 type serviceCalls struct{ call }
+
+// CurrentTime is the vCenter's clock.
+func (c *serviceCalls) CurrentTime(*simulator.Context, *types.CurrentTime) soap.HasFault {
+	return &methods.CurrentTimeBody{Res: &types.CurrentTimeResponse{Returnval: c.vc.now()}}
+}

@@ -134,3 +134,22 @@ func TestAGuestIsAskedAndHaltsByItself(t *testing.T) {
 		assert.ErrorAs(e, e.vc.GuestHalted("nobody"), &missing)
 	})
 }
+
+func TestSuspendResetAndTemplates(t *testing.T) {
+	over(t, func(e *env) {
+		vm := e.add(db("db-01"))
+		e.done(vm.PowerOn(ctx))
+		e.told()
+		e.done(vm.Reset(ctx))
+		assert.Equal(e, []string{"vm.power on-premises/db-01 state off", "vm.power on-premises/db-01 state on"}, e.told("vm."))
+		e.done(vm.Suspend(ctx))
+		assert.Equal(e, vsphere.Suspended, e.truth("db-01").Power)
+		refused[types.InvalidPowerState](e, vm.MarkAsTemplate(ctx))
+		e.done(vm.PowerOff(ctx))
+		require.NoError(e, vm.MarkAsTemplate(ctx))
+		assert.True(e, e.truth("db-01").Template)
+		require.NoError(e, vm.MarkAsVirtualMachine(ctx, *e.pool(), nil))
+		assert.False(e, e.truth("db-01").Template)
+		e.done(vm.PowerOn(ctx))
+	})
+}

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -170,6 +171,9 @@ func TestRequestsThatMakeNoSenseAreRefusedAndHarmNobody(t *testing.T) {
 		refused[types.NotSupported](e, err)
 		_, err = vm.Migrate(ctx, nil, nil, types.VirtualMachineMovePriorityDefaultPriority, "")
 		refused[types.NotSupported](e, err)
+		nowhere := types.ManagedObjectReference{Type: "HostSystem", Value: "host-9999"}
+		_, err = vm.Relocate(ctx, types.VirtualMachineRelocateSpec{Host: &nowhere}, types.VirtualMachineMovePriorityDefaultPriority)
+		refused[types.InvalidArgument](e, err) // vcsim's would end the process
 		_, err = methods.StartProgramInGuest(ctx, e.c, &types.StartProgramInGuest{This: types.ManagedObjectReference{Type: "GuestProcessManager", Value: "guestOperationsProcessManager"}, Vm: vm.Reference()})
 		require.Error(e, err)
 		e.done(vm.PowerOn(ctx))
@@ -187,4 +191,14 @@ func TestTargetsOfRequestsAreFound(t *testing.T) {
 		_, _, err := vcenter.SOAPTarget([]byte(bad))
 		assert.Error(t, err, bad)
 	}
+}
+
+func TestTheVCenterTellsItsOwnTime(t *testing.T) {
+	over(t, func(e *env) {
+		e.clock.advance(time.Hour)
+		now, err := methods.GetCurrentTime(ctx, e.c)
+		require.NoError(e, err)
+		assert.True(e, now.Equal(epoch.Add(time.Hour)), "%v", now)
+		assert.Equal(e, e.vc.InstanceUUID(), e.c.ServiceContent.About.InstanceUuid)
+	})
 }

@@ -297,7 +297,7 @@ func (vc *VCenter) configure(vm *simulator.VirtualMachine, s *VMSpec, store *dat
 	cores := int32(1)
 	vm.Config = &types.VirtualMachineConfigInfo{
 		Name: s.Name, Uuid: s.UUID, InstanceUuid: s.InstanceUUID, GuestId: s.GuestID, GuestFullName: s.GuestID,
-		Firmware: s.Firmware, Annotation: s.Annotation, Version: "vmx-19", Files: files, Modified: now, CreateDate: &now,
+		Firmware: s.Firmware, Annotation: s.Annotation, Version: hardwareVersion, Files: files, Modified: now, CreateDate: &now,
 		ChangeVersion: "1", Tools: &types.ToolsConfigInfo{}, BootOptions: &types.VirtualMachineBootOptions{},
 		Hardware:         types.VirtualHardware{NumCPU: s.CPUs, NumCoresPerSocket: &cores, MemoryMB: s.MemoryMB},
 		MemoryAllocation: &resources.MemoryAllocation, CpuAllocation: &resources.CpuAllocation,
@@ -318,7 +318,7 @@ func (vc *VCenter) configure(vm *simulator.VirtualMachine, s *VMSpec, store *dat
 		Vm: &vm.Self, OverallStatus: types.ManagedEntityStatusGreen,
 		Config: types.VirtualMachineConfigSummary{
 			Name: s.Name, VmPathName: files.VmPathName, MemorySizeMB: s.MemoryMB, NumCpu: s.CPUs, Uuid: s.UUID,
-			InstanceUuid: s.InstanceUUID, GuestId: s.GuestID, GuestFullName: s.GuestID, Annotation: s.Annotation, HwVersion: "vmx-19",
+			InstanceUuid: s.InstanceUUID, GuestId: s.GuestID, GuestFullName: s.GuestID, Annotation: s.Annotation, HwVersion: hardwareVersion,
 		},
 		Guest: &types.VirtualMachineGuestSummary{
 			GuestId: s.GuestID, ToolsStatus: vm.Guest.ToolsStatus, ToolsRunningStatus: vm.Guest.ToolsRunningStatus,

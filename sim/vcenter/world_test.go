@@ -202,6 +202,13 @@ func TestADiskIsReadRawUnderFolder(t *testing.T) {
 	assert.Equal(t, 401, code)
 	code, _ = get("/folder/db-01/other-flat.vmdk?dsName=ds", "", true)
 	assert.Equal(t, 404, code)
+	e.c = e.direct("test")
+	e.login(e.c)
+	vm := object.NewVirtualMachine(e.c, e.truth("db-01").Ref)
+	e.done(vm.PowerOn(ctx))
+	code, _ = get(flat, "", true)
+	assert.Equal(t, 500, code, "a running VM's disk is locked")
+	e.done(vm.PowerOff(ctx))
 	_, err = http.Get("https://" + s.URL.Host + "/sdk")
 	assert.Error(t, err, "who does not trust the certificate does not get through")
 
