@@ -163,8 +163,20 @@ func TestACopyIsTheVMByteForByte(t *testing.T) {
 
 func TestProgressRisesWhileTheDataCrosses(t *testing.T) {
 	w := newWorld(t, site.Direct)
+	shown := map[string]int32{}
+	w.at(10*time.Minute, func() {
+		for _, p := range w.Places() {
+			for _, task := range p.VCenter.Tasks() {
+				shown[task.Method] = task.Progress
+			}
+		}
+	})
 	_, err := w.bulk()
 	require.NoError(t, err)
+	for _, task := range []string{"ExportVm", "ImportVApp"} {
+		assert.Greater(t, shown[task], int32(30), "people see it in task %s", task)
+		assert.Less(t, shown[task], int32(70), "people see it in task %s", task)
+	}
 	require.Greater(t, len(w.seen), 50, "every ten seconds of twenty minutes")
 	middle := 0
 	for i, p := range w.seen[1:] {
@@ -214,6 +226,39 @@ func TestALongOutageIsUnreachableAndNoFailureOfTheTransfer(t *testing.T) {
 			w.same()
 		})
 	}
+}
+
+// An outage of nearly five minutes may or may not cost the lease: that depends
+// on when it was last told of progress. It never counts as a failure.
+func TestAnOutageAsLongAsALeaseLivesIsRiddenOutOrUnreachable(t *testing.T) {
+	ridden, lost := 0, 0
+	for length := 284 * time.Second; length <= 320*time.Second; length += 4 * time.Second {
+		w := newWorld(t, site.Direct)
+		w.at(5*time.Minute, func() { w.WAN.SetDown(wan.Both, true) })
+		w.at(5*time.Minute+length, func() { w.WAN.SetDown(wan.Both, false) })
+		_, err := w.bulk()
+		if err != nil {
+			lost++
+			require.Equal(t, vsphere.Unreachable, vsphere.ClassOf(err), "%v: %v", length, err)
+			_, err = w.bulk()
+		} else {
+			ridden++
+		}
+		require.NoError(t, err)
+		w.same()
+	}
+	assert.Positive(t, ridden)
+	assert.Positive(t, lost)
+}
+
+func TestAVCenterThatHangsIsAFailureOfTheTransfer(t *testing.T) {
+	w := newWorld(t, site.Direct)
+	w.at(5*time.Minute, func() {
+		w.Cloud.Path.Intercept = func(c transport.Call) transport.Act { return transport.Hang() }
+	})
+	w.stalls = vsphere.Cloud
+	_, err := w.bulk()
+	assert.Equal(t, vsphere.Retryable, vsphere.ClassOf(err), "%v", err)
 }
 
 func TestAStreamThatStandsStillWhileBothVCentersAnswerIsGivenUp(t *testing.T) {

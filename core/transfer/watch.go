@@ -1,6 +1,7 @@
 package transfer
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -37,8 +38,12 @@ type watcher struct {
 	tasks []runtime.Task
 
 	mu    sync.Mutex
-	cause error    // why the watcher ended the transfer
-	away  [2]error // why the site's last call got no answer; nil if it did
+	cause error // why the watcher ended the transfer
+	// silent is why the site's last call got no answer; nil if it did.
+	silent [2]error
+	// since is when a site that had been silent answered again, on the monotonic
+	// clock: a stream needs a while to move again after an outage.
+	since time.Duration
 }
 
 func watch(ctx context.Context, stop context.CancelFunc, b *bulk, report func(vsphere.Progress)) *watcher {
@@ -67,17 +72,19 @@ func (w *watcher) keep(ctx context.Context, i int, l keptLease) {
 		err := l.Progress(ctx, w.bulk.meter.progress().Percent)
 		if err != nil && vsphere.FaultName(err) != "" {
 			// A fault of the call, or of the lease? The lease knows.
-			if err = l.Check(ctx); err != nil && vsphere.FaultName(err) != "" {
-				w.abort(err)
-				return
-			}
+			err = l.Check(ctx)
 		}
 		if ctx.Err() != nil {
 			return
 		}
-		w.mu.Lock()
-		w.away[i] = err
-		w.mu.Unlock()
+		if vsphere.FaultName(err) != "" {
+			if cut := cutOff(w.silence(i)); cut != nil { // that is why it expired
+				err = outage(cut)
+			}
+			w.abort(err)
+			return
+		}
+		w.hear(i, err)
 		if w.bulk.runtime.Sleep(ctx, keepEvery) != nil {
 			return
 		}
@@ -88,13 +95,12 @@ func (w *watcher) keep(ctx context.Context, i int, l keptLease) {
 func (w *watcher) guard(ctx context.Context, report func(vsphere.Progress)) {
 	for w.bulk.runtime.Sleep(ctx, keepEvery) == nil {
 		report(w.bulk.meter.progress())
-		still := w.bulk.meter.still()
-		away := w.lost()
+		still, silent := w.bulk.meter.still(), errors.Join(w.silence(0), w.silence(1))
 		switch {
-		case away != nil && still >= outageMost:
-			w.abort(outage(away))
+		case silent != nil && still >= outageMost:
+			w.abort(outage(cmp.Or(cutOff(w.silence(0), w.silence(1)), silent)))
 			return
-		case away == nil && still >= stallMost:
+		case silent == nil && min(still, w.answering()) >= stallMost:
 			w.abort(&vsphere.Error{
 				Site: w.bulk.sites[1], Op: "import", Object: "the copy", Class: vsphere.Retryable,
 				Hint: "the transfer starts again from the beginning; if it stalls again, look for what cuts long connections between the sites",
@@ -105,20 +111,49 @@ func (w *watcher) guard(ctx context.Context, report func(vsphere.Progress)) {
 	}
 }
 
-// lost is why a vCenter does not answer; nil if both do.
-func (w *watcher) lost() error {
+// hear notes how the last call to site i went.
+func (w *watcher) hear(i int, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return errors.Join(w.away[0], w.away[1])
+	if w.silent[i] != nil && err == nil {
+		w.since = w.bulk.runtime.Elapsed()
+	}
+	w.silent[i] = err
 }
 
-// outage is the error of a transfer that was cut off: waiting for the way back
-// is no failure of the transfer.
-func outage(away error) error {
-	e := &vsphere.Error{Op: "reach", Object: "the vCenter during a transfer", Class: vsphere.Unreachable,
-		Hint: "the transfer starts again when the network is back", Err: away}
+// answering is for how long both sites have answered, if they do.
+func (w *watcher) answering() time.Duration {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.bulk.runtime.Elapsed() - w.since
+}
+
+// silence is why site i did not answer the last time; nil if it did.
+func (w *watcher) silence(i int) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.silent[i]
+}
+
+// cutOff finds, among reasons for silence, that the way was down.
+func cutOff(silences ...error) error {
+	for _, s := range silences {
+		if vsphere.ClassOf(s) == vsphere.Unreachable {
+			return s
+		}
+	}
+	return nil
+}
+
+// outage is the error of a transfer that ended because a vCenter fell silent.
+// If the way to it was down, waiting for that is no failure of the transfer.
+func outage(silent error) error {
+	e := &vsphere.Error{
+		Op: "reach", Object: "the vCenter during a transfer", Class: vsphere.ClassOf(silent),
+		Hint: "the transfer starts again when it answers", Err: silent,
+	}
 	var known *vsphere.Error
-	if errors.As(away, &known) {
+	if errors.As(silent, &known) {
 		e.Site, e.Err = known.Site, known.Err
 	}
 	return e
@@ -142,8 +177,8 @@ func (w *watcher) explain(ctx context.Context, err error) error {
 	if ctx.Err() != nil || vsphere.ClassOf(err) != vsphere.Retryable || vsphere.FaultName(err) != "" {
 		return err
 	}
-	if away := errors.Join(w.away[0], w.away[1]); away != nil {
-		return outage(away)
+	if cut := cutOff(w.silent[0], w.silent[1]); cut != nil {
+		return outage(cut)
 	}
 	// The stream broke. If that was because a lease ended, the lease knows why:
 	// a person may have cancelled its task.

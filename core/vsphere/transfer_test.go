@@ -153,6 +153,20 @@ func TestWhatAnImportLeftIsDiscarded(t *testing.T) {
 	assert.Empty(t, w.Cloud.VCenter.VMs())
 }
 
+func TestAVMThatIsNotMarkedAsWholeIsDiscarded(t *testing.T) {
+	w := newWorld(t, site.Direct)
+	w.once(vsphere.Cloud, "ReconfigVM_Task", 1, transport.Hang())
+	w.in(vsphere.Cloud, func(ctx context.Context, s *vsphere.Session) {
+		i, err := importEmpty(ctx, w, s)
+		require.NoError(t, err)
+		_, err = i.Complete(ctx)
+		require.Error(t, err, "the mark could not be written")
+		require.Len(t, w.Cloud.VCenter.VMs(), 1)
+		require.NoError(t, s.DiscardImport(ctx, "hdm/m-1"))
+	})
+	assert.Empty(t, w.Cloud.VCenter.VMs())
+}
+
 func TestCompletingIsAskedForAgainOnlyIfItDidNotHappen(t *testing.T) {
 	for how, c := range map[string]struct {
 		act   transport.Act

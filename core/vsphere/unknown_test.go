@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"github.com/vmware/govmomi/vim25/types"
 
 	"github.com/hdm-project/hdm/core/vsphere"
 	"github.com/hdm-project/hdm/sim/site"
@@ -142,6 +143,32 @@ func TestAVerbThatCannotSeeItsTaskSaysThatTheOutcomeIsUnknown(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestATaskThatCouldNotBeWatchedIsWaitedForTheNextTime(t *testing.T) {
+	w := newWorld(t, site.Direct)
+	watched := false
+	w.always(vsphere.OnPremises, func(c transport.Call) transport.Act {
+		if w.heard(vsphere.OnPremises, "CreateSnapshot_Task") == 1 && !watched && c.Method == "RetrievePropertiesEx" {
+			watched = true
+			return transport.Fail(&types.SystemError{})
+		}
+		return transport.Pass()
+	})
+	w.run(func(ctx context.Context) {
+		c := w.client(vsphere.OnPremises)
+		s, err := c.Open(ctx)
+		require.NoError(t, err)
+		_, err = s.EnsureSnapshot(ctx, w.vm("db-01"), "hdm/m-1", "_hdm")
+		require.Error(t, err)
+		s.Close(ctx)
+		s, err = c.Open(ctx)
+		require.NoError(t, err)
+		defer s.Close(ctx)
+		_, err = s.EnsureSnapshot(ctx, w.vm("db-01"), "hdm/m-1", "_hdm")
+		require.NoError(t, err, "at once, while the first one is still being taken")
+	})
+	assert.Equal(t, 1, w.heard(vsphere.OnPremises, "CreateSnapshot_Task"))
 }
 
 func TestACallOfAnEndedSessionIsNeverAppliedLate(t *testing.T) {
