@@ -88,14 +88,14 @@ func way(name, kind, path string, next ...string) *types.TraversalSpec {
 	return t
 }
 
-// toVMs leads from the root folder to every VM and template. A vApp hides its
-// VMs from the folders, so its way is its own.
+// toVMs leads from the root folder to every VM and template, by way of the
+// hosts that they are registered on: a vApp hides its VMs from the folders.
 func toVMs() []types.BaseSelectionSpec {
 	return []types.BaseSelectionSpec{
-		way("folders", "Folder", "childEntity", "folders", "datacenters", "vapps", "nested"),
-		way("datacenters", "Datacenter", "vmFolder", "folders"),
-		way("vapps", "VirtualApp", "vm"),
-		way("nested", "VirtualApp", "resourcePool", "vapps", "nested"),
+		way("folders", "Folder", "childEntity", "folders", "datacenters", "hosts"),
+		way("datacenters", "Datacenter", "hostFolder", "folders"),
+		way("hosts", "ComputeResource", "host", "vms"),
+		way("vms", "HostSystem", "vm"),
 	}
 }
 
