@@ -93,12 +93,11 @@ func load(args []string) ([]*scenario.Scenario, error) {
 // filesIn are the scenario files that an argument names, sorted. Folders called
 // worlds hold worlds, and the clause catalogue is no scenario either.
 func filesIn(arg string) ([]string, error) {
-	info, err := os.Stat(arg)
-	if err != nil || !info.IsDir() {
-		return []string{arg}, nil // scenario.Parse says what is wrong with it
+	if !isFolder(arg) {
+		return []string{arg}, nil // if it is not there, scenario.Parse says so
 	}
 	var files []string
-	err = filepath.WalkDir(arg, func(path string, d fs.DirEntry, err error) error {
+	err := filepath.WalkDir(arg, func(path string, d fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
 			return err
@@ -113,6 +112,11 @@ func filesIn(arg string) ([]string, error) {
 		err = fmt.Errorf("%s holds no scenario: name a .yaml file, or a folder of them", arg)
 	}
 	return files, err
+}
+
+func isFolder(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
 }
 
 // only keeps the scenarios of those names.
