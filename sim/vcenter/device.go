@@ -199,7 +199,6 @@ func diskPath(dir string, i int) string {
 
 func (vc *VCenter) newDisk(a *attached, s *DiskSpec, controller, unit int32, label string) *types.VirtualDisk {
 	d := &types.VirtualDisk{VirtualDevice: device(a.key, controller, unit, label), CapacityInBytes: a.disk.Capacity(), CapacityInKB: a.disk.Capacity() / 1024}
-	d.VDiskId = nil
 	file := types.VirtualDeviceFileBackingInfo{FileName: fmt.Sprintf("[%s] %s", a.store.obj.Name, a.path), Datastore: &a.store.obj.Self}
 	if s.Raw {
 		d.Backing = &types.VirtualDiskRawDiskMappingVer1BackingInfo{

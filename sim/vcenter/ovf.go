@@ -50,8 +50,8 @@ type envelope struct {
 }
 
 type envelopeFile struct {
-	ID, DiskID, Href                string
-	Size, Capacity, Populated, Unit int64
+	ID, DiskID, Href          string
+	Size, Capacity, Populated int64
 }
 
 // envelopeItem is a device: an Item of CIM_ResourceAllocationSettingData.

@@ -9,7 +9,7 @@
 //
 //	govmomi client --- Direct (in process) --+
 //	govc, PowerCLI --- Serve (SOAP, TLS) ----+--> overlay: one call at a time
-//	                                         |      ours (calls*.go), or vcsim's, or refused
+//	                                         |      ours (the types named ...Calls), or vcsim's, or refused
 //	tests, guests ---- VMs, SetGuest, ... ---+--> truth, and Observe(Change)
 //
 // It decides what an API call does and when. It never reads the wall clock
@@ -228,6 +228,11 @@ func (vc *VCenter) unshare() {
 	x := vc.reg.ExtensionManager()
 	x.ExtensionList = slices.Clone(x.ExtensionList)
 	vc.reg.SessionManager().ServiceHostName = hostName
+	for _, o := range vc.reg.AllReference("LicenseAssignmentManager") {
+		if h, ok := o.(simulator.RegisterObject); ok { // reads a licence that others' builds write to, for each host
+			vc.reg.RemoveHandler(h)
+		}
+	}
 }
 
 // Close ends what is pending: no task finishes and no lease expires any more.

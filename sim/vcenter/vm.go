@@ -69,7 +69,6 @@ type NICSpec struct {
 // machine is what we know of a VM beside vcsim's object.
 type machine struct {
 	vm    *simulator.VirtualMachine
-	seq   int // of creation
 	disks []*attached
 	snaps []*snapshot // by creation
 	busy  *task       // the task that keeps others off
@@ -219,7 +218,7 @@ func (vc *VCenter) newMachine(s *VMSpec, at placement) (*machine, error) {
 	vm := &simulator.VirtualMachine{DataSets: map[string]*simulator.DataSet{}}
 	vm.Self = ref{Type: "VirtualMachine"}
 	vm.Name = s.Name
-	m := &machine{vm: vm, seq: vc.created}
+	m := &machine{vm: vm}
 	vc.configure(vm, s, store, dir)
 	if err := vc.addDevices(m, s, dir); err != nil {
 		for _, a := range m.disks {
