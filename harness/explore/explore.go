@@ -67,7 +67,7 @@ func Explore(ctx context.Context, o Options) (Summary, error) {
 			defer workers.Done()
 			for seed, ok := take(); ok; seed, ok = take() {
 				s := Generate(seed)
-				r, err := run.One(ctx, s, run.Options{IdleFaults: true})
+				r, err := run.One(ctx, s, run.Options{})
 				mu.Lock()
 				failed = errors.Join(failed, err)
 				if err == nil && r.Verdict != record.Interrupted {

@@ -25,7 +25,7 @@ func (st *stage) judge() {
 		st.violations = append(st.violations, o.Finish(truth)...)
 	}
 	for i, f := range st.scenario.Faults {
-		if !st.acting.acted[i] && !st.options.IdleFaults {
+		if !st.acting.acted[i] && !st.scenario.IdleFaults {
 			st.violate("expect", "", fmt.Sprintf("fault %d", i+1), "it never acted: %s", f)
 		}
 	}

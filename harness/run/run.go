@@ -41,8 +41,6 @@ type Options struct {
 	Speed     float64   // 0: as fast as possible; 1: real time
 	// Until ends each run at that virtual time, judged or not; 0: when it ends.
 	Until time.Duration
-	// IdleFaults lets a fault never act; else that breaks the scenario's word.
-	IdleFaults bool
 	// Watch, if not nil, is called for each run before it begins: what it returns
 	// hears of every event of the trace and may drive the run's pace.
 	Watch func(s *scenario.Scenario, seed uint64) Watcher

@@ -52,7 +52,10 @@ type Scenario struct {
 	Limit  Duration       `yaml:"limit,omitempty"` // default DefaultLimit
 	Steps  []Step         `yaml:"steps"`
 	Faults []faults.Fault `yaml:"faults,omitempty"`
-	Expect []Expectation  `yaml:"expect,omitempty"`
+	// IdleFaults lets a fault never act, where chance drew it; else a fault that
+	// did not act breaks the scenario's word.
+	IdleFaults bool          `yaml:"idle-faults,omitempty"`
+	Expect     []Expectation `yaml:"expect,omitempty"`
 
 	file string     // where it was read from; "" if it was made
 	root *yaml.Node // nil if it was made
