@@ -26,8 +26,9 @@ type world struct {
 	machine *machine.Machine
 	seen    []vsphere.Progress
 
-	stalls   vsphere.Site // streams to or from there stand still after a while
-	corrupts vsphere.Site // streams to or from there are changed on the way
+	stalls     vsphere.Site  // streams to or from there stand still
+	stallsFrom time.Duration // from then on
+	corrupts   vsphere.Site  // streams to or from there are changed on the way
 }
 
 func newWorld(t *testing.T, mode site.Mode) *world {
@@ -248,6 +249,23 @@ func TestAnOutageAsLongAsALeaseLivesIsRiddenOutOrUnreachable(t *testing.T) {
 		w.same()
 	}
 	assert.Positive(t, ridden)
+	assert.Positive(t, lost)
+}
+
+func TestALeaseThatAnOutageCostIsUnreachableEvenIfTheStreamDoesNotBreak(t *testing.T) {
+	lost := 0
+	for length := 290 * time.Second; length <= 306*time.Second; length += time.Second {
+		w := newWorld(t, site.Direct)
+		w.stalls, w.stallsFrom = vsphere.Cloud, 5*time.Minute
+		w.at(5*time.Minute, func() { w.WAN.SetDown(wan.Both, true) })
+		w.at(5*time.Minute+length, func() { w.WAN.SetDown(wan.Both, false) })
+		_, err := w.bulk()
+		require.Error(t, err)
+		assert.NotEqual(t, "Timedout", vsphere.FaultName(err), "%v: %v", length, err)
+		if vsphere.ClassOf(err) == vsphere.Unreachable {
+			lost++
+		}
+	}
 	assert.Positive(t, lost)
 }
 

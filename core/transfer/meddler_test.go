@@ -45,7 +45,7 @@ type meddled struct {
 const padding = 100
 
 func (b *meddled) Read(p []byte) (int, error) {
-	if b.by.stalls && b.at > 0 {
+	if b.by.stalls && b.at > 0 && b.by.world.Kernel.Now() >= b.by.world.stallsFrom {
 		if err := b.by.world.machine.Sleep(b.ctx, 24*time.Hour); err != nil {
 			return 0, err
 		}

@@ -120,6 +120,21 @@ func TestAGuestIsShutDownOrElseCutOff(t *testing.T) {
 	}
 }
 
+func TestAVMIsPoweredOnAfterItsGuestHasShutDownNotBefore(t *testing.T) {
+	w := newWorld(t, site.Direct)
+	w.in(vsphere.OnPremises, func(ctx context.Context, s *vsphere.Session) {
+		asking, stop := w.machine.WithCancel(ctx)
+		w.machine.Go(asking, "asks", func(ctx context.Context) { _ = s.ShutdownGuest(ctx, w.vm("db-01"), time.Hour) })
+		require.NoError(t, w.machine.Sleep(ctx, 5*time.Second))
+		stop() // who asked has gone; the guest goes on shutting down
+		require.NoError(t, s.PowerOn(ctx, w.vm("db-01")))
+		require.NoError(t, w.machine.Sleep(ctx, time.Hour))
+	})
+	vm, _ := w.OnPremises.VCenter.VM("db-01")
+	assert.Equal(t, vsphere.On, vm.Power)
+	assert.Equal(t, 1, w.heard(vsphere.OnPremises, "PowerOnVM_Task"))
+}
+
 func TestAFaultOfTheVCenterDoesNotCutAGuestOff(t *testing.T) {
 	w := newWorld(t, site.Direct)
 	w.once(vsphere.OnPremises, "ShutdownGuest", 1, transport.Fail(&types.SystemError{}))
