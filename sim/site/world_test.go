@@ -2,6 +2,7 @@ package site
 
 import (
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -161,4 +162,25 @@ func TestADescriptionThatCannotBeBuiltMakesNoWorld(t *testing.T) {
 	_, err := Build(kernel.New(1), Description{OnPremises: Site{VMs: []VM{{}}}}, Options{})
 	var at *PathError
 	assert.ErrorAs(t, err, &at)
+}
+
+func TestWorldsSideBySideDoNotDisturbOneAnother(t *testing.T) {
+	small := worlds(t)["small"]
+	hash := func() uint64 {
+		k := kernel.New(1)
+		defer k.Close()
+		w, err := Build(k, small, Options{})
+		if !assert.NoError(t, err) {
+			return 0
+		}
+		defer func() { assert.NoError(t, w.Close()) }()
+		assert.NoError(t, kernel.NewDriver(k, 0, kernel.Limits{}).Run(time.Minute, nil))
+		return k.Hash()
+	}
+	alone := hash()
+	var wait sync.WaitGroup
+	for range 4 {
+		wait.Go(func() { assert.Equal(t, alone, hash()) })
+	}
+	wait.Wait()
 }
