@@ -16,6 +16,9 @@ const (
 	// keepEvery is how often both leases hear of progress. They expire after five
 	// minutes without.
 	keepEvery = 10 * time.Second
+	// againEvery is how soon a call that got no answer is made again: after an
+	// outage every second counts for the lease.
+	againEvery = time.Second
 	// stallMost is how long no byte may pass while both vCenters answer: then
 	// something between them holds the stream.
 	stallMost = 2 * time.Minute
@@ -85,7 +88,11 @@ func (w *watcher) keep(ctx context.Context, i int, l keptLease) {
 			return
 		}
 		w.hear(i, err)
-		if w.bulk.runtime.Sleep(ctx, keepEvery) != nil {
+		pause := keepEvery
+		if err != nil {
+			pause = againEvery
+		}
+		if w.bulk.runtime.Sleep(ctx, pause) != nil {
 			return
 		}
 	}

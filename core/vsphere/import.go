@@ -285,9 +285,3 @@ func (i *Import) Complete(ctx context.Context) (Ref, error) {
 // Abort gives the import up; nothing stays of the VM. It works with a ctx that
 // is cancelled already.
 func (i *Import) Abort(ctx context.Context) { i.lease.abort(ctx) }
-
-// Discard aborts the import and makes sure that nothing stays of the VM.
-func (i *Import) Discard(ctx context.Context) error {
-	i.Abort(ctx)
-	return i.lease.session.DiscardImport(ctx, i.mark)
-}

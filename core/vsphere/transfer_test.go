@@ -147,7 +147,7 @@ func TestWhatAnImportLeftIsDiscarded(t *testing.T) {
 		i, err := importEmpty(ctx, w, s)
 		require.NoError(t, err)
 		require.Len(t, w.Cloud.VCenter.VMs(), 1)
-		require.NoError(t, i.Discard(ctx))
+		i.Abort(ctx)
 		require.NoError(t, s.DiscardImport(ctx, "hdm/m-1"))
 	})
 	assert.Empty(t, w.Cloud.VCenter.VMs())
