@@ -69,7 +69,8 @@ type Observer interface {
 // task.
 type Appliance struct {
 	Config
-	ctx context.Context
+	ctx  context.Context
+	stop context.CancelFunc // ends everything that was started
 
 	mu       sync.Mutex
 	state    *State
@@ -92,11 +93,12 @@ func Boot(ctx context.Context, c Config) (*Appliance, error) {
 		return nil, fmt.Errorf("the appliance cannot start: %w", err)
 	}
 	a := &Appliance{
-		Config: c, ctx: ctx, state: state,
+		Config: c, state: state,
 		running:  map[string]runtime.Task{},
 		progress: map[migration.ID]vsphere.Progress{},
 		settled:  map[vsphere.Site]*settlement{vsphere.OnPremises: {}, vsphere.Cloud: {}},
 	}
+	a.ctx, a.stop = c.Runtime.WithCancel(ctx)
 	a.reporter = newReporter(a)
 	if a.Observer != nil {
 		a.Observer.Booted(state.Epoch + 1)
@@ -111,8 +113,8 @@ func Boot(ctx context.Context, c Config) (*Appliance, error) {
 }
 
 // ErrJournal is what every call answers once the journal could not be written:
-// the appliance then does nothing more, since nothing it did could be taken up
-// again.
+// the appliance then stops what is under way and does nothing more, since
+// nothing it did could be taken up again.
 var ErrJournal = errors.New("the journal cannot be written: free or repair the appliance's disk and restart it")
 
 // Order asks for a migration. The answer is durable when it returns.
@@ -167,6 +169,7 @@ func (a *Appliance) deliver(ev Event, cause string) (Decision, error) {
 	}
 	if err := a.write(d, cause); err != nil {
 		a.failed = fmt.Errorf("%w: %w", ErrJournal, err)
+		a.stop()
 		return Decision{}, a.failed
 	}
 	a.state.Apply(d)
@@ -176,15 +179,17 @@ func (a *Appliance) deliver(ev Event, cause string) (Decision, error) {
 }
 
 func (a *Appliance) write(d Decision, cause string) error {
-	batch, err := a.state.records(d)
+	all, err := records(d)
 	if err != nil {
 		return err
 	}
-	if err := a.Journal.Write(batch); err != nil {
-		return err
-	}
-	if a.Observer != nil {
-		a.Observer.JournalWrote(len(batch), cause)
+	for _, batch := range batches(all) {
+		if err := a.Journal.Write(batch); err != nil {
+			return err
+		}
+		if a.Observer != nil {
+			a.Observer.JournalWrote(len(batch), cause)
+		}
 	}
 	return nil
 }

@@ -22,7 +22,7 @@ func (a *Appliance) execute(ctx context.Context, e migration.Effect, m migration
 		}
 		result, err = a.do(ctx, e, m)
 	}
-	if a.BeforeCompletion != nil {
+	if began && a.BeforeCompletion != nil {
 		a.BeforeCompletion(e.Key)
 	}
 	a.mu.Lock()

@@ -148,9 +148,9 @@ func (r *reporter) hearCancels(ctx context.Context, s *vsphere.Session, due []St
 	}
 	for _, m := range due {
 		if slices.Contains(cancelled, r.shown[m.ID].task) && !m.Asked {
-			if _, err := r.appliance.Cancel(m.Order.VM); err != nil {
-				return err
-			}
+			// Of this migration: its VM may have another one by now. An error is the
+			// journal's, and the reporter ends then.
+			_, _ = r.appliance.deliver(Heard{m.ID, migration.CancelAsked{}}, string(m.ID)+" cancelled in vCenter")
 		}
 	}
 	return nil

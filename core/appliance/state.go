@@ -11,17 +11,13 @@ import (
 	"github.com/hdm-project/hdm/core/migration"
 )
 
-// History is how many ended migrations are remembered. A request name can be
-// told to be a repetition for as long as its migration is.
-const History = 10_000
-
 // State is everything durable about the appliance: what the journal holds.
 // Step reads it and Apply changes it.
 type State struct {
 	Epoch  int                     // counts the boots
 	Orders int                     // the number of the last order
 	live   []migration.Migration   // not ended, in order of their numbers
-	ended  []migration.Migration   // in the order in which they ended
+	ended  []migration.Migration   // by the time of their end, then by number
 	byName map[string]migration.ID // of requests
 }
 
@@ -65,6 +61,7 @@ func (Heard) event()       {}
 type Decision struct {
 	Epoch, Orders int
 	Changed       []migration.Migration // as they became, in the order of the decisions
+	Forgotten     []migration.ID        // the oldest ended ones, too many to remember
 	Effects       []migration.Effect
 	Cancels       []string // keys of outstanding effects that are to be told to stop
 	Answer        Answer   // to OrderGiven and CancelGiven
@@ -75,7 +72,7 @@ type Decision struct {
 type Answer struct {
 	Outcome   Outcome
 	Migration migration.ID
-	Reasons   []migration.Reason
+	Reasons   []migration.Reason // why it was refused; of a duplicate, what its migration gives by now
 }
 
 // Outcome of an order or a cancel.
@@ -84,7 +81,7 @@ type Outcome string
 // The outcomes.
 const (
 	Accepted  Outcome = "accepted"
-	Duplicate Outcome = "duplicate" // of an order that was accepted before
+	Duplicate Outcome = "duplicate" // of an order or a cancel that was heard before
 	Rejected  Outcome = "refused"
 )
 
@@ -110,6 +107,7 @@ func (s *State) Step(knobs migration.Knobs, now time.Time, ev Event) Decision {
 		panic(fmt.Sprintf("appliance: unknown event %T", ev))
 	}
 	p.fill()
+	p.forget()
 	return p.d
 }
 
@@ -146,7 +144,12 @@ func (p *step) boot() {
 
 func (p *step) order(o migration.Order) {
 	if id, ok := p.byName[o.Request]; ok && o.Request != "" {
-		p.d.Answer = Answer{Outcome: Duplicate, Migration: id}
+		m, _ := p.Migration(id)
+		p.d.Answer = Answer{Outcome: Duplicate, Migration: id, Reasons: m.Reasons}
+		return
+	}
+	if why := migration.TooLarge(o); len(why) > 0 {
+		p.d.Answer = Answer{Outcome: Rejected, Reasons: why} // and leaves no record
 		return
 	}
 	p.d.Orders++
@@ -219,19 +222,42 @@ func (p *step) fill() {
 	}
 }
 
+// forget lets go of the migrations that ended first, if there are too many.
+func (p *step) forget() {
+	var ending []migration.Migration
+	for _, m := range p.d.Changed {
+		if m.State.Final() && !slices.ContainsFunc(p.ended, func(o migration.Migration) bool { return o.ID == m.ID }) {
+			ending = append(ending, m)
+		}
+	}
+	excess := len(p.ended) + len(ending) - p.knobs.History
+	if excess <= 0 {
+		return
+	}
+	oldest := slices.Concat(p.ended[:min(excess, len(p.ended))], ending)
+	slices.SortFunc(oldest, byEnd)
+	for _, m := range oldest[:excess] {
+		p.d.Forgotten = append(p.d.Forgotten, m.ID)
+	}
+}
+
+// byEnd orders ended migrations, the same in memory as from the journal.
+func byEnd(a, b migration.Migration) int {
+	return cmp.Or(a.Ended.Compare(b.Ended), cmp.Compare(a.Number, b.Number))
+}
+
 // Apply makes a decision true. It comes after the journal has it.
 func (s *State) Apply(d Decision) {
 	s.Epoch, s.Orders = d.Epoch, d.Orders
 	for _, m := range d.Changed {
 		s.put(m)
 	}
-	for _, m := range s.forgotten() {
-		delete(s.byName, m.Order.Request)
+	for _, id := range d.Forgotten {
+		i := slices.IndexFunc(s.ended, func(m migration.Migration) bool { return m.ID == id })
+		delete(s.byName, s.ended[i].Order.Request)
+		s.ended = slices.Delete(s.ended, i, i+1)
 	}
-	s.ended = s.ended[max(0, len(s.ended)-History):]
 }
-
-func (s *State) forgotten() []migration.Migration { return s.ended[:max(0, len(s.ended)-History)] }
 
 func (s *State) put(m migration.Migration) {
 	if m.Order.Request != "" && s.byName[m.Order.Request] == "" {
@@ -252,7 +278,8 @@ func (s *State) put(m migration.Migration) {
 		if i >= 0 {
 			s.live = slices.Delete(s.live, i, i+1)
 		}
-		s.ended = append(s.ended, m)
+		at, _ := slices.BinarySearchFunc(s.ended, m, byEnd)
+		s.ended = slices.Insert(s.ended, at, m)
 	}
 }
 
@@ -267,28 +294,41 @@ type counters struct {
 	Orders int `json:"orders"`
 }
 
-// records is a decision as it goes into the journal, in one batch.
-func (s *State) records(d Decision) ([]journal.Record, error) {
+// records is a decision as it goes into the journal.
+func records(d Decision) ([]journal.Record, error) {
 	head, err := json.Marshal(counters{d.Epoch, d.Orders})
 	if err != nil {
 		return nil, err
 	}
 	batch := []journal.Record{{Kind: recordAppliance, Key: "state", Value: head}}
-	ending := 0
 	for _, m := range d.Changed {
 		value, err := json.Marshal(m)
 		if err != nil {
 			return nil, err
 		}
 		batch = append(batch, journal.Record{Kind: recordMigration, Key: string(m.ID), Value: value})
-		if m.State.Final() {
-			ending++
-		}
 	}
-	for _, m := range s.ended[:min(len(s.ended), max(0, len(s.ended)+ending-History))] {
-		batch = append(batch, journal.Record{Kind: recordMigration, Key: string(m.ID)})
+	for _, id := range d.Forgotten {
+		batch = append(batch, journal.Record{Kind: recordMigration, Key: string(id)})
 	}
 	return batch, nil
+}
+
+// batches cuts records to what the journal takes in one write. Only a boot that
+// finds very many orders needs more than one; each record of it is true by
+// itself, and a boot that is cut short is followed by another.
+func batches(records []journal.Record) [][]journal.Record {
+	var all [][]journal.Record
+	first, size := 0, 0
+	for i, r := range records {
+		n := len(r.Kind) + len(r.Key) + len(r.Value)
+		if i > first && (i-first == journal.MaxRecords || size+n > journal.MaxBatch) {
+			all = append(all, records[first:i])
+			first, size = i, 0
+		}
+		size += n
+	}
+	return append(all, records[first:])
 }
 
 // load is the state that the journal holds.
@@ -314,10 +354,8 @@ func load(records []journal.Record) (*State, error) {
 		}
 	}
 	slices.SortFunc(all, func(a, b migration.Migration) int { return cmp.Compare(a.Number, b.Number) })
-	slices.SortStableFunc(all, func(a, b migration.Migration) int { return a.Ended.Compare(b.Ended) })
 	for _, m := range all {
 		s.put(m)
 	}
-	slices.SortFunc(s.live, func(a, b migration.Migration) int { return cmp.Compare(a.Number, b.Number) })
 	return s, nil
 }

@@ -21,6 +21,9 @@ type Knobs struct {
 	Cold int
 	// Queue is how many migrations may wait.
 	Queue int
+	// History is how many ended migrations are remembered. The name of a request
+	// is known for as long as its migration is (MIG-14).
+	History int
 }
 
 // DefaultKnobs are the documented numbers.
@@ -30,6 +33,7 @@ var DefaultKnobs = Knobs{
 	UndoTries: 10,
 	Cold:      8,
 	Queue:     10_000,
+	History:   10_000,
 }
 
 // Verdict is what Decide makes of an event.

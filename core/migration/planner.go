@@ -1,6 +1,7 @@
 package migration
 
 import (
+	"fmt"
 	"slices"
 	"time"
 )
@@ -66,6 +67,22 @@ func (k Knobs) Admit(o Order, live Fleet) []Reason {
 		against = append(against, Reason{CodeQueueFull, "the queue is full", "order again when migrations have ended"})
 	}
 	return against
+}
+
+// MaxOrder bounds the bytes of all names in an order. vSphere's names have at
+// most 80 characters.
+const MaxOrder = 64 << 10
+
+// TooLarge says why an order cannot even be written down; nil if it can.
+func TooLarge(o Order) []Reason {
+	size := len(o.Request) + len(o.VM) + len(o.Type) + len(o.Target.Pool) + len(o.Target.Datastore) + len(o.Target.Adapter)
+	for _, n := range o.Target.Networks {
+		size += len(n.From) + len(n.To)
+	}
+	if size <= MaxOrder {
+		return nil
+	}
+	return []Reason{{CodeTooLarge, fmt.Sprintf("the names in the order have %d bytes, more than %d", size, MaxOrder), "use the names that vCenter shows"}}
 }
 
 // RefusedAtOnce is the record of an order that Admit turned down.

@@ -9,6 +9,7 @@ const (
 	// Why an order is refused before a VM is looked at.
 	CodeType      = "type"       // no such type of migration
 	CodeQueueFull = "queue-full" // too many wait
+	CodeTooLarge  = "too-large"  // the order itself
 	CodeBusy      = "busy"       // the VM is being migrated already
 
 	// Why a VM cannot be migrated.
