@@ -46,16 +46,14 @@ func device(key, controller int32, unit int32, label string) types.VirtualDevice
 	return d
 }
 
-// baseDevices are what every VM has.
-func baseDevices() []types.BaseVirtualDevice {
-	list := []types.BaseVirtualDevice{
-		&types.VirtualIDEController{VirtualController: types.VirtualController{VirtualDevice: device(keyIDE, 0, 0, "IDE 0")}},
-		&types.VirtualIDEController{VirtualController: types.VirtualController{VirtualDevice: device(keyIDE+1, 0, 0, "IDE 1"), BusNumber: 1}},
-		&types.VirtualPCIController{VirtualController: types.VirtualController{VirtualDevice: device(keyPCI, 0, 0, "PCI controller 0")}},
-		&types.VirtualMachineVideoCard{VirtualDevice: device(keyVideo, keyPCI, 0, "Video card"), VideoRamSizeInKB: 4096},
-		&types.VirtualMachineVMCIDevice{VirtualDevice: device(keyVMCI, keyPCI, 17, "VMCI device")},
-	}
-	return list
+// baseDevices are what every VM has. All share them: devices are replaced by
+// changed copies, never changed.
+var baseDevices = []types.BaseVirtualDevice{
+	&types.VirtualIDEController{VirtualController: types.VirtualController{VirtualDevice: device(keyIDE, 0, 0, "IDE 0")}},
+	&types.VirtualIDEController{VirtualController: types.VirtualController{VirtualDevice: device(keyIDE+1, 0, 0, "IDE 1"), BusNumber: 1}},
+	&types.VirtualPCIController{VirtualController: types.VirtualController{VirtualDevice: device(keyPCI, 0, 0, "PCI controller 0")}},
+	&types.VirtualMachineVideoCard{VirtualDevice: device(keyVideo, keyPCI, 0, "Video card"), VideoRamSizeInKB: 4096},
+	&types.VirtualMachineVMCIDevice{VirtualDevice: device(keyVMCI, keyPCI, 17, "VMCI device")},
 }
 
 // controllers are the kinds of controller of a disk: how many disks one takes,
@@ -139,7 +137,7 @@ func boolInt(b bool) int32 {
 
 // addDevices makes the VM's devices, and attaches its disks.
 func (vc *VCenter) addDevices(m *machine, s *VMSpec, dir string) error {
-	b := &deviceBuilder{list: baseDevices(), bus: map[string]*bus{}, next: map[int32]int32{}, disk: map[int32]int32{}}
+	b := &deviceBuilder{list: slices.Clone(baseDevices), bus: map[string]*bus{}, next: map[int32]int32{}, disk: map[int32]int32{}}
 	for i := range s.Disks {
 		d := &s.Disks[i]
 		controller, unit, err := b.place(d.Controller)

@@ -286,20 +286,24 @@ func (vc *VCenter) browserOf(pool *simulator.ResourcePool) ref {
 	return ref{}
 }
 
+// What VMs share, since nothing here changes it.
+var (
+	defaultResources = types.DefaultResourceConfigSpec()
+	oneCore          = int32(1)
+)
+
 // configure fills in what does not depend on devices.
 func (vc *VCenter) configure(vm *simulator.VirtualMachine, s *VMSpec, store *datastore, dir string) {
 	now := vc.now()
 	store.dirs[dir] = true
 	home := fmt.Sprintf("[%s] %s", store.obj.Name, dir)
 	files := types.VirtualMachineFileInfo{VmPathName: home + "/" + dir + ".vmx", SnapshotDirectory: home, SuspendDirectory: home, LogDirectory: home}
-	resources := types.DefaultResourceConfigSpec()
-	cores := int32(1)
 	vm.Config = &types.VirtualMachineConfigInfo{
 		Name: s.Name, Uuid: s.UUID, InstanceUuid: s.InstanceUUID, GuestId: s.GuestID, GuestFullName: s.GuestID,
 		Firmware: s.Firmware, Annotation: s.Annotation, Version: hardwareVersion, Files: files, Modified: now, CreateDate: &now,
 		ChangeVersion: "1", Tools: &types.ToolsConfigInfo{}, BootOptions: &types.VirtualMachineBootOptions{},
-		Hardware:         types.VirtualHardware{NumCPU: s.CPUs, NumCoresPerSocket: &cores, MemoryMB: s.MemoryMB},
-		MemoryAllocation: &resources.MemoryAllocation, CpuAllocation: &resources.CpuAllocation,
+		Hardware:         types.VirtualHardware{NumCPU: s.CPUs, NumCoresPerSocket: &oneCore, MemoryMB: s.MemoryMB},
+		MemoryAllocation: &defaultResources.MemoryAllocation, CpuAllocation: &defaultResources.CpuAllocation,
 		ExtraConfig: extraConfig(s.ExtraConfig),
 	}
 	if s.Encrypted {
