@@ -27,8 +27,10 @@ func NewState() *State { return &State{byName: map[string]migration.ID{}} }
 // Migration is the migration of that id.
 func (s *State) Migration(id migration.ID) (migration.Migration, bool) {
 	for _, list := range [][]migration.Migration{s.live, s.ended} {
-		if i := slices.IndexFunc(list, func(m migration.Migration) bool { return m.ID == id }); i >= 0 {
-			return list[i], true
+		for i := range list {
+			if list[i].ID == id {
+				return list[i], true
+			}
 		}
 	}
 	return migration.Migration{}, false
@@ -137,8 +139,9 @@ func (p *step) fleet() migration.Fleet {
 
 func (p *step) boot() {
 	p.d.Epoch++
+	fleet := p.fleet()
 	for _, m := range p.live {
-		p.hear(m, migration.Restarted{Reserved: migration.Reserved(p.fleet(), m.ID)})
+		p.hear(m, migration.Restarted{Reserved: migration.Reserved(fleet, m.ID)})
 	}
 }
 
@@ -173,7 +176,8 @@ func (p *step) create(m migration.Migration) {
 // change notes what became of a migration. A second decision within one event
 // goes into the same record: what the journal has is told as a whole.
 func (p *step) change(m migration.Migration) {
-	if i := slices.IndexFunc(p.d.Changed, func(c migration.Migration) bool { return c.ID == m.ID }); i >= 0 {
+	if _, again := p.changed[m.ID]; again {
+		i := slices.IndexFunc(p.d.Changed, func(c migration.Migration) bool { return c.ID == m.ID })
 		m.Moved = slices.Concat(p.d.Changed[i].Moved, m.Moved)
 		p.d.Changed = slices.Delete(p.d.Changed, i, i+1)
 	}
@@ -226,7 +230,7 @@ func (p *step) fill() {
 func (p *step) forget() {
 	var ending []migration.Migration
 	for _, m := range p.d.Changed {
-		if m.State.Final() && !slices.ContainsFunc(p.ended, func(o migration.Migration) bool { return o.ID == m.ID }) {
+		if _, told := slices.BinarySearchFunc(p.ended, m, byEnd); m.State.Final() && !told {
 			ending = append(ending, m)
 		}
 	}
@@ -243,8 +247,10 @@ func (p *step) forget() {
 
 // byEnd orders ended migrations, the same in memory as from the journal.
 func byEnd(a, b migration.Migration) int {
-	return cmp.Or(a.Ended.Compare(b.Ended), cmp.Compare(a.Number, b.Number))
+	return cmp.Or(a.Ended.Compare(b.Ended), byNumber(a, b))
 }
+
+func byNumber(a, b migration.Migration) int { return cmp.Compare(a.Number, b.Number) }
 
 // Apply makes a decision true. It comes after the journal has it.
 func (s *State) Apply(d Decision) {
@@ -263,23 +269,22 @@ func (s *State) put(m migration.Migration) {
 	if m.Order.Request != "" && s.byName[m.Order.Request] == "" {
 		s.byName[m.Order.Request] = m.ID
 	}
-	same := func(o migration.Migration) bool { return o.ID == m.ID }
-	if i := slices.IndexFunc(s.ended, same); i >= 0 {
-		s.ended[i] = m
-		return
-	}
-	i := slices.IndexFunc(s.live, same)
+	at, live := slices.BinarySearchFunc(s.live, m, byNumber)
 	switch {
-	case !m.State.Final() && i >= 0:
-		s.live[i] = m
+	case !m.State.Final() && live:
+		s.live[at] = m
 	case !m.State.Final():
-		s.live = append(s.live, m)
+		s.live = slices.Insert(s.live, at, m)
 	default:
-		if i >= 0 {
-			s.live = slices.Delete(s.live, i, i+1)
+		if live {
+			s.live = slices.Delete(s.live, at, at+1)
 		}
-		at, _ := slices.BinarySearchFunc(s.ended, m, byEnd)
-		s.ended = slices.Insert(s.ended, at, m)
+		at, told := slices.BinarySearchFunc(s.ended, m, byEnd)
+		if told {
+			s.ended[at] = m
+		} else {
+			s.ended = slices.Insert(s.ended, at, m)
+		}
 	}
 }
 
@@ -334,7 +339,6 @@ func batches(records []journal.Record) [][]journal.Record {
 // load is the state that the journal holds.
 func load(records []journal.Record) (*State, error) {
 	s := NewState()
-	var all []migration.Migration
 	for _, r := range records {
 		var err error
 		switch r.Kind {
@@ -345,17 +349,13 @@ func load(records []journal.Record) (*State, error) {
 		case recordMigration:
 			var m migration.Migration
 			err = json.Unmarshal(r.Value, &m)
-			all = append(all, m)
+			s.put(m)
 		default:
 			err = fmt.Errorf("unknown kind")
 		}
 		if err != nil {
 			return nil, fmt.Errorf("journal record %s/%s cannot be read: %w; restore the journal from a backup, or reset HDM", r.Kind, r.Key, err)
 		}
-	}
-	slices.SortFunc(all, func(a, b migration.Migration) int { return cmp.Compare(a.Number, b.Number) })
-	for _, m := range all {
-		s.put(m)
 	}
 	return s, nil
 }

@@ -37,7 +37,8 @@ func (k Knobs) Next(live Fleet) (ID, bool) {
 // by datastore. One that has its data there already takes no more.
 func Reserved(live Fleet, but ID) []Reservation {
 	var all []Reservation
-	for _, m := range live {
+	for j := range live {
+		m := &live[j]
 		if m.ID == but || m.State != Running || m.Plan.Bytes == 0 || m.Copy != "" {
 			continue
 		}
