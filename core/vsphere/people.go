@@ -161,11 +161,15 @@ func (t TaskHandle) Cancel(ctx context.Context) error {
 }
 
 // set does nothing to a task that has ended: the vCenter does not let it
-// change again.
+// change again. Whether it has, the task itself must say: a vCenter refuses
+// for other reasons too.
 func (t TaskHandle) set(ctx context.Context, state types.TaskInfoState, fault *types.LocalizedMethodFault) error {
 	_, err := methods.SetTaskState(ctx, t.session.vim, &types.SetTaskState{This: t.Ref.managed(), State: state, Fault: fault})
 	if isFault[types.InvalidState](err) {
-		return nil
+		infos, e := t.session.taskInfos(ctx, []types.ManagedObjectReference{t.Ref.managed()})
+		if e == nil && (len(infos) == 0 || ended(infos[0])) {
+			return nil
+		}
 	}
 	return t.fail("show as "+string(state), err)
 }

@@ -12,7 +12,9 @@ import (
 // EffectsOnce: every effect is run once per key, and its answer is accepted at
 // most once, only from the incarnation of the appliance that asked, and only as
 // long as nothing newer was asked for. What cannot be done twice without harm
-// (a snapshot, an import, a pool) exists once in the end (MIG-14).
+// (a snapshot, an import, a pool) exists once in the end (MIG-14). A bulk transfer
+// carries everything itself: what an earlier attempt brought over is never taken
+// for its own (APP-02).
 type EffectsOnce struct {
 	verdicts
 	courses
@@ -20,6 +22,7 @@ type EffectsOnce struct {
 	effects map[string]*effect // by key
 	latest  map[string]*effect // by migration
 	orders  map[string]ordered // by request
+	whole   map[string]uint64  // VMs by name: the event that completed the last import
 	again   bool               // some request was sent twice
 }
 
@@ -38,7 +41,7 @@ type ordered struct {
 func NewEffectsOnce(r Rules) *EffectsOnce {
 	return &EffectsOnce{
 		verdicts: verdicts{oracle: "effects-once"}, courses: newCourses(&r), effects: map[string]*effect{}, latest: map[string]*effect{},
-		orders: map[string]ordered{},
+		orders: map[string]ordered{}, whole: map[string]uint64{},
 	}
 }
 
@@ -51,6 +54,10 @@ func (o *EffectsOnce) Observe(e kernel.Event) []record.Violation {
 		o.started(&e)
 	case event.EffectEnded:
 		o.ended(&e)
+	case event.LeaseClosed:
+		if name, ok := strings.CutPrefix(e.Subject, inCloud); ok && e.Attr("mode") == "import" && e.Attr("how") == "completed" {
+			o.whole[name] = e.Seq
+		}
 	case event.JournalWrite:
 		o.accepted(&e)
 	case event.Migration:
@@ -83,7 +90,17 @@ func (o *EffectsOnce) ended(e *kernel.Event) {
 		o.broken(clauseOnce, e.At, e.Subject, []uint64{f.ended, e.Seq}, "effect %s ended twice", f.key)
 	default:
 		f.ended = e.Seq
+		o.carried(e, f)
 	}
+}
+
+// carried: a bulk transfer that says it is done has completed an import.
+func (o *EffectsOnce) carried(e *kernel.Event, f *effect) {
+	m := o.byID[e.Subject]
+	if m == nil || e.Attr("kind") != effectTransfer || e.Attr("outcome") != "done" || o.whole[m.vm] > f.started {
+		return
+	}
+	o.broken("APP-02", e.At, m.vm, []uint64{o.whole[m.vm], f.started, e.Seq}, "bulk transfer %s is done and has completed no import of its own: it did not start from the beginning", f.key)
 }
 
 // accepted: an answer is accepted when the journal is written because of it.

@@ -124,9 +124,14 @@ func TestEffectsOnce(t *testing.T) {
 		written = "3s journal.write appliance records=1 cause=a\n"
 		next    = "4s effect.started m-0001 key=b epoch=1\n"
 	)
+	const (
+		transfer = "5s effect.started m-0001 key=t kind=transfer epoch=1\n"
+		imported = "6s lease.closed cloud/db-01 lease=l mode=import how=completed\n"
+		carried  = "7s effect.ended m-0001 key=t kind=transfer epoch=1 outcome=done\n"
+	)
 	source := vm(vsphere.OnPremises, "vm-1", "db-01", false)
 	copied := vm(vsphere.Cloud, "vm-9", "db-01", true)
-	completed := moves("m-0001", "db-01", toCompleted...)
+	running, completed := moves("m-0001", "db-01", toRunning...), moves("m-0001", "db-01", toCompleted...)
 	snapshots := func(names ...string) oracle.VM { return with(source, func(v *oracle.VM) { v.Snapshots = names }) }
 	ends := func(vms ...oracle.VM) *oracle.Truth { return &oracle.Truth{Before: []oracle.VM{source}, VMs: vms} }
 	check(t, func() oracle.Oracle { return oracle.NewEffectsOnce(oracle.Documented()) }, []history{
@@ -148,6 +153,9 @@ func TestEffectsOnce(t *testing.T) {
 		{name: "two imports", events: completed, truth: ends(snapshots("_hdm1"), copied, with(copied, func(v *oracle.VM) { v.ID, v.Name = "vm-10", "db-01 (1)" })), broken: "2 VMs were made from it in the cloud", evidence: []uint64{4}},
 		{name: "two snapshots", events: completed, truth: ends(snapshots("_hdm1", "_hdm2"), copied), broken: "left 2 migrate-time snapshots", evidence: []uint64{4}},
 		{name: "a snapshot of somebody else", events: completed, truth: ends(snapshots("before update", "_hdm1"), copied)},
+		{name: "a transfer imports what it says is done", events: up1 + running + transfer + imported + carried},
+		{name: "a transfer that failed imports nothing", events: up1 + running + transfer + "9s effect.ended m-0001 key=t kind=transfer epoch=1 outcome=retryable\n"},
+		{name: "a transfer takes what an earlier one imported", events: up1 + running + imported + transfer + carried, broken: "did not start from the beginning", evidence: []uint64{5, 6, 7}},
 		{name: "two pools of a name", truth: &oracle.Truth{Pools: []oracle.Pool{{Site: vsphere.OnPremises, Name: "_HDM_MIGRATEPOOL", Parent: "Resources"}, {Site: vsphere.OnPremises, Name: "_HDM_MIGRATEPOOL", Parent: "prod"}}}, broken: `two pools "_HDM_MIGRATEPOOL"`},
 	})
 }
@@ -161,6 +169,7 @@ func TestNothingLeftBehind(t *testing.T) {
 	ends := func(vms ...oracle.VM) *oracle.Truth { return &oracle.Truth{Before: []oracle.VM{source}, VMs: vms} }
 	completed, failed := moves("m-0001", "db-01", toCompleted...), moves("m-0001", "db-01", toFailed...)
 	changed := func(change func(*oracle.VM)) *oracle.Truth { return ends(with(source, change)) }
+	const logout = "8s call.sent cloud call=7 method=Logout\n"
 	open := []oracle.Open{{Site: vsphere.Cloud, What: "import of db-01"}}
 	check(t, func() oracle.Oracle { return oracle.NewNothingLeftBehind(oracle.Documented()) }, []history{
 		{name: "completed leaves what is documented", events: completed, truth: func() *oracle.Truth {
@@ -172,6 +181,10 @@ func TestNothingLeftBehind(t *testing.T) {
 		{name: "an open lease", truth: &oracle.Truth{Leases: open}, broken: "a lease is still open: import of db-01"},
 		{name: "a running task", truth: &oracle.Truth{Tasks: open}, broken: "a task is still open"},
 		{name: "a session", truth: &oracle.Truth{Sessions: open}, broken: "a session is still open"},
+		{name: "a session whose logout got no answer", events: logout + "9s call.answered cloud call=7 method=Logout outcome=timeout\n", truth: &oracle.Truth{Sessions: open}},
+		{name: "a session that a dead appliance had", events: "9s appliance.down appliance how=power-off\n", truth: &oracle.Truth{Sessions: open}},
+		{name: "a session though the logout was answered", events: logout + "9s call.answered cloud call=7 method=Logout outcome=ok\n", truth: &oracle.Truth{Sessions: open}, broken: "a session is still open"},
+		{name: "a session here, while a logout was lost there", events: strings.ReplaceAll(logout, "cloud", "on-premises"), truth: &oracle.Truth{Sessions: open}, broken: "a session is still open"},
 		{name: "a migration without an end", events: moves("m-0001", "db-01", toRunning...), truth: ends(source), broken: "the migration of db-01 is still running", evidence: []uint64{3}},
 		{name: "an order without an end", events: moves("m-0001", "db-01", "checking", "queued"), truth: ends(source), broken: "is still queued", evidence: []uint64{2}},
 		{name: "a half import of a failed one", events: failed, truth: ends(source, with(copied, func(v *oracle.VM) { v.On, v.Disks = false, nil })), broken: "a VM that no completed migration accounts for is left"},

@@ -10,9 +10,10 @@ import (
 )
 
 // NothingLeftBehind: in the end every migration is over and nothing of it is
-// left but what is documented. No lease, task or session is open; the cloud
-// holds no VM of a migration that did not complete; and a VM that was not
-// migrated is as it was: power, pool, snapshots, marks.
+// left but what is documented. No lease or task is open, nor any session that
+// HDM could have ended; the cloud holds no VM of a migration that did not
+// complete; and a VM that was not migrated is as it was: power, pool, snapshots,
+// marks.
 type NothingLeftBehind struct {
 	verdicts
 	courses
@@ -20,6 +21,8 @@ type NothingLeftBehind struct {
 	pool   map[string]string // the same
 	was    map[string]shape  // VMs by name, when the migration that decides about them had its turn
 	byHand map[string]bool   // VMs that a person powered on or off since
+	lost   map[string]int    // by site: logins and logouts of which HDM does not know what became
+	cut    bool              // the appliance lost its power, with the sessions that it had
 }
 
 // shape is what a migration that does not complete has to put back. What is not
@@ -35,6 +38,7 @@ func NewNothingLeftBehind(r Rules) *NothingLeftBehind {
 	return &NothingLeftBehind{
 		verdicts: verdicts{oracle: "nothing-left-behind"}, courses: newCourses(&r),
 		power: map[string]bool{}, pool: map[string]string{}, was: map[string]shape{}, byHand: map[string]bool{},
+		lost: map[string]int{},
 	}
 }
 
@@ -51,6 +55,10 @@ func (o *NothingLeftBehind) Observe(e kernel.Event) []record.Violation {
 		if e.Attr("what") == stepPower {
 			o.byHand[e.Attr("vm")] = true
 		}
+	case event.CallSent, event.CallAnswered:
+		o.call(&e)
+	case event.ApplianceDown:
+		o.cut = true
 	}
 	return nil
 }
@@ -68,6 +76,31 @@ func (o *NothingLeftBehind) migration(e *kernel.Event) {
 	delete(o.byHand, c.vm)
 }
 
+func (o *NothingLeftBehind) call(e *kernel.Event) {
+	method, outcome := e.Attr("method"), e.Attr("outcome")
+	switch {
+	case method != "Login" && method != "Logout":
+	case e.Kind == event.CallSent:
+		o.lost[e.Subject]++
+	case outcome == "ok" || method == "Logout" && outcome == "NotAuthenticated":
+		o.lost[e.Subject]--
+	}
+}
+
+// sessions: one that HDM could not end, because it knows neither of its
+// beginning nor of its end, expires by itself. Every other one is ended.
+func (o *NothingLeftBehind) sessions(t *Truth) {
+	bySite := map[vsphere.Site][]Open{}
+	for _, s := range t.Sessions {
+		bySite[s.Site] = append(bySite[s.Site], s)
+	}
+	for _, site := range []vsphere.Site{vsphere.OnPremises, vsphere.Cloud} {
+		if left, lost := bySite[site], o.lost[string(site)]; len(left) > lost && !o.cut {
+			o.broken(clauseLeft, t.At, string(site), nil, "a session is still open: %s (%d are, and of %d logins and logouts it is not known what became)", left[0].What, len(left), lost)
+		}
+	}
+}
+
 // Finish implements Oracle.
 func (o *NothingLeftBehind) Finish(t *Truth) []record.Violation {
 	for _, c := range o.live {
@@ -76,11 +109,12 @@ func (o *NothingLeftBehind) Finish(t *Truth) []record.Violation {
 	for _, kind := range []struct {
 		name string
 		open []Open
-	}{{"lease", t.Leases}, {"task", t.Tasks}, {"session", t.Sessions}} {
+	}{{"lease", t.Leases}, {"task", t.Tasks}} {
 		for _, open := range kind.open {
 			o.broken(clauseLeft, t.At, string(open.Site), nil, "a %s is still open: %s", kind.name, open.What)
 		}
 	}
+	o.sessions(t)
 	for _, pool := range t.Pools {
 		if pool.Name != o.rules.MigratePool || pool.Site != vsphere.OnPremises {
 			o.broken(clauseLeft, t.At, string(pool.Site), nil, "a pool that is not documented is left: %q in %q", pool.Name, pool.Parent)

@@ -39,6 +39,9 @@ const (
 // a VM on or off.
 const stepPower = "power"
 
+// effectTransfer is the kind of effect that carries a VM's disks.
+const effectTransfer = "transfer"
+
 // What no clause of the catalogue says by itself is told as a breach of the
 // clause that falls with it.
 const (

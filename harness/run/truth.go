@@ -39,7 +39,7 @@ func (st *stage) truth() *oracle.Truth {
 			}
 		}
 		for _, s := range p.VCenter.Sessions() {
-			if s.UserAgent == agent {
+			if strings.HasPrefix(s.UserAgent, agent+" boot-") {
 				open(&t.Sessions, "%s by %s", s.UserName, s.UserAgent)
 			}
 		}
