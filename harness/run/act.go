@@ -1,6 +1,7 @@
 package run
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -99,17 +100,17 @@ func (st *stage) restart(i int, r *faults.ApplianceRestart, point string) {
 func (st *stage) journalPoint(p journal.Point, batch []journal.Record) {
 	switch p {
 	case journal.BeforeWrite:
-		st.reach(faults.BeforeWrite, "")
+		st.reach(faults.BeforeWrite)
 	case journal.Written:
-		st.reach(faults.WrittenNotSynced, "")
+		st.reach(faults.WrittenNotSynced)
 	case journal.Synced:
 		st.kernel.Emit(event.JournalSync, applianceVM, "records", strconv.Itoa(len(batch)))
-		st.reach(faults.SyncedBeforeEffect, "")
+		st.reach(faults.SyncedBeforeEffect)
 	}
 }
 
 // reach cuts the appliance's power if a fault waits for it to get here.
-func (st *stage) reach(p faults.CrashPoint, _ string) {
+func (st *stage) reach(p faults.CrashPoint) {
 	for n, c := range st.acting.crash {
 		if c.restart.CrashPoint != p {
 			continue
@@ -156,7 +157,13 @@ func (st *stage) intercept(c transport.Call) transport.Act {
 	if len(st.acting.calls) == 0 {
 		return result
 	}
-	object := st.objectName(c)
+	named := slices.ContainsFunc(st.acting.calls, func(f *claimed) bool {
+		return f.calls.Object != "" && f.calls.Match(c.Site, c.Method, f.calls.Object)
+	})
+	object := ""
+	if named { // to find the name takes a look at every VM
+		object = st.objectName(c)
+	}
 	hit := false
 	left := st.acting.calls[:0]
 	for _, f := range st.acting.calls {

@@ -219,7 +219,7 @@ func (st *stage) expectTasks(p *scenario.Tasks, broken breach) {
 
 func (st *stage) expectMigrations(p *scenario.Migrations, broken breach) {
 	n := 0
-	for _, m := range st.migrations() {
+	for _, m := range st.teller.all() {
 		busy := slices.ContainsFunc(m.Reasons, func(r migration.Reason) bool { return r.Code == migration.CodeBusy })
 		if !busy && (p.VM != "" && m.Order.VM == p.VM || p.Request != "" && m.Order.Request == p.Request) {
 			n++
@@ -244,7 +244,7 @@ func (st *stage) expectAnswer(p *scenario.Answer, broken breach) {
 
 func (st *stage) expectEnded(p *scenario.Ended, broken breach) {
 	got := map[migration.State]int{}
-	for _, m := range st.migrations() {
+	for _, m := range st.teller.all() {
 		got[m.State]++
 	}
 	for _, name := range faults.States() {

@@ -41,6 +41,10 @@ type Options struct {
 	Speed     float64   // 0: as fast as possible; 1: real time
 	// Until ends each run at that virtual time, judged or not; 0: when it ends.
 	Until time.Duration
+	// Limits are watchdogs, beside the scenario's own limit of virtual time: a run
+	// that hits one has failed. Fields that are 0 get a default; a paced run has no
+	// limit of wall time by default, and a negative one is none.
+	Limits kernel.Limits
 	// Watch, if not nil, is called for each run before it begins: what it returns
 	// hears of every event of the trace and may drive the run's pace.
 	Watch func(s *scenario.Scenario, seed uint64) Watcher
@@ -62,9 +66,22 @@ type Watcher interface {
 	Close() error
 }
 
-// Limits of a run beside the scenario's own limit of virtual time: a run that
-// hits one has failed.
-var limits = kernel.Limits{Events: 200_000_000, Wall: 20 * time.Minute}
+// The limits of a run unless the options say otherwise.
+const (
+	mostEvents = 200_000_000
+	mostWall   = 20 * time.Minute
+)
+
+func (o Options) limits() kernel.Limits {
+	l := o.Limits
+	if l.Events == 0 {
+		l.Events = mostEvents
+	}
+	if l.Wall == 0 && o.Speed <= 0 {
+		l.Wall = mostWall
+	}
+	return l
+}
 
 // Suite runs scenarios and judges them together. It ends early when ctx is
 // cancelled, with what was done so far. The error is for what kept it from
@@ -159,10 +176,10 @@ func One(ctx context.Context, s *scenario.Scenario, o Options) (r record.Run, er
 	switch {
 	case st.kernel.Err() != nil:
 		r.Verdict, r.Error = record.Failed, st.kernel.Err().Error()
-	case interrupted:
-		r.Verdict = record.Interrupted
 	case len(r.Violations) > 0:
 		r.Verdict = record.Failed
+	case interrupted:
+		r.Verdict = record.Interrupted
 	default:
 		r.Verdict = record.Passed
 	}

@@ -8,7 +8,6 @@ import (
 
 	"github.com/hdm-project/hdm/core/appliance"
 	"github.com/hdm-project/hdm/core/journal"
-	"github.com/hdm-project/hdm/core/migration"
 	"github.com/hdm-project/hdm/core/vsphere"
 	"github.com/hdm-project/hdm/faults"
 	"github.com/hdm-project/hdm/harness/oracle"
@@ -75,8 +74,7 @@ func newStage(s *scenario.Scenario, seed uint64, o Options) (*stage, error) {
 	}
 	st.teller = newTeller(st.kernel)
 	st.oracles = oracle.All(rules(), eyes{st})
-	l := limits
-	st.driver = kernel.NewDriver(st.kernel, o.Speed, l)
+	st.driver = kernel.NewDriver(st.kernel, o.Speed, o.limits())
 	st.kernel.Observe(st.hear)
 	if o.Watch != nil {
 		st.watcher = o.Watch(s, seed)
@@ -134,6 +132,7 @@ func (st *stage) hear(e kernel.Event) {
 // play runs the world until the scenario is over, and says whether it was
 // interrupted. A failure is the kernel's.
 func (st *stage) play(stop <-chan struct{}) (interrupted bool) {
+	began := time.Now()
 	end := time.Duration(st.scenario.End())
 	if st.options.Until > 0 {
 		end = min(end, st.options.Until)
@@ -141,6 +140,12 @@ func (st *stage) play(stop <-chan struct{}) (interrupted bool) {
 	for st.kernel.Now() < end {
 		if err := st.driver.Run(min(st.kernel.Now()+look, end), stop); err != nil {
 			return errors.Is(err, kernel.ErrStopped)
+		}
+		if wall := st.options.limits().Wall; wall > 0 && time.Since(began) > wall {
+			st.kernel.Fail(&kernel.LimitError{
+				Limit: "wall time", Bound: wall.String(), At: st.kernel.Now(), Events: st.kernel.Events(), Seed: st.kernel.Seed(),
+			})
+			return false
 		}
 		st.sample()
 		if st.over() {
@@ -155,34 +160,39 @@ func (st *stage) play(stop <-chan struct{}) (interrupted bool) {
 
 // over says whether nothing more can follow.
 func (st *stage) over() bool {
-	if st.busy > 0 || st.acting.open > 0 || st.app == nil || st.teller.live() > 0 || st.shows() || st.agenda.near() {
+	if st.underWay() != "" {
 		st.since = st.kernel.Now()
 	}
 	return st.kernel.Now()-st.since >= quiet
 }
 
-// shows says whether vCenter does not yet show an end that there was.
-func (st *stage) shows() bool {
-	for _, m := range st.app.Migrations() {
-		if m.Plan.Source != "" && !m.Reported {
-			return true
-		}
+// underWay says what of the scenario has not ended; "" if all has.
+func (st *stage) underWay() string {
+	switch {
+	case st.app == nil:
+		return "the appliance was down"
+	case st.teller.live() > 0:
+		return "migrations were under way"
+	case st.acting.open > 0:
+		return "a fault had not ended"
+	case st.busy > 0:
+		return "a step had not been answered"
+	case st.agenda.near():
+		return "a step or a fault was still to come"
+	case st.teller.untold():
+		return "vCenter did not show the end of a migration yet"
 	}
-	return false
+	return ""
 }
 
 // late tells of a run that was not over at its limit.
 func (st *stage) late() {
-	why := "something of the scenario was still under way"
-	switch {
-	case st.app == nil:
-		why = "the appliance was down"
-	case st.teller.live() > 0:
-		why = "under way were " + st.teller.underWay()
-	case st.acting.open > 0:
-		why = "a fault had not ended"
-	case st.busy > 0:
-		why = "a step had not been answered"
+	why := st.underWay()
+	if why == "" {
+		return // it was merely not quiet for long enough
+	}
+	if st.teller.live() > 0 {
+		why += ": " + st.teller.names()
 	}
 	st.violate("liveness", "REC-10", "the run", "it was not over at its limit of %v: %s", st.scenario.End(), why)
 }
@@ -204,7 +214,7 @@ func (st *stage) boot() {
 		app, err := appliance.Boot(context.Background(), appliance.Config{
 			ID: applianceID, Runtime: m, Journal: st.journal, Knobs: knobs(), Patience: appliance.DefaultPatience,
 			OnPremises: vsphere.NewClient(m, here), Cloud: vsphere.NewClient(m, there),
-			Observer: st.teller, BeforeCompletion: func(key string) { st.reach(faults.AppliedBeforeCompletion, key) },
+			Observer: st.teller, BeforeCompletion: func(string) { st.reach(faults.AppliedBeforeCompletion) },
 		})
 		if err != nil {
 			st.kernel.Fail(fmt.Errorf("the appliance did not boot: %w", err))
@@ -223,13 +233,4 @@ func (st *stage) cut(down time.Duration, point string) {
 	st.journal.Crash(st.kernel.Rand("journal/crash"))
 	st.kernel.After(down, st.boot)
 	m.PowerOff()
-}
-
-// live are the migrations that the appliance has.
-func (st *stage) migrations() []migration.Migration {
-	var all []migration.Migration
-	for _, s := range st.app.Migrations() {
-		all = append(all, s.Migration)
-	}
-	return all
 }

@@ -90,7 +90,7 @@ func (st *stage) ask(question func(*appliance.Appliance) error) {
 // last is the last migration of a VM that was more than turned down at once;
 // of several, one that was not refused.
 func (st *stage) last(vm string) (found migration.Migration, ok bool) {
-	for _, m := range st.migrations() {
+	for _, m := range st.teller.all() {
 		if m.Order.VM == vm && (!ok || m.State != migration.Refused || found.State == migration.Refused) {
 			found, ok = m, true
 		}

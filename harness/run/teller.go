@@ -136,13 +136,39 @@ func (t *teller) where(holds func(migration.State) bool) (n int) {
 	return n
 }
 
-// underWay names what is not over, for people.
-func (t *teller) underWay() string {
+// all are the migrations, in order of their numbers. It can be asked while the
+// appliance is down, too.
+func (t *teller) all() []migration.Migration {
+	all := make([]migration.Migration, len(t.order))
+	for i, id := range t.order {
+		all[i] = t.known[id]
+	}
+	return all
+}
+
+// untold says whether vCenter does not yet show an end that there was.
+func (t *teller) untold() bool {
+	for _, id := range t.order {
+		if m := t.known[id]; m.Plan.Source != "" && !m.Reported {
+			return true
+		}
+	}
+	return false
+}
+
+// mostNames bounds how many migrations a message names.
+const mostNames = 10
+
+// names what is not over, for people.
+func (t *teller) names() string {
 	var all []string
 	for _, id := range t.order {
 		if m := t.known[id]; !m.State.Final() {
-			all = append(all, strings.TrimSpace(fmt.Sprintf("%s of %s (%s %s)", id, m.Order.VM, m.State, m.Step)))
+			all = append(all, fmt.Sprintf("%s of %s (%s)", id, m.Order.VM, strings.TrimSpace(string(m.State)+" "+string(m.Step))))
 		}
+	}
+	if more := len(all) - mostNames; more > 0 {
+		all = append(all[:mostNames], fmt.Sprintf("and %d more", more))
 	}
 	return strings.Join(all, ", ")
 }
