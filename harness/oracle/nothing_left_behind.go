@@ -77,12 +77,11 @@ func (o *NothingLeftBehind) migration(e *kernel.Event) {
 }
 
 func (o *NothingLeftBehind) call(e *kernel.Event) {
-	method, outcome := e.Attr("method"), e.Attr("outcome")
-	switch {
+	switch method := e.Attr("method"); {
 	case method != "Login" && method != "Logout":
 	case e.Kind == event.CallSent:
 		o.lost[e.Subject]++
-	case outcome == "ok" || method == "Logout" && outcome == "NotAuthenticated":
+	case e.Attr("outcome") == "ok":
 		o.lost[e.Subject]--
 	}
 }
