@@ -50,6 +50,9 @@ the end, q gives up.`,
 			defer cancel()
 			o := c.options()
 			o.Speed, o.Until = speed, until
+			if step {
+				o.Limits.Wall = -1 // people take their time
+			}
 			follow := &tracer{out: t.out, print: events || step}
 			if step {
 				follow.steps, follow.quit = t.in, cancel
