@@ -55,7 +55,7 @@ func failure(ctx context.Context, err error) migration.Failure {
 func (a *Appliance) do(ctx context.Context, e migration.Effect, m migration.Migration) (migration.Result, error) {
 	switch e.Kind {
 	case migration.Check:
-		return a.check(ctx, e, m)
+		return a.atBoth(ctx, func(here, there *vsphere.Session) (migration.Result, error) { return check(ctx, e, m, here, there) })
 	case migration.ShutDown:
 		return a.at(ctx, vsphere.OnPremises, func(s *vsphere.Session) (migration.Result, error) {
 			return done(s.ShutdownGuest(ctx, m.Plan.Source, a.Patience))
@@ -66,7 +66,7 @@ func (a *Appliance) do(ctx context.Context, e migration.Effect, m migration.Migr
 			return migration.Result{Snapshot: snapshot.Name}, err
 		})
 	case migration.Transfer:
-		return a.transfer(ctx, m)
+		return a.atBoth(ctx, func(here, there *vsphere.Session) (migration.Result, error) { return a.transfer(ctx, m, here, there) })
 	case migration.ConnectNetwork:
 		return a.at(ctx, vsphere.Cloud, func(s *vsphere.Session) (migration.Result, error) {
 			return done(s.ConnectNICs(ctx, m.Copy, nics(m.Plan.NICs)))
@@ -80,7 +80,9 @@ func (a *Appliance) do(ctx context.Context, e migration.Effect, m migration.Migr
 			return done(s.MoveIntoPool(ctx, m.Plan.Source, pool))
 		})
 	case migration.PowerOnCopy:
-		return a.powerOnCopy(ctx, m)
+		return a.atBoth(ctx, func(here, there *vsphere.Session) (migration.Result, error) {
+			return done(powerOnCopy(ctx, m, here, there))
+		})
 	case migration.RestartSource:
 		return a.at(ctx, vsphere.OnPremises, func(s *vsphere.Session) (migration.Result, error) {
 			if !m.Plan.WasOn {
@@ -165,18 +167,17 @@ func (a *Appliance) at(ctx context.Context, site vsphere.Site, do func(*vsphere.
 	return do(s)
 }
 
+// atBoth does something in a session at each site.
+func (a *Appliance) atBoth(ctx context.Context, do func(here, there *vsphere.Session) (migration.Result, error)) (migration.Result, error) {
+	return a.at(ctx, vsphere.OnPremises, func(here *vsphere.Session) (migration.Result, error) {
+		return a.at(ctx, vsphere.Cloud, func(there *vsphere.Session) (migration.Result, error) {
+			return do(here, there)
+		})
+	})
+}
+
 // check reads both sites and lets Assess judge.
-func (a *Appliance) check(ctx context.Context, e migration.Effect, m migration.Migration) (migration.Result, error) {
-	here, err := a.open(ctx, vsphere.OnPremises)
-	if err != nil {
-		return migration.Result{}, err
-	}
-	defer here.Close(ctx)
-	there, err := a.open(ctx, vsphere.Cloud)
-	if err != nil {
-		return migration.Result{}, err
-	}
-	defer there.Close(ctx)
+func check(ctx context.Context, e migration.Effect, m migration.Migration, here, there *vsphere.Session) (migration.Result, error) {
 	premises, err := here.Resources(ctx)
 	if err != nil {
 		return migration.Result{}, err
@@ -202,17 +203,7 @@ func (a *Appliance) check(ctx context.Context, e migration.Effect, m migration.M
 	return migration.Result{Plan: &plan}, nil
 }
 
-func (a *Appliance) transfer(ctx context.Context, m migration.Migration) (migration.Result, error) {
-	here, err := a.open(ctx, vsphere.OnPremises)
-	if err != nil {
-		return migration.Result{}, err
-	}
-	defer here.Close(ctx)
-	there, err := a.open(ctx, vsphere.Cloud)
-	if err != nil {
-		return migration.Result{}, err
-	}
-	defer there.Close(ctx)
+func (a *Appliance) transfer(ctx context.Context, m migration.Migration, here, there *vsphere.Session) (migration.Result, error) {
 	if err := here.Settle(ctx, m.Plan.Source); err != nil {
 		return migration.Result{}, err
 	}
@@ -247,29 +238,22 @@ func nics(plan []migration.NIC) []vsphere.NICPlan {
 
 // powerOnCopy makes the copy the VM. If somebody started the source meanwhile,
 // the copy is out of date and must not run (MIG-13).
-func (a *Appliance) powerOnCopy(ctx context.Context, m migration.Migration) (migration.Result, error) {
-	here, err := a.open(ctx, vsphere.OnPremises)
-	if err != nil {
-		return migration.Result{}, err
-	}
-	defer here.Close(ctx)
+func powerOnCopy(ctx context.Context, m migration.Migration, here, there *vsphere.Session) error {
 	if err := here.Settle(ctx, m.Plan.Source); err != nil {
-		return migration.Result{}, err
+		return err
 	}
 	source, err := here.VM(ctx, m.Plan.Source)
 	if err != nil {
-		return migration.Result{}, err
+		return err
 	}
 	if source.Power != vsphere.Off {
-		return migration.Result{}, &vsphere.Error{
+		return &vsphere.Error{
 			Site: vsphere.OnPremises, Op: "rely on", Object: source.Name, Class: vsphere.Refused,
 			Hint: "leave the VM off while it is migrated, and order the migration again",
 			Err:  errors.New("it was powered on while it was being migrated"),
 		}
 	}
-	return a.at(ctx, vsphere.Cloud, func(s *vsphere.Session) (migration.Result, error) {
-		return done(s.PowerOn(ctx, m.Copy))
-	})
+	return there.PowerOn(ctx, m.Copy)
 }
 
 // destroyCopy removes every VM in the cloud that bears the migration's mark.
