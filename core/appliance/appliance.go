@@ -60,6 +60,7 @@ type Observer interface {
 	Changed(migration.Migration)
 	EffectStarted(e migration.Effect, epoch int)
 	EffectEnded(e migration.Effect, epoch int, outcome string, err error)
+	// EffectStale is told of a completion that came too late to count.
 	EffectStale(id migration.ID, key, why string)
 	Answered(o migration.Order, a Answer)
 	JournalWrote(records int, cause string)
@@ -162,7 +163,12 @@ func (a *Appliance) deliver(ev Event, cause string) (Decision, error) {
 	}
 	d := a.state.Step(a.Knobs, a.Runtime.Now(), ev)
 	if heard, ok := ev.(Heard); ok && d.Ignored != "" && a.Observer != nil {
-		a.Observer.EffectStale(heard.Migration, cause, d.Ignored)
+		switch done := heard.Event.(type) {
+		case migration.EffectDone:
+			a.Observer.EffectStale(heard.Migration, done.Key, d.Ignored)
+		case migration.EffectFailed:
+			a.Observer.EffectStale(heard.Migration, done.Key, d.Ignored)
+		}
 	}
 	if len(d.Changed) == 0 && d.Epoch == a.state.Epoch {
 		return d, nil

@@ -102,7 +102,7 @@ func TestThePaceChangesNothing(t *testing.T) {
 		speed float64
 		trace func() *trace
 	}{
-		{"paced", 1500, func() *trace { return &trace{} }},
+		{"paced", 700, func() *trace { return &trace{} }},
 		{"stepped", 0, stepped},
 		{"at changing speeds", 2000, hurried},
 	}
