@@ -6,8 +6,10 @@
 package explore
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -38,7 +40,7 @@ type Summary struct {
 	Runs           int
 	VirtualSeconds float64
 	WallSeconds    float64
-	Failures       []Failure // in the order in which they were found
+	Failures       []Failure // those of the lowest seeds that fail, by seed
 }
 
 // Explore runs seed after seed until enough have failed. The error is for what
@@ -85,6 +87,10 @@ func Explore(ctx context.Context, o Options) (Summary, error) {
 		}()
 	}
 	workers.Wait()
+	// Every seed below one that failed has been run, so that these are the same
+	// however many workers there were.
+	slices.SortFunc(summary.Failures, func(a, b Failure) int { return cmp.Compare(a.Run.Seed, b.Run.Seed) })
+	summary.Failures = summary.Failures[:min(len(summary.Failures), max(o.Most, 1))]
 	summary.WallSeconds = time.Since(began).Seconds()
 	return summary, failed
 }

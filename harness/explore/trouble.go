@@ -12,26 +12,48 @@ import (
 // faults draws what goes wrong. Half of what follows on a fault comes close to
 // it: recovery that is itself disturbed is where mistakes hide.
 func (g *generator) faults(s *scenario.Scenario) {
-	context := faults.Context{End: s.End(), Migrations: s.Migrations()}
 	for range g.between(0, maxFaults) {
 		before := *g
-		f := g.fault()
-		if n := len(s.Faults); n > 0 && g.oneIn(2) {
-			f.Trigger = g.near(s.Faults[n-1].Trigger)
+		vm := pick(g, g.vms...)
+		f := g.fault(vm)
+		if f.Trigger == (faults.Trigger{}) {
+			f.Trigger = g.trigger(vm)
+			if n := len(s.Faults); n > 0 && g.oneIn(2) {
+				f.Trigger = g.near(s.Faults[n-1].Trigger)
+			}
 		}
-		// One that contradicts those before it is left out.
-		if len(faults.Validate(append(s.Faults[:len(s.Faults):len(s.Faults)], f), context)) > 0 {
+		if !admit(s, f) {
 			g.outage, g.failures, g.final = before.outage, before.failures, before.final
 			continue
 		}
-		s.Faults = append(s.Faults, f)
+		if f.CallLate != nil && g.oneIn(2) {
+			g.stray(s, f)
+		}
 	}
 }
 
-func (g *generator) fault() faults.Fault {
-	vm := pick(g, g.vms...)
-	f := faults.Fault{Trigger: g.trigger(vm)}
-	switch g.chance.IntN(10) {
+// admit adds a fault, unless it contradicts those before it.
+func admit(s *scenario.Scenario, f faults.Fault) bool {
+	all := append(s.Faults[:len(s.Faults):len(s.Faults)], f)
+	if len(faults.Validate(all, faults.Context{End: s.End(), Migrations: s.Migrations()})) > 0 {
+		return false
+	}
+	s.Faults = all
+	return true
+}
+
+// stray lets the logouts fail that would end the session of a late call: as long
+// as that lives, the call can still act.
+func (g *generator) stray(s *scenario.Scenario, late faults.Fault) {
+	logouts := faults.Calls{Site: late.CallLate.Site, Method: "Logout", Nth: 1, Count: g.between(1, 3)}
+	if admit(s, faults.Fault{Trigger: late.Trigger, CallError: &faults.CallError{Calls: logouts, Fault: "SystemError"}}) {
+		g.failures += logouts.Count
+	}
+}
+
+// fault has a trigger only where it belongs to a moment of the migration of vm.
+func (g *generator) fault(vm string) (f faults.Fault) {
+	switch g.chance.IntN(11) {
 	case 0:
 		f.ApplianceRestart = &faults.ApplianceRestart{For: faults.Duration(g.duration(time.Second, 3*time.Minute))}
 	case 1, 2:
@@ -40,12 +62,17 @@ func (g *generator) fault() faults.Fault {
 		down := pick(g, g.duration(time.Second, time.Minute), g.duration(time.Minute, 4*time.Minute), g.duration(5*time.Minute, 20*time.Minute))
 		g.outage += down
 		f.WANDown = &faults.WANDown{For: faults.Duration(down), Direction: pick(g, faults.Both, faults.Both, faults.ToCloud, faults.ToPremises)}
+	case 4: // later than its caller waits for
+		var calls faults.Calls
+		f.Trigger, calls = g.telling(vm, makingCalls)
+		g.failures += calls.Count
+		f.CallLate = &faults.CallLate{Calls: calls, By: faults.Duration(g.duration(2*time.Minute, 8*time.Minute))}
 	default:
 		var calls faults.Calls
 		if g.oneIn(3) {
 			calls = g.calls()
 		} else {
-			f.Trigger, calls = g.telling(vm)
+			f.Trigger, calls = g.telling(vm, tellingCalls)
 		}
 		g.failures += calls.Count
 		g.fails(&f, calls)
@@ -77,13 +104,24 @@ func (g *generator) calls() faults.Calls {
 	return faults.Calls{Site: pick(g, method.Sites...), Method: name, Nth: g.between(1, 4), Count: pick(g, 1, 1, 2, 4)}
 }
 
-// Calls that matter, by what a migration is about when it makes them.
-var tellingCalls = []struct {
+// moment is a call that a migration makes, and what it is about then.
+type moment struct {
 	enters string
 	site   vsphere.Site
 	method string
 	onVM   bool // it is a call on the VM itself, which a fault can name
-}{
+}
+
+// makingCalls make something that must be there once, or not at all.
+var makingCalls = []moment{
+	{string(migration.StepSnapshot), vsphere.OnPremises, "CreateSnapshot_Task", true},
+	{string(migration.StepTransfer), vsphere.OnPremises, "ExportVm", true},
+	{string(migration.StepTransfer), vsphere.Cloud, "ImportVApp", false},
+	{string(migration.StepPowerOn), vsphere.Cloud, "PowerOnVM_Task", true},
+}
+
+// tellingCalls are those whose failure a migration has to get over.
+var tellingCalls = []moment{
 	{string(migration.StepShutDown), vsphere.OnPremises, "ShutdownGuest", true},
 	{string(migration.StepShutDown), vsphere.OnPremises, "PowerOffVM_Task", true},
 	{string(migration.StepSnapshot), vsphere.OnPremises, "CreateSnapshot_Task", true},
@@ -107,8 +145,8 @@ var tellingCalls = []struct {
 }
 
 // telling are calls in the phase in which the migration of vm makes them.
-func (g *generator) telling(vm string) (faults.Trigger, faults.Calls) {
-	t := pick(g, tellingCalls...)
+func (g *generator) telling(vm string, of []moment) (faults.Trigger, faults.Calls) {
+	t := pick(g, of...)
 	c := faults.Calls{Site: t.site, Method: t.method, Nth: pick(g, 1, 1, 1, 2), Count: pick(g, 1, 1, 1, 2, 3)}
 	if t.onVM && !g.oneIn(3) {
 		c.Object = vm

@@ -2,6 +2,7 @@ package oracle
 
 import (
 	"container/list"
+	"strings"
 
 	"github.com/hdm-project/hdm/reports/record"
 	"github.com/hdm-project/hdm/sim/event"
@@ -33,7 +34,15 @@ type queued struct {
 type tries struct {
 	state, step string
 	evidence    []uint64
-	last        string // key of the effect that failed last
+	last        string // key of the effect that failed last, until the journal has that
+}
+
+// forget takes the last failure back: the journal does not have it, so it uses
+// up no try.
+func (t *tries) forget() {
+	if t.last != "" {
+		t.evidence, t.last = t.evidence[:len(t.evidence)-1], ""
+	}
 }
 
 // NewLimits returns the oracle for one run.
@@ -57,15 +66,22 @@ func (o *Limits) Observe(e kernel.Event) []record.Violation {
 			delete(o.exports, e.Subject)
 		}
 	case event.ApplianceDown:
-		clear(o.exports) // what it leaves open is nothing-left-behind's to judge
+		clear(o.exports)            // what it leaves open is nothing-left-behind's to judge
+		for _, t := range o.tries { //hdm:order-safe each by itself
+			t.forget()
+		}
 	case event.EffectStarted:
 		o.started(&e)
 	case event.EffectEnded:
 		o.ended(&e)
 	case event.EffectStale:
-		// Not accepted, so it did not count.
 		if t := o.tries[e.Subject]; t != nil && t.last == e.Attr("key") {
-			t.evidence, t.last = t.evidence[:len(t.evidence)-1], ""
+			t.forget()
+		}
+	case event.JournalWrite:
+		id, _, _ := strings.Cut(e.Attr("cause"), "/")
+		if t := o.tries[id]; t != nil && t.last == e.Attr("cause") {
+			t.last = ""
 		}
 	}
 	return o.take()

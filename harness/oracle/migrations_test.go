@@ -81,7 +81,7 @@ func TestLimits(t *testing.T) {
 		return b.String()
 	}
 	attempts := func(n int, outcome string) string {
-		return strings.Repeat("9s effect.started m-0001 key=k kind=transfer step=bulk-transfer\n9s effect.ended m-0001 key=k kind=transfer step=bulk-transfer outcome="+outcome+"\n", n)
+		return strings.Repeat("9s effect.started m-0001 key=m-0001/5/transfer kind=transfer step=bulk-transfer\n9s effect.ended m-0001 key=m-0001/5/transfer kind=transfer step=bulk-transfer outcome="+outcome+"\n", n)
 	}
 	inStep := moves("m-0001", "vm-01", "checking", "queued", "running", "running:bulk-transfer")
 	ninth := moves("m-0009", "vm-09", toRunning...)
@@ -100,7 +100,9 @@ func TestLimits(t *testing.T) {
 		{name: "three tries", events: inStep + attempts(3, "retryable")},
 		{name: "a fourth try", events: inStep + attempts(3, "retryable") + "9s effect.started m-0001 key=k kind=transfer step=bulk-transfer\n", broken: "tried again (transfer) after 3 failures; at most 3", evidence: []uint64{6, 8, 10, 11}},
 		{name: "a way that is down uses up no try", events: inStep + attempts(20, "unreachable") + attempts(3, "retryable")},
-		{name: "an answer that was not accepted uses up no try", events: inStep + attempts(1, "retryable") + "9s effect.stale m-0001 key=k why=late\n" + attempts(3, "retryable")},
+		{name: "an answer that was not accepted uses up no try", events: inStep + attempts(1, "retryable") + "9s effect.stale m-0001 key=m-0001/5/transfer why=late\n" + attempts(3, "retryable")},
+		{name: "an answer that died with the appliance uses up no try", events: inStep + attempts(1, "retryable") + "9s appliance.down appliance how=power-off\n" + attempts(3, "retryable")},
+		{name: "an answer that the journal had uses one up", events: inStep + attempts(1, "retryable") + "9s journal.write appliance records=2 cause=m-0001/5/transfer\n9s appliance.down appliance how=power-off\n" + attempts(3, "retryable"), broken: "after 3 failures", evidence: []uint64{6, 10, 12, 13}},
 		{name: "a new step has its own tries", events: inStep + attempts(3, "retryable") + "9s migration m-0001 vm=vm-01 from=running to=running step=network\n" + attempts(3, "retryable")},
 		{name: "taking back is tried longer", events: inStep + "9s migration m-0001 vm=vm-01 from=running to=undoing step=bulk-transfer\n" + attempts(10, "retryable")},
 		{name: "but not for ever", events: inStep + "9s migration m-0001 vm=vm-01 from=running to=undoing step=bulk-transfer\n" + attempts(10, "retryable") + "9s effect.started m-0001 key=k kind=transfer step=bulk-transfer\n", broken: "after 10 failures; at most 10", evidence: []uint64{7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 26}},
