@@ -125,3 +125,27 @@ func (s *Session) ShutdownGuest(ctx context.Context, vm Ref, patience time.Durat
 	}
 	return nil
 }
+
+// poweredOnEvents are the types of event by which a vCenter tells that a VM
+// began to run: filters match a type itself, not what it is a kind of.
+var poweredOnEvents = []string{"VmPoweredOnEvent", "DrsVmPoweredOnEvent", "VmRestartedOnAlternateHostEvent"}
+
+// LastPowerOn is the key of the newest event that tells of the VM beginning to
+// run, 0 if the vCenter remembers none. Keys rise, so a key that is higher than
+// an earlier answer tells that the VM ran in between, even if it is off again.
+func (s *Session) LastPowerOn(ctx context.Context, vm Ref) (key int32, err error) {
+	res, err := methods.QueryEvents(ctx, s.vim, &types.QueryEvents{
+		This: *s.vim.ServiceContent.EventManager,
+		Filter: types.EventFilterSpec{
+			Entity:      &types.EventFilterSpecByEntity{Entity: vm.managed(), Recursion: types.EventFilterSpecRecursionOptionSelf},
+			EventTypeId: poweredOnEvents,
+		},
+	})
+	if err != nil {
+		return 0, s.fail("read the events of", string(vm), err, reads)
+	}
+	for _, e := range res.Returnval { // in an order that no vCenter promises
+		key = max(key, e.GetEvent().Key)
+	}
+	return key, nil
+}

@@ -120,6 +120,33 @@ func TestAGuestIsShutDownOrElseCutOff(t *testing.T) {
 	}
 }
 
+func TestThatAVMRanIsSeenThoughItIsOffAgain(t *testing.T) {
+	for _, mode := range []site.Mode{site.Direct, site.SOAP} {
+		t.Run(string(mode), func(t *testing.T) {
+			w := newWorld(t, mode)
+			w.in(vsphere.OnPremises, func(ctx context.Context, s *vsphere.Session) {
+				last := func(vm string) int32 {
+					key, err := s.LastPowerOn(ctx, w.vm(vm))
+					require.NoError(t, err)
+					return key
+				}
+				assert.Zero(t, last("off-01"), "it never ran")
+				require.NoError(t, s.PowerOn(ctx, w.vm("off-01")))
+				first := last("off-01")
+				assert.Positive(t, first)
+				require.NoError(t, s.PowerOff(ctx, w.vm("off-01")))
+				assert.Equal(t, first, last("off-01"), "stopping is not starting")
+				require.NoError(t, s.PowerOff(ctx, w.vm("mute-01")))
+				require.NoError(t, s.PowerOn(ctx, w.vm("mute-01")))
+				assert.Equal(t, first, last("off-01"), "another VM's")
+				require.NoError(t, s.PowerOn(ctx, w.vm("off-01")))
+				require.NoError(t, s.PowerOff(ctx, w.vm("off-01")))
+				assert.Greater(t, last("off-01"), first)
+			})
+		})
+	}
+}
+
 func TestAVMIsPoweredOnAfterItsGuestHasShutDownNotBefore(t *testing.T) {
 	w := newWorld(t, site.Direct)
 	w.in(vsphere.OnPremises, func(ctx context.Context, s *vsphere.Session) {
