@@ -1,9 +1,11 @@
 package appliance_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -14,6 +16,7 @@ import (
 	"github.com/hdm-project/hdm/core/appliance"
 	"github.com/hdm-project/hdm/core/journal"
 	"github.com/hdm-project/hdm/core/migration"
+	"github.com/hdm-project/hdm/core/runtime"
 	"github.com/hdm-project/hdm/core/vsphere"
 	"github.com/hdm-project/hdm/sim/transport"
 	"github.com/hdm-project/hdm/sim/vcenter"
@@ -51,33 +54,49 @@ func (w *world) shown() []vcenter.Task {
 	return all
 }
 
-// written says whether a journal knows that the effect was asked for.
-func written(j journal.Journal, e migration.Effect) bool {
+// written says whether a journal knows that the effect of that key was asked for.
+func written(j journal.Journal, key string) bool {
 	all, _ := j.Load()
 	for _, r := range all {
 		var m migration.Migration
-		if r.Key == string(e.Migration) && json.Unmarshal(r.Value, &m) == nil && m.Effect == e.Key {
+		if r.Kind == "migration" && json.Unmarshal(r.Value, &m) == nil && m.Effect == key {
 			return true
 		}
 	}
 	return false
 }
 
-func TestNoEffectBeginsBeforeTheJournalSaysThatItWill(t *testing.T) {
+// starting is a Runtime that tells of each task before it starts it.
+type starting struct {
+	runtime.Runtime
+	task func(name string)
+}
+
+func (s *starting) Go(ctx context.Context, name string, fn func(context.Context)) runtime.Task {
+	s.task(name)
+	return s.Runtime.Go(ctx, name, fn)
+}
+
+func TestNoEffectIsGivenToATaskBeforeTheJournalSaysThatItWillBeDone(t *testing.T) {
 	w := newWorld(t)
-	var early []string
-	w.saw.onStarted = func(e migration.Effect) {
-		if !written(w.journal, e) {
-			early = append(early, e.Key)
-		}
+	var effects, early []string
+	w.runtime = func(r runtime.Runtime) runtime.Runtime {
+		return &starting{r, func(name string) {
+			if !strings.HasPrefix(name, "m-") {
+				return // no effect
+			}
+			if effects = append(effects, name); !written(w.journal, name) {
+				early = append(early, name)
+			}
+		}}
 	}
 	require.NoError(t, w.boot())
 	a, err := w.order("", "db-01")
 	require.NoError(t, err)
 	w.until(time.Hour, w.state(a.Migration)(migration.Completed))
 	assert.Empty(t, early)
-	assert.Len(t, w.saw.started, 8, "two checks and the six steps after them")
-	assert.False(t, written(w.journal, w.saw.started[0].Effect), "the test would notice: that one is over")
+	assert.Len(t, effects, 8, "two checks and the six steps after them")
+	assert.False(t, written(w.journal, effects[0]), "the test would notice: that one is over")
 }
 
 // full is a journal whose disk is full after so many writes.
@@ -175,7 +194,7 @@ func TestARefusedOrderIsAnsweredAtOnceAndTouchesNoVCenter(t *testing.T) {
 	assert.Equal(t, appliance.Rejected, a.Outcome)
 	require.Len(t, a.Reasons, 1)
 	assert.Equal(t, migration.CodeBusy, a.Reasons[0].Code)
-	assert.Equal(t, []appliance.Outcome{appliance.Accepted, appliance.Rejected}, []appliance.Outcome{w.saw.answers[0].Outcome, w.saw.answers[1].Outcome})
+	assert.Equal(t, []appliance.Outcome{appliance.Accepted, appliance.Rejected}, w.saw.answers)
 	assert.Equal(t, calls, w.calls())
 	assert.Equal(t, migration.Refused, w.migration(a.Migration).State)
 }
