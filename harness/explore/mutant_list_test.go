@@ -22,7 +22,10 @@ var mutants = []mutant{
 	},
 	{
 		name: "a restart leaves alone what is being undone", file: "core/migration/machine.go",
-		edits:   []edit{{"case d.m.State.Final() || d.m.State == Queued:", "case d.m.State.Final() || d.m.State == Queued || d.m.State == Undoing:"}},
+		edits: []edit{{
+			"\tcase d.m.Asked && d.m.State != Undoing:\n",
+			"\tcase d.m.State == Undoing:\n\t\td.ignore(\"it is being undone already\")\n\tcase d.m.Asked:\n",
+		}},
 		matters: "the migration never ends and its VM stays off", oracles: []string{"liveness"},
 	},
 	{
@@ -60,7 +63,10 @@ var mutants = []mutant{
 	},
 	{
 		name: "a site out of reach uses up tries", file: "core/migration/machine.go",
-		edits:   []edit{{"\tif f.Class == vsphere.Unreachable {\n\t\tif d.m.UnreachableSince", "\tif f.Class == vsphere.Unreachable && d.m.Tries > 3 {\n\t\tif d.m.UnreachableSince"}, {"if f.Class == vsphere.Retryable && d.m.Tries < tries {", "if d.m.Tries < tries {"}},
+		edits: []edit{{
+			"\t\t\td.redo(d.Backoff) // waits, and uses up no try (A-13)\n\t\t\treturn\n",
+			"\t\t\tif d.m.Tries++; d.m.Tries < d.table.row(d.current()).Tries {\n\t\t\t\td.redo(d.Backoff)\n\t\t\t\treturn\n\t\t\t}\n",
+		}},
 		matters: "a short outage of the WAN makes a migration fail",
 	},
 	{

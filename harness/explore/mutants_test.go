@@ -24,6 +24,13 @@ const seeds = "1-400"
 // root is the module's folder, seen from the package's.
 const root = "../.."
 
+// A mutant whose text has gone from the product shows nothing any more.
+func TestEveryMutantFitsTheProductAsItIs(t *testing.T) {
+	for _, m := range mutants {
+		t.Run(m.name, func(t *testing.T) { mutate(t, &m) })
+	}
+}
+
 func TestEveryMutantOfTheProductIsFoundByExploration(t *testing.T) {
 	sound := build(t, nil)
 	t.Run("the product as it is breaks no promise", func(t *testing.T) {
@@ -68,17 +75,24 @@ func build(t *testing.T, m *mutant) string {
 	return program
 }
 
-func overlay(t *testing.T, dir string, m *mutant) string {
+// mutate returns the file that is mutated, and what becomes of its text.
+func mutate(t *testing.T, m *mutant) (file, text string) {
 	t.Helper()
 	file, err := filepath.Abs(filepath.Join(root, m.file))
 	require.NoError(t, err)
 	source, err := os.ReadFile(file)
 	require.NoError(t, err)
-	text := string(source)
+	text = string(source)
 	for _, e := range m.edits {
 		require.Equal(t, 1, strings.Count(text, e.old), "the mutant is stale: %s must have this exactly once:\n%s", m.file, e.old)
 		text = strings.Replace(text, e.old, e.new, 1)
 	}
+	return file, text
+}
+
+func overlay(t *testing.T, dir string, m *mutant) string {
+	t.Helper()
+	file, text := mutate(t, m)
 	mutated, list := filepath.Join(dir, "mutated.go"), filepath.Join(dir, "overlay.json")
 	require.NoError(t, os.WriteFile(mutated, []byte(text), 0o600))
 	replace, err := json.Marshal(map[string]any{"Replace": map[string]string{file: mutated}})

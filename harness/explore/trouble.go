@@ -53,7 +53,11 @@ func (g *generator) stray(s *scenario.Scenario, late faults.Fault) {
 
 // fault has a trigger only where it belongs to a moment of the migration of vm.
 func (g *generator) fault(vm string) (f faults.Fault) {
-	switch g.chance.IntN(11) {
+	kind := g.chance.IntN(11)
+	if kind <= 2 && g.oneIn(3) { // while something is put back
+		f.Trigger = g.soonAfter(vm, string(migration.Undoing), 20*time.Second)
+	}
+	switch kind {
 	case 0:
 		f.ApplianceRestart = &faults.ApplianceRestart{For: faults.Duration(g.duration(time.Second, 3*time.Minute))}
 	case 1, 2:
