@@ -108,8 +108,8 @@ var mutants = []mutant{
 		matters: "the VM runs at both sites", oracles: []string{"one-copy"},
 	},
 	{
-		name: "a copy that runs is taken for off", file: "core/appliance/execute.go",
-		edits:   []edit{{"return migration.Result{Running: vm.Power == vsphere.On}, err", "return migration.Result{Running: vm.Power == \"\"}, err"}},
+		name: "a copy that runs is taken for off", file: "core/migration/machine.go",
+		edits:   []edit{{"undone(r Result) {\n", "undone(r Result) {\n\tr.Running = r.Running && !d.m.Asked\n"}},
 		matters: "the VM runs at both sites", oracles: []string{"one-copy", "nothing-left-behind"},
 	},
 	{
