@@ -1,8 +1,9 @@
-// Package explore runs scenarios that nobody wrote: each seed draws a world,
-// orders and faults (generate.go), and the oracles judge the run.
+// Package explore runs scenarios that nobody wrote: each seed draws a world and
+// orders (generate.go) and faults (trouble.go), and the oracles judge the run.
 //
 // It decides what to try. It never judges, and what it finds is a scenario like
-// any other: it is printed as YAML, and replays to the same hash.
+// any other: it is printed as YAML, and replays to the same hash. Whether it
+// finds anything is tested with mutants: mutant_list_test.go.
 package explore
 
 import (

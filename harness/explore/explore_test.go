@@ -122,3 +122,19 @@ func TestAnExplorationRunsEachSeedOnce(t *testing.T) {
 	assert.Empty(t, summary.Failures)
 	assert.Positive(t, summary.VirtualSeconds)
 }
+
+// What exploration has found once stays.
+func TestEveryRegressionStaysAway(t *testing.T) {
+	files, err := filepath.Glob("../../scenarios/regressions/*.yaml")
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			s, err := scenario.Parse(file)
+			require.NoError(t, err)
+			r, err := run.One(context.Background(), s, run.Options{})
+			require.NoError(t, err)
+			assert.Equal(t, record.Passed, r.Verdict, "%v %s", r.Violations, r.Error)
+		})
+	}
+}
