@@ -42,7 +42,7 @@ type Spec struct {
 // Result is what a transfer did.
 type Result struct {
 	Copy  vsphere.Ref
-	Bytes int64 // carried, of all disks; 0 if an earlier transfer had made the copy
+	Bytes int64 // carried, of all disks
 	Disks []Disk
 }
 
@@ -54,12 +54,10 @@ type Disk struct {
 }
 
 // Bulk copies a VM and reports its progress to report, about every ten
-// seconds. If a transfer with the same mark was completed before, it returns
-// that copy. Cancelling ctx ends it. Errors are *vsphere.Error.
+// seconds. A copy that an earlier transfer with the same mark completed must be
+// destroyed first, else it is refused. Cancelling ctx ends it. Errors are
+// *vsphere.Error.
 func Bulk(ctx context.Context, rt runtime.Runtime, from, to *vsphere.Session, spec Spec, report func(vsphere.Progress)) (Result, error) {
-	if made, ok, err := to.Imported(ctx, spec.Mark); err != nil || ok {
-		return Result{Copy: made}, err
-	}
 	export, err := from.ExportVM(ctx, spec.Source)
 	if err != nil {
 		return Result{}, err

@@ -190,14 +190,20 @@ func TestProgressRisesWhileTheDataCrosses(t *testing.T) {
 	assert.Less(t, w.seen[len(w.seen)-1].Percent, int32(100), "all is only there when it has been compared")
 }
 
-func TestATransferThatIsAskedForAgainIsNotMadeAgain(t *testing.T) {
+func TestACopyThatIsWholeIsNeitherTakenNorThrownAway(t *testing.T) {
 	w := newWorld(t, site.Direct)
 	first, err := w.bulk()
 	require.NoError(t, err)
-	second, err := w.bulk()
-	require.NoError(t, err)
-	assert.Equal(t, first.Copy, second.Copy)
+	_, err = w.bulk()
+	assert.Equal(t, vsphere.Refused, vsphere.ClassOf(err), "%v", err)
+	assert.ErrorContains(t, err, string(first.Copy))
 	assert.Equal(t, 1, w.Cloud.Path.Count("ImportVApp"))
+	w.same()
+	for _, p := range w.Places() {
+		assert.Empty(t, p.VCenter.Sessions(), "a session at %s", p.Site)
+	}
+	vm, _ := w.OnPremises.VCenter.VM("db-01")
+	assert.False(t, vm.Busy, "the export was given up")
 }
 
 func TestAShortOutageIsRiddenOut(t *testing.T) {
@@ -222,6 +228,10 @@ func TestALongOutageIsUnreachableAndNoFailureOfTheTransfer(t *testing.T) {
 			w.at(5*time.Minute+outage, func() { w.WAN.SetDown(wan.Both, false) })
 			_, err := w.bulk()
 			assert.Equal(t, vsphere.Unreachable, vsphere.ClassOf(err), "%v", err)
+			var e *vsphere.Error
+			require.ErrorAs(t, err, &e)
+			assert.Less(t, e.Down, 5*time.Minute, "it was found down a little after it went")
+			assert.Greater(t, e.Down, 4*time.Minute)
 			_, err = w.bulk()
 			require.NoError(t, err)
 			w.same()
@@ -277,6 +287,9 @@ func TestAVCenterThatHangsIsAFailureOfTheTransfer(t *testing.T) {
 	w.stalls = vsphere.Cloud
 	_, err := w.bulk()
 	assert.Equal(t, vsphere.Retryable, vsphere.ClassOf(err), "%v", err)
+	var e *vsphere.Error
+	require.ErrorAs(t, err, &e)
+	assert.Zero(t, e.Down, "the way was never found down")
 }
 
 func TestAStreamThatStandsStillWhileBothVCentersAnswerIsGivenUp(t *testing.T) {

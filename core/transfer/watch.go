@@ -44,6 +44,9 @@ type watcher struct {
 	cause error // why the watcher ended the transfer
 	// silent is why the site's last call got no answer; nil if it did.
 	silent [2]error
+	// down is when the way to the site was found down, on the monotonic clock, if
+	// silent says that it is.
+	down [2]time.Duration
 	// since is when a site that had been silent answered again, on the monotonic
 	// clock: a stream needs a while to move again after an outage.
 	since time.Duration
@@ -82,7 +85,7 @@ func (w *watcher) keep(ctx context.Context, i int, l keptLease) {
 		}
 		if vsphere.FaultName(err) != "" {
 			if cut := cutOff(w.silence(i)); cut != nil { // that is why it expired
-				err = outage(cut)
+				err = outage(cut, 0) // the way is up again
 			}
 			w.abort(err)
 			return
@@ -105,7 +108,7 @@ func (w *watcher) guard(ctx context.Context, report func(vsphere.Progress)) {
 		still, silent := w.bulk.meter.still(), errors.Join(w.silence(0), w.silence(1))
 		switch {
 		case silent != nil && still >= outageMost:
-			w.abort(outage(cmp.Or(cutOff(w.silence(0), w.silence(1)), silent)))
+			w.abort(outage(cmp.Or(cutOff(w.silence(0), w.silence(1)), silent), w.downFor()))
 			return
 		case silent == nil && min(still, w.answering()) >= stallMost:
 			w.abort(&vsphere.Error{
@@ -122,10 +125,27 @@ func (w *watcher) guard(ctx context.Context, report func(vsphere.Progress)) {
 func (w *watcher) hear(i int, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	now := w.bulk.runtime.Elapsed()
 	if w.silent[i] != nil && err == nil {
-		w.since = w.bulk.runtime.Elapsed()
+		w.since = now
+	}
+	if cutOff(err) != nil && cutOff(w.silent[i]) == nil {
+		w.down[i] = now
 	}
 	w.silent[i] = err
+}
+
+// downFor is for how long the way to a site has been found down, the longer if
+// that is so of both; 0 if it is of none.
+func (w *watcher) downFor() (longest time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for i, s := range w.silent {
+		if cutOff(s) != nil {
+			longest = max(longest, w.bulk.runtime.Elapsed()-w.down[i])
+		}
+	}
+	return longest
 }
 
 // answering is for how long both sites have answered, if they do.
@@ -153,10 +173,11 @@ func cutOff(silences ...error) error {
 }
 
 // outage is the error of a transfer that ended because a vCenter fell silent.
-// If the way to it was down, waiting for that is no failure of the transfer.
-func outage(silent error) error {
+// If the way to it was down, waiting for that is no failure of the transfer, and
+// down is for how long that was.
+func outage(silent error, down time.Duration) error {
 	e := &vsphere.Error{
-		Op: "reach", Object: "the vCenter during a transfer", Class: vsphere.ClassOf(silent),
+		Op: "reach", Object: "the vCenter during a transfer", Class: vsphere.ClassOf(silent), Down: down,
 		Hint: "the transfer starts again when it answers", Err: silent,
 	}
 	var known *vsphere.Error
@@ -185,7 +206,7 @@ func (w *watcher) explain(ctx context.Context, err error) error {
 		return err
 	}
 	if cut := cutOff(w.silent[0], w.silent[1]); cut != nil {
-		return outage(cut)
+		return outage(cut, w.downFor())
 	}
 	// The stream broke. If that was because a lease ended, the lease knows why:
 	// a person may have cancelled its task.

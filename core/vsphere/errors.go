@@ -11,7 +11,7 @@ import (
 	"net/url"
 	"reflect"
 	"strings"
-	"syscall"
+	"time"
 
 	"github.com/vmware/govmomi/vim25/types"
 )
@@ -48,11 +48,15 @@ type Error struct {
 	Op     string // "power on", "import"
 	Object string // a Ref, or a name in quotes
 	Class  Class
-	// Unknown: the change may have been made, or may yet be. Close the session
-	// and call the verb again in another, with the same mark.
+	// Unknown: the change may have been made, or may yet be. It is said for
+	// people: code treats every verb that failed so, whatever stands here. It
+	// closes the session and calls the verb again in another, with the same mark.
 	Unknown bool
-	Hint    string // what to do; may be empty
-	Err     error
+	// Down is for how long the way to the vCenter had been found down when this
+	// verb gave up waiting for it; 0 if it did not wait.
+	Down time.Duration
+	Hint string // what to do; may be empty
+	Err  error
 }
 
 func (e *Error) Error() string {
@@ -239,12 +243,12 @@ func classify(err error) (class Class, unknown bool, hint string) {
 	return Retryable, true, ""
 }
 
-// neverSent recognises the errors of connecting.
+// neverSent recognises the errors of connecting, to the vCenter or to a proxy
+// before it. The operation tells, not its cause: "no route to host" can also
+// end a connection over which the call has gone out.
 func neverSent(err error) bool {
 	var op *net.OpError
-	var dns *net.DNSError
-	return errors.As(err, &op) && op.Op == "dial" || errors.As(err, &dns) ||
-		errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.EHOSTUNREACH) || errors.Is(err, syscall.ENETUNREACH)
+	return errors.As(err, &op) && (op.Op == "dial" || op.Op == "proxyconnect")
 }
 
 func untrusted(err error) bool {

@@ -49,23 +49,9 @@ type importDisk struct {
 	create bool   // the file is new: PUT; the disk exists: POST
 }
 
-// Imported finds the VM that the import with this mark made and completed.
-func (s *Session) Imported(ctx context.Context, mark string) (Ref, bool, error) {
-	vms, err := s.FindMarked(ctx, mark)
-	if err != nil {
-		return "", false, err
-	}
-	for _, vm := range vms {
-		if vm.Marks[MarkWhole] == mark {
-			return vm.Ref, true, nil
-		}
-	}
-	return "", false, nil
-}
-
 // ImportVM makes a VM from a descriptor and opens a lease to write its disks.
 // What earlier attempts with the same mark made and did not complete is
-// destroyed first; one that was completed is an error: look with Imported.
+// destroyed first; one that was completed is refused.
 func (s *Session) ImportVM(ctx context.Context, spec ImportSpec) (*Import, error) {
 	object := strconv.Quote(spec.Name)
 	if err := s.DiscardImport(ctx, spec.Mark); err != nil {
@@ -109,7 +95,7 @@ func (s *Session) DiscardImport(ctx context.Context, mark string) error {
 	}
 	for _, vm := range left {
 		if vm.Marks[MarkWhole] == mark {
-			return s.refuse("discard", string(vm.Ref), "the import that made it was completed", "take it as it is, or destroy it")
+			return s.refuse("discard", string(vm.Ref), "the import with this mark was completed and made it", "destroy it before the VM is imported again")
 		}
 		if err := s.Destroy(ctx, vm.Ref); err != nil {
 			return err

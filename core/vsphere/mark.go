@@ -50,7 +50,7 @@ func (s *Session) FindMarked(ctx context.Context, mark string) ([]VM, error) {
 	return found, nil
 }
 
-// SetMark writes a mark; key begins with "hdm.". An empty value removes it.
+// SetMark writes a mark; key begins with "hdm.".
 func (s *Session) SetMark(ctx context.Context, vm Ref, key, value string) error {
 	if !strings.HasPrefix(key, markPrefix) {
 		return s.refuse("mark", string(vm), "the key "+key+" does not begin with "+markPrefix, "")
@@ -63,11 +63,6 @@ func (s *Session) SetMark(ctx context.Context, vm Ref, key, value string) error 
 		return nil
 	}
 	return s.reconfigure(ctx, "mark", vm, types.VirtualMachineConfigSpec{ExtraConfig: []types.BaseOptionValue{option(key, value)}})
-}
-
-// ClearMark removes a mark. It does nothing if there is none.
-func (s *Session) ClearMark(ctx context.Context, vm Ref, key string) error {
-	return s.SetMark(ctx, vm, key, "")
 }
 
 func option(key, value string) *types.OptionValue { return &types.OptionValue{Key: key, Value: value} }

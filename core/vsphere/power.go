@@ -15,7 +15,8 @@ func (s *Session) PowerOn(ctx context.Context, vm Ref) error {
 }
 
 // PowerOff takes a VM's power away and waits until it is off: the guest is not
-// asked. It does nothing if the VM is off.
+// asked. It does nothing if the VM is off. A suspended VM it refuses, for its
+// memory would be lost.
 func (s *Session) PowerOff(ctx context.Context, vm Ref) error {
 	return s.power(ctx, "power off", vm, types.VirtualMachinePowerStatePoweredOff)
 }
@@ -36,8 +37,11 @@ func (s *Session) power(ctx context.Context, op string, vm Ref, want types.Virtu
 	if err != nil {
 		return s.fail(op, string(vm), err, reads)
 	}
-	if now.power == want {
+	switch {
+	case now.power == want:
 		return nil
+	case now.power == types.VirtualMachinePowerStateSuspended && want == types.VirtualMachinePowerStatePoweredOff:
+		return s.refuse(op, string(vm), "it is suspended, and what it has in memory would be lost", "resume it, and shut its guest down")
 	}
 	var task types.ManagedObjectReference
 	if want == types.VirtualMachinePowerStatePoweredOn {
@@ -90,7 +94,8 @@ func (s *Session) powerState(ctx context.Context, vm Ref) (now powerState, err e
 
 // ShutdownGuest asks the guest to shut down and waits until the VM is off. It
 // takes the power away when the guest has not done so after patience, or
-// cannot be asked because no VMware Tools run in it.
+// cannot be asked because no VMware Tools run in it. A suspended VM it refuses,
+// as PowerOff does.
 func (s *Session) ShutdownGuest(ctx context.Context, vm Ref, patience time.Duration) error {
 	const op = "shut down the guest of"
 	now, err := s.powerState(ctx, vm)
@@ -113,17 +118,14 @@ func (s *Session) ShutdownGuest(ctx context.Context, vm Ref, patience time.Durat
 	default:
 		return s.fail(op, string(vm), err, changes)
 	}
-	off, err := s.poll(ctx, patience, func() (bool, error) {
-		now, err := s.powerState(ctx, vm)
-		return now.power == types.VirtualMachinePowerStatePoweredOff, err
+	_, err = s.poll(ctx, patience, func() (bool, error) {
+		now, err = s.powerState(ctx, vm)
+		return now.power != types.VirtualMachinePowerStatePoweredOn, err
 	})
 	if err != nil {
 		return s.lostSight(op, string(vm), err)
 	}
-	if !off {
-		return s.PowerOff(ctx, vm)
-	}
-	return nil
+	return s.PowerOff(ctx, vm) // nothing is left to do if the guest obeyed
 }
 
 // poweredOnEvents are the types of event by which a vCenter tells that a VM

@@ -22,88 +22,132 @@ func (s *Session) Resources(ctx context.Context) (Resources, error) {
 	const op, object = "list", "resources"
 	content, err := s.under(ctx, toResources(),
 		types.PropertySpec{Type: "Network", PathSet: []string{"name", "tag"}},
-		types.PropertySpec{Type: "Datastore", PathSet: []string{"summary"}},
-		types.PropertySpec{Type: "ResourcePool", PathSet: []string{"name", "parent"}},
-		types.PropertySpec{Type: "HostSystem", PathSet: []string{"name", "parent", "runtime.connectionState", "runtime.inMaintenanceMode"}},
+		types.PropertySpec{Type: "Datastore", PathSet: []string{"summary", "host"}},
+		types.PropertySpec{Type: "ResourcePool", PathSet: []string{"name", "parent", "owner"}},
+		types.PropertySpec{Type: "HostSystem", PathSet: []string{"name", "parent", "network", "runtime.connectionState", "runtime.inMaintenanceMode"}},
 		types.PropertySpec{Type: "ComputeResource", PathSet: []string{"name", "environmentBrowser"}},
 	)
 	if err != nil {
 		return Resources{}, s.fail(op, object, err, reads)
 	}
-	r := Resources{}
-	clusters := map[Ref]string{}
-	var browsers []types.ManagedObjectReference
+	g := gathering{networks: map[Ref]string{}, attached: map[Ref][]types.ManagedObjectReference{}}
 	for _, c := range content {
-		if err := r.add(c, clusters, &browsers); err != nil {
+		if err := g.add(c); err != nil {
 			return Resources{}, s.fail(op, object, err, reads)
 		}
 	}
-	for i, h := range r.Hosts {
-		r.Hosts[i].Cluster = clusters[Ref(h.Cluster)]
-	}
-	if r.Adapters, err = s.adapters(ctx, browsers); err != nil {
+	if g.found.Adapters, err = s.adapters(ctx, g.browsers); err != nil {
 		return Resources{}, s.fail(op, object, err, reads)
 	}
-	r.sort()
-	return r, nil
+	return g.finish(), nil
 }
 
-// add takes in one object. A host's Cluster is a reference until all clusters
-// are known.
-func (r *Resources) add(c types.ObjectContent, clusters map[Ref]string, browsers *[]types.ManagedObjectReference) error {
+// gathering is an answer that is being put together.
+type gathering struct {
+	found    Resources
+	networks map[Ref]string                         // names, to tell what a host is on
+	attached map[Ref][]types.ManagedObjectReference // networks of each host
+	stores   []string                               // names of datastores, usable or not
+	browsers []types.ManagedObjectReference
+}
+
+// add takes in one object.
+func (g *gathering) add(c types.ObjectContent) error {
 	object, err := mo.ObjectContentToType(c)
 	if err != nil {
 		return err
 	}
+	r := &g.found
 	switch o := object.(type) {
 	case mo.Network:
-		r.addNetwork(o)
+		g.addNetwork(o)
 	case mo.DistributedVirtualPortgroup:
-		r.addNetwork(o.Network)
+		g.addNetwork(o.Network)
 	case mo.OpaqueNetwork:
-		r.addNetwork(o.Network)
+		g.addNetwork(o.Network)
 	case mo.Datastore:
+		g.stores = append(g.stores, o.Summary.Name)
 		if d := o.Summary; d.Accessible && (d.MaintenanceMode == "" || d.MaintenanceMode == "normal") {
-			r.Datastores = append(r.Datastores, Datastore{Ref: refOf(o.Self), Name: d.Name, Capacity: d.Capacity, Free: d.FreeSpace})
+			r.Datastores = append(r.Datastores, Datastore{Ref: refOf(o.Self), Name: d.Name, Capacity: d.Capacity, Free: d.FreeSpace, Hosts: writers(o.Host)})
 		}
 	case mo.ResourcePool:
-		r.Pools = append(r.Pools, Pool{Ref: refOf(o.Self), Name: o.Name, Parent: refOfPtr(o.Parent)})
+		r.Pools = append(r.Pools, Pool{Ref: refOf(o.Self), Name: o.Name, Parent: refOfPtr(o.Parent), Cluster: refOf(o.Owner)})
 	case mo.VirtualApp: // a pool to vSphere, but not a place for a migrated VM
 	case mo.HostSystem:
+		g.attached[refOf(o.Self)] = o.Network
 		r.Hosts = append(r.Hosts, Host{
-			Ref: refOf(o.Self), Name: o.Name, Cluster: string(refOfPtr(o.Parent)),
+			Ref: refOf(o.Self), Name: o.Name, Cluster: refOfPtr(o.Parent),
 			Connected: o.Runtime.ConnectionState == types.HostSystemConnectionStateConnected && !o.Runtime.InMaintenanceMode,
 		})
 	case mo.ComputeResource:
-		clusters[refOf(o.Self)] = o.Name
-		*browsers = append(*browsers, presentRefs(o.EnvironmentBrowser)...)
+		g.addCluster(o)
 	case mo.ClusterComputeResource:
-		clusters[refOf(o.Self)] = o.Name
-		*browsers = append(*browsers, presentRefs(o.EnvironmentBrowser)...)
+		g.addCluster(o.ComputeResource)
 	}
 	return nil
 }
 
-func (r *Resources) addNetwork(n mo.Network) {
+func (g *gathering) addNetwork(n mo.Network) {
 	if slices.ContainsFunc(n.Tag, func(t types.Tag) bool { return t.Key == uplinkTag }) {
 		return
 	}
-	r.Networks = append(r.Networks, n.Name)
+	g.networks[refOf(n.Self)] = n.Name
+	g.found.Networks = append(g.found.Networks, n.Name)
 }
 
-func (r *Resources) sort() {
+func (g *gathering) addCluster(c mo.ComputeResource) {
+	g.found.Clusters = append(g.found.Clusters, Cluster{Ref: refOf(c.Self), Name: c.Name})
+	if b := c.EnvironmentBrowser; b != nil {
+		g.browsers = append(g.browsers, *b)
+	}
+}
+
+// writers are the hosts that can write to a datastore. What a mount does not
+// tell counts as good.
+func writers(mounts []types.DatastoreHostMount) []Ref {
+	var hosts []Ref
+	for _, m := range mounts {
+		i := m.MountInfo
+		gone := i.Accessible != nil && !*i.Accessible || i.Mounted != nil && !*i.Mounted
+		if !gone && i.AccessMode != string(types.HostMountModeReadOnly) {
+			hosts = append(hosts, refOf(m.Key))
+		}
+	}
+	slices.Sort(hosts)
+	return hosts
+}
+
+// finish puts everything in order, once all of it is known.
+func (g *gathering) finish() Resources {
+	r := g.found
+	r.AmbiguousNetworks, r.AmbiguousDatastores = repeated(r.Networks), repeated(g.stores)
 	slices.Sort(r.Networks)
 	r.Networks = slices.Compact(r.Networks)
+	for i, h := range r.Hosts {
+		for _, n := range g.attached[h.Ref] {
+			if name, ok := g.networks[refOf(n)]; ok {
+				r.Hosts[i].Networks = append(r.Hosts[i].Networks, name)
+			}
+		}
+		slices.Sort(r.Hosts[i].Networks)
+	}
 	slices.SortFunc(r.Datastores, func(a, b Datastore) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Ref, b.Ref)) })
+	slices.SortFunc(r.Clusters, func(a, b Cluster) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Ref, b.Ref)) })
 	slices.SortFunc(r.Pools, func(a, b Pool) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Ref, b.Ref)) })
 	slices.SortFunc(r.Hosts, func(a, b Host) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Ref, b.Ref)) })
+	return r
 }
 
-func presentRefs(r *types.ManagedObjectReference) []types.ManagedObjectReference {
-	if r == nil {
-		return nil
+// repeated are the names that are there more than once, each once and in order.
+func repeated(names []string) []string {
+	sorted := slices.Sorted(slices.Values(names))
+	var twice []string
+	for i := 1; i < len(sorted); i++ {
+		if sorted[i] == sorted[i-1] {
+			twice = append(twice, sorted[i])
+		}
 	}
-	return []types.ManagedObjectReference{*r}
+	return slices.Compact(twice)
 }
 
 // adapters are the NIC types that any cluster offers for new VMs, sorted; none

@@ -89,37 +89,53 @@ type Snapshot struct {
 	Current     bool
 }
 
-// Resources are what a site can give to a VM.
+// Resources are what a site can give to a VM, each kind by name.
 type Resources struct {
-	Networks   []string // names, sorted
+	Networks   []string // names, each once
 	Datastores []Datastore
+	Clusters   []Cluster
 	Pools      []Pool
 	Hosts      []Host
 	// Adapters are the NIC types that the site's environment browser offers.
 	Adapters []string
+
+	// AmbiguousNetworks and AmbiguousDatastores are the names that several have,
+	// usable or not. Verbs that are given such a name refuse it.
+	AmbiguousNetworks   []string
+	AmbiguousDatastores []string
 }
 
-// Datastore of a site.
+// Datastore of a site that can be used now.
 type Datastore struct {
 	Ref      Ref
 	Name     string
 	Capacity int64 // bytes
 	Free     int64 // bytes
+	Hosts    []Ref // that can write to it
 }
 
-// Pool is a resource pool. Root pools have the name "Resources".
+// Cluster is a compute resource: a cluster, or a host that is in none.
+type Cluster struct {
+	Ref  Ref
+	Name string
+}
+
+// Pool is a resource pool. Root pools have the name "Resources", and their
+// cluster as parent.
 type Pool struct {
-	Ref    Ref
-	Name   string
-	Parent Ref // the owner of the root pool is its compute resource
+	Ref     Ref
+	Name    string
+	Parent  Ref
+	Cluster Ref
 }
 
 // Host of a site.
 type Host struct {
 	Ref       Ref
 	Name      string
-	Connected bool
-	Cluster   string
+	Connected bool // and not in maintenance
+	Cluster   Ref
+	Networks  []string // names of those that it is on, sorted
 }
 
 // TaskState of a vCenter task.

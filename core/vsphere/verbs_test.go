@@ -71,11 +71,19 @@ func TestTheResourcesAreThoseOfTheSite(t *testing.T) {
 		assert.IsIncreasing(t, r.Networks)
 		require.Len(t, r.Hosts, 2)
 		assert.True(t, r.Hosts[0].Connected)
-		assert.Equal(t, "Cluster", r.Hosts[0].Cluster)
+		require.Len(t, r.Clusters, 1)
+		assert.Equal(t, "Cluster", r.Clusters[0].Name)
+		assert.Equal(t, r.Clusters[0].Ref, r.Hosts[0].Cluster)
+		assert.Equal(t, r.Networks, r.Hosts[0].Networks)
+		assert.ElementsMatch(t, []vsphere.Ref{r.Hosts[0].Ref, r.Hosts[1].Ref}, r.Datastores[0].Hosts)
+		assert.Empty(t, r.AmbiguousNetworks)
+		assert.Empty(t, r.AmbiguousDatastores)
 		require.NotEmpty(t, r.Datastores)
 		assert.Positive(t, r.Datastores[0].Free)
 		require.NotEmpty(t, r.Pools)
 		assert.Equal(t, "Resources", r.Pools[0].Name)
+		assert.Equal(t, r.Clusters[0].Ref, r.Pools[0].Parent)
+		assert.Equal(t, r.Clusters[0].Ref, r.Pools[0].Cluster)
 		assert.Contains(t, r.Adapters, "vmxnet3")
 	})
 }
@@ -145,6 +153,41 @@ func TestThatAVMRanIsSeenThoughItIsOffAgain(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestASuspendedVMKeepsItsMemory(t *testing.T) {
+	w := newWorld(t, site.Direct)
+	w.in(vsphere.OnPremises, func(ctx context.Context, s *vsphere.Session) {
+		suspend(ctx, w, "db-01")
+		for _, stop := range []func() error{
+			func() error { return s.PowerOff(ctx, w.vm("db-01")) },
+			func() error { return s.ShutdownGuest(ctx, w.vm("db-01"), time.Minute) },
+		} {
+			err := stop()
+			assert.Equal(t, vsphere.Refused, vsphere.ClassOf(err))
+			assert.ErrorContains(t, err, "suspended")
+		}
+		now, err := s.VM(ctx, w.vm("db-01"))
+		require.NoError(t, err)
+		assert.Equal(t, vsphere.Suspended, now.Power)
+		require.NoError(t, s.PowerOn(ctx, w.vm("db-01")), "it resumes")
+	})
+}
+
+func TestAVMThatIsSuspendedWhileItsGuestShutsDownKeepsItsMemory(t *testing.T) {
+	w := newWorld(t, site.Direct)
+	w.in(vsphere.OnPremises, func(ctx context.Context, s *vsphere.Session) {
+		w.machine.Go(context.Background(), "person", func(ctx context.Context) {
+			require.NoError(t, w.machine.Sleep(ctx, time.Minute))
+			suspend(ctx, w, "deaf-01")
+		})
+		began := w.Kernel.Now()
+		err := s.ShutdownGuest(ctx, w.vm("deaf-01"), time.Hour)
+		assert.Equal(t, vsphere.Refused, vsphere.ClassOf(err))
+		assert.Less(t, w.Kernel.Now()-began, 5*time.Minute, "nobody waits for a guest that stands still")
+	})
+	vm, _ := w.OnPremises.VCenter.VM("deaf-01")
+	assert.Equal(t, vsphere.Suspended, vm.Power)
 }
 
 func TestAVMIsPoweredOnAfterItsGuestHasShutDownNotBefore(t *testing.T) {
@@ -253,7 +296,7 @@ func TestAPlanThatTheSiteCannotMeetIsRefused(t *testing.T) {
 	}
 }
 
-func TestAMarkIsWrittenFoundAndRemoved(t *testing.T) {
+func TestAMarkIsWrittenAndFound(t *testing.T) {
 	w := newWorld(t, site.Direct)
 	vm := w.vm("off-01")
 	w.in(vsphere.OnPremises, func(ctx context.Context, s *vsphere.Session) {
@@ -262,14 +305,6 @@ func TestAMarkIsWrittenFoundAndRemoved(t *testing.T) {
 		require.NoError(t, err)
 		require.Len(t, found, 1)
 		assert.Equal(t, "off-01", found[0].Name)
-		_, whole, err := s.Imported(ctx, "hdm/m-1")
-		require.NoError(t, err)
-		assert.False(t, whole)
-		require.NoError(t, s.ClearMark(ctx, vm, vsphere.MarkImport))
-		require.NoError(t, s.ClearMark(ctx, vm, vsphere.MarkImport))
-		found, err = s.FindMarked(ctx, "hdm/m-1")
-		require.NoError(t, err)
-		assert.Empty(t, found)
 		assert.Equal(t, vsphere.Refused, vsphere.ClassOf(s.SetMark(ctx, vm, "guestinfo.x", "1")), "only keys of ours")
 	})
 }

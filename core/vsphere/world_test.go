@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"github.com/vmware/govmomi/vim25/methods"
 	"github.com/vmware/govmomi/vim25/types"
 
 	"github.com/hdm-project/hdm/core/vsphere"
@@ -139,4 +140,23 @@ func (w *world) again(ctx context.Context, at vsphere.Site, verb func(s *vsphere
 		}
 	}
 	return err
+}
+
+// suspend does what a person does in the vCenter on premises.
+func suspend(ctx context.Context, w *world, vm string) {
+	w.t.Helper()
+	vc := w.OnPremises.VCenter
+	client := vc.Direct("a person")
+	content, err := methods.GetServiceContent(ctx, client)
+	require.NoError(w.t, err)
+	password, _ := vc.Credentials().Password()
+	_, err = methods.Login(ctx, client, &types.Login{This: *content.SessionManager, UserName: vc.Credentials().Username(), Password: password})
+	require.NoError(w.t, err)
+	there, ok := vc.VM(vm)
+	require.True(w.t, ok, "no VM %s", vm)
+	_, err = methods.SuspendVM_Task(ctx, client, &types.SuspendVM_Task{This: there.Ref})
+	require.NoError(w.t, err)
+	require.NoError(w.t, w.machine.Sleep(ctx, time.Minute))
+	_, err = methods.Logout(ctx, client, &types.Logout{This: *content.SessionManager})
+	require.NoError(w.t, err)
 }

@@ -1,6 +1,7 @@
 package vcenter
 
 import (
+	"slices"
 	"time"
 
 	"github.com/vmware/govmomi/simulator"
@@ -123,6 +124,32 @@ func (vc *VCenter) postVM(ctx *simulator.Context, m *machine, build func(types.V
 		manager.PostEvent(ctx, &types.PostEvent{EventToPost: full})
 		full.GetEvent().CreatedTime = vc.now()
 	})
+	if _, on := full.(*types.VmPoweredOnEvent); on {
+		m.poweredOn = full
+	}
+}
+
+// QueryEvents adds the newest power-on of a VM to what vcsim answers about it.
+// vcsim forgets all but the last thousand events of all VMs, where a vCenter
+// keeps those of a month, and whether a VM has run may be asked after many hours.
+func (c *eventCalls) QueryEvents(ctx *simulator.Context, r *types.QueryEvents) soap.HasFault {
+	var b soap.HasFault
+	manager := c.vc.reg.EventManager()
+	ctx.WithLock(manager, func() { b = manager.QueryEvents(ctx, r) })
+	of, ok := b.(*methods.QueryEventsBody)
+	if !ok || of.Res == nil {
+		return b
+	}
+	f := r.Filter
+	if f.Entity == nil || !slices.Contains(f.EventTypeId, "VmPoweredOnEvent") || f.Time != nil || f.EventChainId != 0 {
+		return b
+	}
+	m := c.vc.machines[f.Entity.Entity]
+	if m == nil || m.poweredOn == nil || slices.Contains(of.Res.Returnval, m.poweredOn) {
+		return b
+	}
+	of.Res.Returnval = append(of.Res.Returnval, m.poweredOn)
+	return b
 }
 
 // Events are those that were posted, oldest first, at most the last 4096.

@@ -2,6 +2,7 @@ package vcenter_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -38,6 +39,64 @@ func TestEventsAreStampedByTheVCentersClock(t *testing.T) {
 		_, err = methods.LogUserEvent(ctx, e.c, &types.LogUserEvent{This: m.Reference(), Entity: vm.Reference(), Msg: "hello"})
 		require.NoError(e, err)
 		assert.Equal(e, "hello", e.vc.Events()[2].Text)
+	})
+}
+
+func TestEveryChangeOfPowerIsAnEventWhoeverMadeIt(t *testing.T) {
+	over(t, func(e *env) {
+		vm, other := e.add(db("db-01")), e.add(db("db-02"))
+		e.told()
+		e.done(vm.PowerOn(ctx))
+		e.clock.advance(time.Hour)
+		require.NoError(e, e.vc.GuestHalted("db-01"))
+		e.done(vm.PowerOn(ctx))
+		e.done(vm.Reset(ctx))
+		e.done(vm.PowerOff(ctx))
+		e.done(other.PowerOn(ctx))
+		assert.Empty(e, e.told("vcenter.event"), "the trace has them as changes of power already")
+
+		events := func(kind ...string) []types.BaseEvent {
+			list, err := event.NewManager(e.c).QueryEvents(ctx, types.EventFilterSpec{
+				EventTypeId: kind, Entity: &types.EventFilterSpecByEntity{Entity: vm.Reference(), Recursion: types.EventFilterSpecRecursionOptionSelf},
+			})
+			require.NoError(e, err)
+			return list
+		}
+		assert.Len(e, events("VmPoweredOnEvent"), 3, "twice by somebody, once by the reset")
+		assert.Len(e, events("VmPoweredOffEvent"), 3, "by the guest, by the reset and by somebody")
+		keys, stamps := map[int32]bool{}, map[time.Time]bool{}
+		var last types.Event
+		for _, x := range events("VmPoweredOnEvent", "VmPoweredOffEvent") {
+			v := *x.GetEvent()
+			keys[v.Key], stamps[v.CreatedTime] = true, true
+			if v.Key > last.Key {
+				last = v
+			}
+			assert.False(e, v.CreatedTime.Before(epoch) || v.CreatedTime.After(e.clock.Now()), "stamped by the vCenter's clock: %v", v.CreatedTime)
+		}
+		assert.Len(e, keys, 6)
+		assert.Len(e, stamps, 5, "a reset takes no time in between")
+		assert.Equal(e, "db-01", last.Vm.Name)
+		for stamp := range stamps {
+			assert.False(e, stamp.After(last.CreatedTime), "a later one has a higher key")
+		}
+	})
+}
+
+func TestThatAVMRanIsNotForgottenOverTheEventsOfOthers(t *testing.T) {
+	over(t, func(e *env) {
+		vm, other := e.add(db("db-01")), e.add(db("db-02"))
+		e.done(vm.PowerOn(ctx))
+		m := event.NewManager(e.c)
+		for range 1100 { // vcsim keeps a thousand
+			require.NoError(e, m.PostEvent(ctx, &types.EventEx{EventTypeId: "com.hdm.x", ObjectType: "VirtualMachine", ObjectId: other.Reference().Value}))
+		}
+		for of, want := range map[types.ManagedObjectReference]int{vm.Reference(): 1, other.Reference(): 0} {
+			list, err := m.QueryEvents(ctx, types.EventFilterSpec{EventTypeId: []string{"VmPoweredOnEvent"},
+				Entity: &types.EventFilterSpecByEntity{Entity: of, Recursion: types.EventFilterSpecRecursionOptionSelf}})
+			require.NoError(e, err)
+			assert.Len(e, list, want)
+		}
 	})
 }
 

@@ -73,6 +73,8 @@ type machine struct {
 	snaps []*snapshot // by creation
 	busy  *task       // the task that keeps others off
 	lease *lease      // the lease that keeps others off
+
+	poweredOn types.BaseEvent // the newest that tells of it; nil if it never was since it is here
 }
 
 // attached is a disk of a VM.
