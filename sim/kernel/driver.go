@@ -14,7 +14,7 @@ import (
 type Limits struct {
 	Events  uint64        // scheduled events
 	Virtual time.Duration // virtual time
-	Wall    time.Duration // wall time, pauses included
+	Wall    time.Duration // wall time since the Driver's first Run, pauses included
 }
 
 // LimitError says which watchdog stopped a run, and where.
@@ -48,7 +48,8 @@ type Driver struct {
 	changed chan struct{} // holds a token when one of these has changed
 	hurried atomic.Bool   // at full speed, not paused: no look at them is needed
 
-	pace pace
+	pace    pace
+	expired <-chan time.Time // when the limit of wall time is over; nil before the first Run, or if there is none
 }
 
 // control is what people want of a Driver.
@@ -58,7 +59,8 @@ type control struct {
 	version int // grows with every change
 }
 
-// pace relates wall and virtual time since the last change of control.
+// pace relates wall and virtual time since the last change of control, over all
+// that the Driver ran since.
 type pace struct {
 	control
 	wall    time.Time
@@ -81,7 +83,7 @@ func (d *Driver) Resume() { d.change(func() { d.wanted.paused, d.steps = false, 
 // SetSpeed changes the speed; zero or less is as fast as possible.
 func (d *Driver) SetSpeed(x float64) { d.change(func() { d.wanted.speed = x }) }
 
-// Step runs n events at once and pauses then.
+// Step runs n events at once, however far off they are, and pauses then.
 func (d *Driver) Step(n int) { d.change(func() { d.wanted.paused = true; d.steps += n }) }
 
 func (d *Driver) change(f func()) {
@@ -96,36 +98,38 @@ func (d *Driver) change(f func()) {
 	}
 }
 
-// Run runs until nothing is left to do before virtual time until (Forever:
-// until nothing is left), a failure of the world, a limit, or stop is closed
-// (nil: never). If until was reached or nothing is left before it, the clock
-// stands at it afterwards.
+// Run runs until nothing is left to do before virtual time until (Forever: until
+// nothing is left), a failure of the world, a limit, or stop is closed (nil:
+// never). If until was reached or nothing is left before it, the clock stands at
+// it afterwards; paced or paused, until is waited for as an event is. The pace
+// goes on from one Run to the next: who takes long between them is made up for.
 //
 // A process that never waits cannot be interrupted; one that spins at one
 // virtual time meets the limit of events.
 func (d *Driver) Run(until time.Duration, stop <-chan struct{}) error {
 	k := d.kernel
-	wait := waiting{stop: stop, changed: d.changed}
-	if d.limits.Wall > 0 {
-		timer := time.NewTimer(d.limits.Wall)
-		defer timer.Stop()
-		wait.expired = timer.C
+	if d.limits.Wall > 0 && d.expired == nil {
+		d.expired = time.After(d.limits.Wall)
 	}
-	d.pace = pace{wall: time.Now(), virtual: k.now}
+	wait := waiting{stop: stop, changed: d.changed, expired: d.expired}
 	// At full speed a look at channels costs as much as an event: only now and then.
 	const seldom = 256
 	for n := 0; k.failure == nil; n++ {
-		at, ok := k.next()
-		if !ok || until >= 0 && at > until {
-			k.now = max(k.now, until)
+		at, event := k.next()
+		switch {
+		case until >= 0 && (!event || at > until):
+			at, event = max(until, k.now), false
+		case !event:
 			return nil
 		}
-		if err := d.overLimit(at); err != nil {
-			k.Fail(err)
-			break
+		if event {
+			if err := d.overLimit(at); err != nil {
+				k.Fail(err)
+				break
+			}
 		}
 		if n%seldom == 0 || !d.hurried.Load() {
-			switch d.await(at, wait) {
+			switch d.await(at, event, wait) {
 			case stopped:
 				return ErrStopped
 			case expired:
@@ -134,6 +138,10 @@ func (d *Driver) Run(until time.Duration, stop <-chan struct{}) error {
 			case lookAgain:
 				continue
 			}
+		}
+		if !event {
+			k.now = at
+			return nil
 		}
 		k.step()
 	}
@@ -186,8 +194,9 @@ func (w waiting) until(timer <-chan time.Time) verdict {
 	}
 }
 
-// await waits until the event at virtual time at is due.
-func (d *Driver) await(at time.Duration, w waiting) verdict {
+// await waits until virtual time at is due: that of the next event, or the end
+// of the Run.
+func (d *Driver) await(at time.Duration, event bool, w waiting) verdict {
 	select {
 	case <-w.stop:
 		return stopped
@@ -195,7 +204,7 @@ func (d *Driver) await(at time.Duration, w waiting) verdict {
 		return expired
 	default:
 	}
-	wanted, step := d.look()
+	wanted, step := d.look(event)
 	if wanted.version != d.pace.version {
 		d.pace = pace{control: wanted, wall: time.Now(), virtual: d.reached(at)}
 	}
@@ -216,25 +225,26 @@ func (d *Driver) await(at time.Duration, w waiting) verdict {
 	return w.until(timer.C)
 }
 
-// look reads what is wanted, and takes one step if there is one to take.
-func (d *Driver) look() (c control, step bool) {
+// look reads what is wanted, and whether there is a step to take. Only an event
+// uses it up: the end of a Run on the way there does not.
+func (d *Driver) look(event bool) (c control, step bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.wanted.paused && d.steps > 0 {
+	step = d.wanted.paused && d.steps > 0
+	if step && event {
 		d.steps--
-		return d.wanted, true
 	}
-	return d.wanted, false
+	return d.wanted, step
 }
 
-// reached is the virtual time that the present pace has come to, at most that
-// of the next event.
+// reached is the virtual time that the present pace has come to, at most next.
 func (d *Driver) reached(next time.Duration) time.Duration {
-	now, p := d.kernel.now, d.pace
-	if p.paused || p.speed <= 0 {
-		return now
+	p := d.pace
+	at := p.virtual
+	if !p.paused && p.speed > 0 {
+		at += stretch(time.Since(p.wall), p.speed)
 	}
-	return min(max(p.virtual+stretch(time.Since(p.wall), p.speed), now), next)
+	return min(max(at, d.kernel.now), next)
 }
 
 // stretch is d times x, and a very long time rather than an overflow.

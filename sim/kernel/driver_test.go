@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -88,6 +89,16 @@ func tick(k *Kernel) {
 	})
 }
 
+// slow makes a world like tick's whose every event takes a second to compute.
+func slow(k *Kernel) {
+	k.Go("slow", func() {
+		for {
+			time.Sleep(time.Second) // the bubble's clock, not a wait
+			k.Sleep(time.Second)
+		}
+	})
+}
+
 func TestPacedTimePassesAtTheSpeed(t *testing.T) {
 	for _, speed := range []float64{0.5, 1, 60} {
 		synctest.Test(t, func(t *testing.T) {
@@ -169,6 +180,186 @@ func TestAPauseStopsTheWorldUntilResumed(t *testing.T) {
 	})
 }
 
+// tenSeconds drives to until in legs of ten seconds, as those do who look at the
+// world now and then.
+func tenSeconds(d *Driver, k *Kernel, until time.Duration) error {
+	for k.Now() < until {
+		if err := d.Run(min(k.Now()+10*time.Second, until), nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func TestAnIdleStretchIsPacedToo(t *testing.T) {
+	worlds := map[string]func(k *Kernel){
+		"nothing at all":          func(*Kernel) {},
+		"nothing for long":        func(k *Kernel) { k.After(time.Hour, func() {}) },
+		"now and then":            func(k *Kernel) { k.After(13*time.Second, func() { k.After(28*time.Second, func() {}) }) },
+		"an event at each end":    func(k *Kernel) { k.After(10*time.Second, func() {}); k.After(time.Minute, func() {}) },
+		"something all the while": tick,
+	}
+	drives := map[string]func(d *Driver, k *Kernel) error{
+		"in one leg": func(d *Driver, _ *Kernel) error { return d.Run(time.Minute, nil) },
+		"in legs":    func(d *Driver, k *Kernel) error { return tenSeconds(d, k, time.Minute) },
+	}
+	for name, world := range worlds {
+		for how, drive := range drives {
+			for speed, want := range map[float64]time.Duration{0: 0, 1: time.Minute, 10: 6 * time.Second} {
+				t.Run(fmt.Sprintf("%s/%s/speed %v", name, how, speed), func(t *testing.T) {
+					synctest.Test(t, func(t *testing.T) {
+						k := New(1)
+						defer k.Close()
+						world(k)
+						began := time.Now()
+						require.NoError(t, drive(NewDriver(k, speed, Limits{}), k))
+						assert.InDelta(t, want.Seconds(), time.Since(began).Seconds(), 0.001)
+						assert.Equal(t, time.Minute, k.Now())
+					})
+				})
+			}
+		}
+	}
+}
+
+func TestThePaceIsKeptFromRunToRun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := New(1)
+		defer k.Close()
+		tick(k)
+		d := NewDriver(k, 1, Limits{})
+		began := time.Now()
+		for k.Now() < time.Minute {
+			require.NoError(t, d.Run(k.Now()+10*time.Second, nil))
+			time.Sleep(3 * time.Second) // the caller's own work, in the bubble's time
+		}
+		assert.InDelta(t, 60+3, time.Since(began).Seconds(), 0.001, "work between two runs is made up for")
+	})
+}
+
+func TestAForeverThatHasNothingLeftEndsAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := New(1)
+		defer k.Close()
+		began := time.Now()
+		d := NewDriver(k, 1, Limits{})
+		d.Pause()
+		require.NoError(t, d.Run(Forever, nil))
+		assert.Zero(t, time.Since(began))
+		assert.Zero(t, k.Now())
+	})
+}
+
+func TestAnIdleStretchObeysLikeAnEvent(t *testing.T) {
+	const length = 100 * time.Second
+	cases := map[string]struct {
+		meanwhile func(d *Driver)
+		takes     time.Duration
+	}{
+		"a change of speed": {func(d *Driver) { d.SetSpeed(10) }, 50*time.Second + 5*time.Second},
+		"full speed":        {func(d *Driver) { d.SetSpeed(0) }, 50 * time.Second},
+		"a pause":           {func(d *Driver) { d.Pause(); time.Sleep(time.Hour); d.Resume() }, time.Hour + length},
+		"a change of speed within a pause": {
+			func(d *Driver) { d.Pause(); d.SetSpeed(10); time.Sleep(time.Hour); d.Resume() }, time.Hour + 50*time.Second + 5*time.Second},
+		"a step": {func(d *Driver) { d.Step(1) }, 50 * time.Second},
+	}
+	for name, c := range cases {
+		for _, leg := range []string{"one leg", "legs"} {
+			t.Run(name+"/"+leg, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					k := New(1)
+					defer k.Close()
+					d := NewDriver(k, 1, Limits{})
+					began := time.Now()
+					go func() { time.Sleep(length / 2); c.meanwhile(d) }()
+					if leg == "one leg" {
+						require.NoError(t, d.Run(length, nil))
+					} else {
+						require.NoError(t, tenSeconds(d, k, length))
+					}
+					assert.InDelta(t, c.takes.Seconds(), time.Since(began).Seconds(), 0.01)
+				})
+			})
+		}
+	}
+}
+
+func TestAPauseBetweenEventsKeepsWhatHasPassed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := New(1)
+		defer k.Close()
+		k.After(100*time.Second, func() {})
+		d := NewDriver(k, 1, Limits{})
+		go func() {
+			time.Sleep(60 * time.Second)
+			d.Pause()
+			time.Sleep(time.Hour)
+			d.Resume()
+		}()
+		began := time.Now()
+		require.NoError(t, d.Run(100*time.Second, nil))
+		assert.InDelta(t, 3600+100, time.Since(began).Seconds(), 0.01)
+	})
+}
+
+func TestAStepIsNotSpentOnAStretchWithoutEvents(t *testing.T) {
+	for _, speed := range []float64{0, 1} {
+		synctest.Test(t, func(t *testing.T) {
+			k := New(1)
+			defer k.Close()
+			for i := range 3 {
+				k.At(time.Duration(i+1)*time.Minute, func() {})
+			}
+			d := NewDriver(k, speed, Limits{})
+			d.Pause()
+			done := make(chan error)
+			go func() { done <- tenSeconds(d, k, time.Hour) }()
+			for i := range 3 {
+				synctest.Wait()
+				assert.EqualValues(t, i, k.Events(), "paused")
+				assert.Equal(t, time.Duration(i)*time.Minute, k.Now(), "nor does time go on")
+				d.Step(1) // crosses five ends of legs, and runs the event behind them
+			}
+			synctest.Wait()
+			assert.EqualValues(t, 3, k.Events())
+			assert.Equal(t, 3*time.Minute, k.Now())
+			d.SetSpeed(0)
+			d.Resume()
+			require.NoError(t, <-done)
+			assert.Equal(t, time.Hour, k.Now())
+		})
+	}
+}
+
+func TestTheLimitOfWallTimeHoldsForAllRunsOfADriver(t *testing.T) {
+	cases := map[string]struct {
+		speed float64
+		world func(k *Kernel)
+	}{
+		"at full speed":     {0, slow},
+		"paced":             {1, tick},
+		"paced, idle":       {1, func(*Kernel) {}},
+		"paced, and behind": {10, slow},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				k := New(5)
+				defer k.Close()
+				c.world(k)
+				d := NewDriver(k, c.speed, Limits{Wall: time.Minute})
+				time.Sleep(time.Hour) // before the first run: does not count
+				began := time.Now()
+				var limit *LimitError
+				require.ErrorAs(t, tenSeconds(d, k, time.Hour), &limit)
+				assert.Equal(t, "wall time", limit.Limit)
+				assert.InDelta(t, 60, time.Since(began).Seconds(), 10, "at the latest in the next leg")
+				assert.GreaterOrEqual(t, time.Since(began), time.Minute, "not before")
+			})
+		})
+	}
+}
+
 func TestEachWatchdogFires(t *testing.T) {
 	cases := map[string]struct {
 		limits Limits
@@ -181,15 +372,7 @@ func TestEachWatchdogFires(t *testing.T) {
 		"wall time":    {Limits{Wall: time.Minute}, 1, tick, "limit of 1m0s wall time at virtual time"},
 		"wall time, between two events": {Limits{Wall: time.Minute}, 1,
 			func(k *Kernel) { k.After(time.Hour, func() {}) }, "limit of 1m0s wall time at virtual time 0s after 0 events"},
-		"wall time, at full speed": {Limits{Wall: time.Minute}, 0,
-			func(k *Kernel) {
-				k.Go("slow", func() {
-					for {
-						time.Sleep(time.Second) // a slow computer: the bubble's clock, not a wait
-						k.Sleep(time.Second)
-					}
-				})
-			}, "limit of 1m0s wall time"},
+		"wall time, at full speed": {Limits{Wall: time.Minute}, 0, slow, "limit of 1m0s wall time"},
 		"events, spinning at one time": {Limits{Events: 1000}, 0, func(k *Kernel) {
 			k.Go("spin", func() {
 				for {
