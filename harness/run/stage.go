@@ -132,7 +132,6 @@ func (st *stage) hear(e kernel.Event) {
 // play runs the world until the scenario is over, and says whether it was
 // interrupted. A failure is the kernel's.
 func (st *stage) play(stop <-chan struct{}) (interrupted bool) {
-	began := time.Now()
 	end := time.Duration(st.scenario.End())
 	if st.options.Until > 0 {
 		end = min(end, st.options.Until)
@@ -140,12 +139,6 @@ func (st *stage) play(stop <-chan struct{}) (interrupted bool) {
 	for st.kernel.Now() < end {
 		if err := st.driver.Run(min(st.kernel.Now()+look, end), stop); err != nil {
 			return errors.Is(err, kernel.ErrStopped)
-		}
-		if wall := st.options.limits().Wall; wall > 0 && time.Since(began) > wall {
-			st.kernel.Fail(&kernel.LimitError{
-				Limit: "wall time", Bound: wall.String(), At: st.kernel.Now(), Events: st.kernel.Events(), Seed: st.kernel.Seed(),
-			})
-			return false
 		}
 		st.sample()
 		if st.over() {
