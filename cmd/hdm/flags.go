@@ -111,7 +111,7 @@ func filesIn(arg string) ([]string, error) {
 	if err == nil && len(files) == 0 {
 		err = fmt.Errorf("%s holds no scenario: name a .yaml file, or a folder of them", arg)
 	}
-	return files, err
+	return scenario.WithoutWorlds(files), err
 }
 
 func isFolder(path string) bool {

@@ -3,9 +3,14 @@ package scenario
 import (
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+
+	"go.yaml.in/yaml/v3"
 
 	"github.com/hdm-project/hdm/harness/strictyaml"
 	"github.com/hdm-project/hdm/scenarios"
@@ -31,16 +36,59 @@ func (e *Error) Error() string {
 // Parse reads a scenario file. Every error it finds is an *Error; they come
 // joined, in the order of the file.
 func Parse(file string) (*Scenario, error) {
-	text, err := os.ReadFile(file)
+	text, err := read(file)
 	if err != nil {
-		var path *os.PathError
-		if errors.As(err, &path) {
-			err = path.Err
-		}
 		return nil, &Error{File: file, What: "it cannot be read: " + err.Error(), Fix: "give the path of a scenario file, or of a folder of them"}
 	}
 	return ParseText(file, text)
 }
+
+// read is the text of a file, or enough of it to see that it is too long. What
+// is no file may have no end, or keep one waiting for ever.
+func read(name string) (text []byte, err error) {
+	defer func() {
+		var path *fs.PathError
+		if errors.As(err, &path) {
+			err = path.Err // the message names the file already
+		}
+	}()
+	info, err := os.Stat(name)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, errors.New("it is no regular file")
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, strictyaml.MaxBytes+1))
+}
+
+// WithoutWorlds are the files less those that one of them names as its world:
+// a world may lie beside the scenario that it is for.
+func WithoutWorlds(files []string) []string {
+	worlds := map[string]bool{}
+	for _, file := range files {
+		text, err := read(file)
+		if err != nil {
+			continue // whoever parses it says so
+		}
+		root, problem := strictyaml.Parse(text)
+		if problem != nil {
+			continue
+		}
+		if world := site.Locate(root, "world"); world != root && world.Kind == yaml.ScalarNode && strings.HasSuffix(world.Value, worldEnding) {
+			worlds[filepath.Join(filepath.Dir(file), world.Value)] = true
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(files), func(file string) bool { return worlds[filepath.Clean(file)] })
+}
+
+// worldEnding tells the name of a file from that of a world of the program.
+const worldEnding = ".yaml"
 
 // Embedded are the conformance scenarios that come with the program, sorted by
 // their paths.
@@ -98,9 +146,11 @@ func (s *Scenario) Load() error {
 	}
 	name := s.World.Name
 	file, text, err := "", []byte(nil), error(nil)
-	if strings.HasSuffix(name, ".yaml") {
+	if strings.HasSuffix(name, worldEnding) {
 		file = filepath.Join(filepath.Dir(s.file), name)
-		text, err = os.ReadFile(file)
+		if text, err = read(file); err != nil {
+			err = fmt.Errorf("%s cannot be read: %w", file, err)
+		}
 	} else {
 		file, text, err = scenarios.World(name)
 		file = "scenarios/" + file

@@ -98,7 +98,7 @@ type World struct {
 // DecodeStrict implements strictyaml.Custom.
 func (w *World) DecodeStrict(d *strictyaml.Decoder, node *yaml.Node, path string) {
 	if node.Kind == yaml.ScalarNode {
-		w.Name = node.Value
+		d.Into(node, path, &w.Name)
 		return
 	}
 	d.Into(node, path, &w.Description)

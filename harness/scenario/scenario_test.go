@@ -3,8 +3,6 @@ package scenario
 import (
 	"bytes"
 	"encoding/json"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -138,7 +136,7 @@ func TestBadInputIsRefusedWithItsPlaceAndWhatToDo(t *testing.T) {
 		{"no number", "limit: 12h", "seed: -1", ":3:7: ", []string{`"-1" is not a whole number of 0 or more`}},
 		{"an unknown word", "migration: completed", "migration: completd", ":9:28: ", []string{`did you mean "completed"?`}},
 		{"an alias", "limit: 12h", "limit: &a 12h", ":3:8: ", []string{"aliases are not supported"}},
-		{"broken YAML", "limit: 12h", "limit: [", ":4", []string{"mend the YAML"}},
+		{"broken YAML", "limit: 12h", "limit: [", ":5:1: ", []string{"mend the YAML"}},
 		{"a second document", "limit: 12h", "---\nlimit: 12h", ":", []string{"one document"}},
 		{"an unknown world", "world: small", "world: smal", ":2:8: ", []string{"small, ", "tiny"}},
 		{"a world that cannot be built", "world: small", "world: {on-premises: {vms: [{name: db-01, memory: 1 KB}]}}", ":2:51: ", []string{"out of range"}},
@@ -206,33 +204,6 @@ func TestAllErrorsOfAFileAreToldAtOnce(t *testing.T) {
 	for _, at := range []string{"x.yaml:5:41", "x.yaml:7:30"} {
 		assert.ErrorContains(t, err, at)
 	}
-}
-
-func TestAFileThatIsNotThereSaysSo(t *testing.T) {
-	_, err := Parse(filepath.Join(t.TempDir(), "none.yaml"))
-	assert.ErrorContains(t, err, "none.yaml: it cannot be read: no such file")
-}
-
-func TestAWorldInAFileBesideTheScenarioIsFoundAndItsErrorsAreToldThere(t *testing.T) {
-	dir := t.TempDir()
-	write := func(name, text string) string {
-		path := filepath.Join(dir, name)
-		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
-		return path
-	}
-	file := write("s.yaml", strings.Replace(good, "world: small", "world: w.yaml", 1))
-	write("w.yaml", "on-premises:\n  vms: [{name: db-01}]\n")
-	_, err := Parse(file)
-	require.NoError(t, err)
-	write("w.yaml", "on-premises:\n  vms: [{name: db-01, cpus: many}]\n")
-	_, err = Parse(file)
-	assert.ErrorContains(t, err, filepath.Join(dir, "w.yaml")+`:2:29: "many" is not a whole number`)
-	write("w.yaml", "on-premises:\n  vms: [{name: db-01, cpus: 0.5}]\n")
-	_, err = Parse(file)
-	assert.ErrorContains(t, err, filepath.Join(dir, "w.yaml")+":2:29: ")
-	write("w.yaml", "on-premises:\n  vms: [{name: db-01, cpus: 5000}]\n")
-	_, err = Parse(file)
-	assert.ErrorContains(t, err, filepath.Join(dir, "w.yaml")+":2:29: ")
 }
 
 func compiled(t *testing.T, text []byte, err error) *jsonschema.Schema {

@@ -7,14 +7,17 @@
 //
 // Fields are named by their yaml tags. A field without omitempty must be there.
 // A jsonschema tag with enum= lists what a string may be: the same tag makes the
-// schema, so that editor and program agree.
+// schema, so that editor and program agree. A nonzero tag refuses a 0 or an
+// empty list that is written out, where leaving the key out means a default: it
+// says what to write instead, or just "default".
+//
+// Read this file (what is decoded how), then kinds.go, then syntax.go (what is
+// no YAML at all, and where).
 package strictyaml
 
 import (
 	"encoding"
-	"errors"
 	"fmt"
-	"io"
 	"reflect"
 	"strings"
 	"time"
@@ -45,45 +48,6 @@ func (p *Problem) Error() string {
 type Custom interface {
 	// DecodeStrict reads node by d.Into and reports by d.Fail.
 	DecodeStrict(d *Decoder, node *yaml.Node, path string)
-}
-
-// Parse reads text as one YAML document. Its problem, if any, is one of syntax.
-func Parse(text []byte) (*yaml.Node, *Problem) {
-	if len(text) > MaxBytes {
-		return nil, &Problem{What: fmt.Sprintf("the file has %d bytes, more than %d", len(text), MaxBytes), Fix: "split it"}
-	}
-	var doc yaml.Node
-	dec := yaml.NewDecoder(strings.NewReader(string(text)))
-	if err := dec.Decode(&doc); err != nil {
-		return nil, syntax(err)
-	}
-	if doc.Kind != yaml.DocumentNode || len(doc.Content) != 1 {
-		return nil, &Problem{Line: 1, Column: 1, What: "the file is empty", Fix: "see hdm schema for what it can hold"}
-	}
-	var second yaml.Node
-	switch err := dec.Decode(&second); {
-	case errors.Is(err, io.EOF):
-	case err != nil:
-		return nil, syntax(err)
-	default:
-		return nil, &Problem{Line: second.Line, Column: max(second.Column, 1), What: "a second document begins here", Fix: "keep one document in a file"}
-	}
-	return doc.Content[0], nil
-}
-
-// syntax makes a problem of an error of the YAML parser, which has the line in
-// its text only.
-func syntax(err error) *Problem {
-	p := &Problem{Line: 1, Column: 1, What: strings.TrimPrefix(err.Error(), "yaml: "), Fix: "mend the YAML"}
-	if errors.Is(err, io.EOF) {
-		p.What, p.Fix = "the file is empty", "see hdm schema for what it can hold"
-	}
-	var line int
-	if n, _ := fmt.Sscanf(p.What, "line %d:", &line); n == 1 {
-		p.Line = line
-		_, p.What, _ = strings.Cut(p.What, ": ")
-	}
-	return p
 }
 
 // Decode reads node into v, a pointer, and returns what is wrong in the order of
@@ -126,6 +90,28 @@ func (d *Decoder) value(node *yaml.Node, path string, v reflect.Value, tag refle
 		d.Fail(node, path, fmt.Sprintf("%s has no value", name(path)), "give it one, or leave the key out")
 		return
 	}
+	before := len(d.problems)
+	d.kind(node, path, v, tag)
+	if hint := tag.Get("nonzero"); hint != "" && len(d.problems) == before && nothing(v) {
+		fix := "give more, or leave the key out for the default"
+		if hint != "default" {
+			fix = hint
+		}
+		what := fmt.Sprintf("%s is %s", name(path), node.Value)
+		if node.Kind != yaml.ScalarNode {
+			what = name(path) + " is empty"
+		}
+		d.Fail(node, path, what, fix)
+	}
+}
+
+// nothing says whether v holds 0, or a list of nothing.
+func nothing(v reflect.Value) bool {
+	return v.IsZero() || v.Kind() == reflect.Slice && v.Len() == 0
+}
+
+// kind decodes a node that has a value, by what it is to become.
+func (d *Decoder) kind(node *yaml.Node, path string, v reflect.Value, tag reflect.StructTag) {
 	if c, ok := v.Addr().Interface().(Custom); ok {
 		c.DecodeStrict(d, node, path)
 		return

@@ -3,10 +3,13 @@ package strictyaml
 import (
 	"encoding"
 	"fmt"
+	"math"
 	"reflect"
 	"slices"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -144,6 +147,9 @@ func (d *Decoder) scalar(node *yaml.Node, path string, v reflect.Value, tag refl
 		return
 	}
 	if v.Kind() == reflect.String {
+		if !d.isPlain(node, path) {
+			return
+		}
 		// A VM may be called 123 or true; asking for quotes would help nobody.
 		v.SetString(node.Value)
 		if allowed := enum(tag); len(allowed) > 0 && !slices.Contains(allowed, node.Value) {
@@ -161,9 +167,32 @@ func (d *Decoder) scalar(node *yaml.Node, path string, v reflect.Value, tag refl
 	}
 	// The YAML package would cut 0.5 down to 0 for an int.
 	fits := node.ShortTag() != "!!float" || v.Kind() == reflect.Float64
-	if !fits || node.Decode(v.Addr().Interface()) != nil {
+	if !fits || node.Decode(v.Addr().Interface()) != nil || v.Kind() == reflect.Float64 && !finite(v.Float()) {
 		d.Fail(node, path, fmt.Sprintf("%q is not %s", node.Value, want), "change "+name(path))
 	}
+}
+
+func finite(f float64) bool { return !math.IsNaN(f) && !math.IsInf(f, 0) }
+
+// isPlain says whether the text is there, and can be shown on one line as it is:
+// names end up in messages, on terminals and in file names.
+func (d *Decoder) isPlain(node *yaml.Node, path string) bool {
+	if node.Value == "" {
+		d.Fail(node, path, name(path)+" is empty", "give it a value, or leave the key out")
+		return false
+	}
+	if at := strings.IndexFunc(node.Value, Unprintable); at >= 0 {
+		r, _ := utf8.DecodeRuneInString(node.Value[at:])
+		d.Fail(node, path, fmt.Sprintf("%s has a control character, %U", name(path), r), "leave it out, and keep the text on one line")
+		return false
+	}
+	return true
+}
+
+// Unprintable are the characters that act on what shows them: control
+// characters, ends of lines, and those that turn the direction of writing.
+func Unprintable(r rune) bool {
+	return unicode.In(r, unicode.Cc, unicode.Zl, unicode.Zp, unicode.Bidi_Control)
 }
 
 var wants = map[reflect.Kind]string{
