@@ -186,10 +186,7 @@ func check(ctx context.Context, e migration.Effect, m migration.Migration, here,
 	if err != nil {
 		return migration.Result{}, err
 	}
-	sites := migration.Sites{
-		PremisesPools: premises.Pools, CloudPools: cloud.Pools, Datastores: cloud.Datastores,
-		Networks: cloud.Networks, Hosts: cloud.Hosts, Adapters: cloud.Adapters, Reserved: e.Reserved,
-	}
+	sites := migration.Sites{PremisesPools: premises.Pools, Resources: cloud, Reserved: e.Reserved}
 	if sites.OnPremises, err = here.Inventory(ctx); err != nil {
 		return migration.Result{}, err
 	}
@@ -222,7 +219,7 @@ func (a *Appliance) carried(id migration.ID, p vsphere.Progress) {
 
 func networks(m migration.Migration) map[string]string {
 	to := map[string]string{}
-	for _, n := range m.Order.Target.Networks {
+	for _, n := range m.Plan.Networks {
 		to[n.From] = n.To
 	}
 	return to

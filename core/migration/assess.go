@@ -15,13 +15,10 @@ const MigratePool = "_HDM_MIGRATEPOOL"
 
 // Sites is what Assess looks at.
 type Sites struct {
-	OnPremises, Cloud         []vsphere.VM
-	PremisesPools, CloudPools []vsphere.Pool
-	Datastores                []vsphere.Datastore // in the cloud
-	Networks                  []string            // in the cloud
-	Hosts                     []vsphere.Host      // in the cloud
-	Adapters                  []string            // that the cloud offers
-	Reserved                  []Reservation
+	OnPremises, Cloud []vsphere.VM
+	PremisesPools     []vsphere.Pool
+	Resources         vsphere.Resources // of the cloud
+	Reserved          []Reservation
 }
 
 // Assess makes an order exact against both sites, or says everything that
@@ -34,14 +31,13 @@ func Assess(o Order, s Sites) (Plan, []Reason) {
 	a := &assessment{order: o, sites: s, vm: vm}
 	a.source()
 	a.clashes()
-	plan := Plan{
-		Source: vm.Ref, Name: vm.Name, BIOSUUID: vm.BIOSUUID, WasOn: vm.Power == vsphere.On, HomePool: vm.Pool,
-		Pool: a.pool(), Host: a.host(), NICs: a.nics(),
-	}
+	plan := Plan{Source: vm.Ref, Name: vm.Name, BIOSUUID: vm.BIOSUUID, WasOn: vm.Power == vsphere.On, HomePool: vm.Pool}
 	for _, d := range vm.Disks {
 		plan.Bytes += room(d)
 	}
-	plan.Datastore = a.datastore(plan.Bytes)
+	plan.NICs, plan.Networks = a.nics()
+	to := a.place(plan.Bytes, plan.Networks)
+	plan.Pool, plan.Host, plan.Datastore = to.pool, to.host, to.datastore
 	if len(a.against) > 0 {
 		return Plan{}, a.against
 	}
@@ -56,7 +52,7 @@ type assessment struct {
 }
 
 func (a *assessment) refuse(code, fix, format string, args ...any) {
-	a.against = append(a.against, Reason{Code: code, What: fmt.Sprintf(format, args...), Fix: fix})
+	a.against = append(a.against, *reason(code, fix, format, args...))
 }
 
 func find(name string, vms []vsphere.VM) (vsphere.VM, *Reason) {
@@ -138,89 +134,46 @@ func (a *assessment) clashes() {
 	}
 }
 
-func (a *assessment) pool() vsphere.Ref {
-	name := cmp.Or(a.order.Target.Pool, "Resources")
-	for _, p := range a.sites.CloudPools {
-		if p.Name == name {
-			return p.Ref
-		}
-	}
-	a.refuse(CodeNoPool, "name a pool that exists", "the cloud has no resource pool %q", name)
-	return ""
-}
-
-// host is the connected one with fewest VMs: vCenter's own placement is left
-// out, so that a migration is the same every time.
-func (a *assessment) host() vsphere.Ref {
-	var best vsphere.Ref
-	least := 0
-	for _, h := range a.sites.Hosts {
-		if !h.Connected {
-			continue
-		}
-		n := 0
-		for _, vm := range a.sites.Cloud {
-			if vm.Host == h.Ref {
-				n++
-			}
-		}
-		if best == "" || n < least {
-			best, least = h.Ref, n
-		}
-	}
-	if best == "" {
-		a.refuse(CodeNoHost, "connect a host", "no host of the cloud is connected")
-	}
-	return best
-}
-
 // nics maps each adapter's network (MIG-06) and gives it the adapter type of
-// the order (COLD-03).
-func (a *assessment) nics() []NIC {
+// the order (COLD-03). Used are the mappings that this takes: others of the order
+// say nothing about this VM, and nobody looks whether their networks exist.
+func (a *assessment) nics() (nics []NIC, used []Mapping) {
+	offered := a.sites.Resources.Adapters
 	adapter := cmp.Or(a.order.Target.Adapter, DefaultAdapter)
-	if len(a.vm.NICs) > 0 && !slices.Contains(a.sites.Adapters, adapter) {
-		a.refuse(CodeAdapter, "choose one of "+strings.Join(a.sites.Adapters, ", "), "the cloud does not offer the adapter type %q", adapter)
+	if len(a.vm.NICs) > 0 && !slices.Contains(offered, adapter) {
+		a.refuse(CodeAdapter, "choose one of "+strings.Join(offered, ", "), "the cloud does not offer the adapter type %q", adapter)
 	}
-	var nics []NIC
 	for _, n := range a.vm.NICs {
 		i := slices.IndexFunc(a.order.Target.Networks, func(m Mapping) bool { return m.From == n.Network })
 		if i < 0 {
 			a.refuse(CodeUnmapped, "map the network", "%s: %s is on network %q, which the order does not map", a.vm.Name, n.Label, n.Network)
 			continue
 		}
-		to := a.order.Target.Networks[i].To
-		if !slices.Contains(a.sites.Networks, to) {
-			a.refuse(CodeNoNetwork, "map it to one of "+strings.Join(a.sites.Networks, ", "), "the cloud has no network %q, to which %q is mapped", to, n.Network)
+		m := a.order.Target.Networks[i]
+		if !a.knowsNetwork(m) {
 			continue
 		}
-		nics = append(nics, NIC{Key: n.Key, MAC: n.MAC, Network: to, Adapter: adapter})
+		if !slices.Contains(used, m) {
+			used = append(used, m)
+		}
+		nics = append(nics, NIC{Key: n.Key, MAC: n.MAC, Network: m.To, Adapter: adapter})
 	}
-	return nics
+	return nics, used
 }
 
-// datastore is the one of the order, or the one with most room left. What other
-// migrations may still take counts as taken.
-func (a *assessment) datastore(bytes int64) string {
-	var best string
-	most := int64(-1)
-	for _, d := range a.sites.Datastores {
-		free := d.Free
-		for _, r := range a.sites.Reserved {
-			if r.Datastore == d.Name {
-				free -= r.Bytes
-			}
-		}
-		if want := a.order.Target.Datastore; (want == "" || want == d.Name) && (best == "" || free > most) {
-			best, most = d.Name, free
-		}
-	}
+// knowsNetwork refuses a mapping to a network that is not there, or is there
+// several times.
+func (a *assessment) knowsNetwork(m Mapping) bool {
+	r := a.sites.Resources
 	switch {
-	case best == "":
-		a.refuse(CodeNoDatastore, "name a datastore that exists", "the cloud has no datastore %q", a.order.Target.Datastore)
-	case bytes > most:
-		a.refuse(CodeSpace, "free some space, or choose another datastore", "%s needs %s on datastore %s, which has %s left for it", a.vm.Name, gib(bytes), best, gib(max(most, 0)))
+	case slices.Contains(r.AmbiguousNetworks, m.To):
+		a.refuse(CodeAmbiguousNetwork, "give them names that differ", "the cloud has several networks %q, to which %q is mapped", m.To, m.From)
+		return false
+	case !slices.Contains(r.Networks, m.To):
+		a.refuse(CodeNoNetwork, "map it to one of "+strings.Join(r.Networks, ", "), "the cloud has no network %q, to which %q is mapped", m.To, m.From)
+		return false
 	}
-	return best
+	return true
 }
 
 // room is what a disk takes in the cloud, where it is imported thin.

@@ -28,8 +28,10 @@ type Order struct {
 }
 
 // Target is where in the cloud the VM goes (MIG-06). What is empty, HDM
-// chooses: the root pool, the datastore with most room.
+// chooses: the root pool of a cluster with room, the datastore with most room.
 type Target struct {
+	// Pool is a name, or as much of a path such as "Cluster/Resources/gold" as
+	// tells it from others of that name.
 	Pool      string    `json:"pool,omitempty"`
 	Datastore string    `json:"datastore,omitempty"`
 	Networks  []Mapping `json:"networks,omitempty"`
@@ -59,7 +61,8 @@ type Plan struct {
 	Datastore string      `json:"datastore"` // in the cloud
 	Host      vsphere.Ref `json:"host"`      // in the cloud
 	NICs      []NIC       `json:"nics,omitempty"`
-	Bytes     int64       `json:"bytes"` // room that its disks can take in the cloud
+	Networks  []Mapping   `json:"networks,omitempty"` // those of the order's that the VM needs
+	Bytes     int64       `json:"bytes"`              // room that its disks can take in the cloud
 }
 
 // NIC is what an adapter becomes in the cloud. The MAC address stays.

@@ -40,8 +40,13 @@ const (
 	CodeAdapter     = "adapter"
 	CodeNoPool      = "unknown-pool"
 	CodeNoDatastore = "unknown-datastore"
-	CodeNoHost      = "no-host"
+	CodeNoHost      = "no-host" // of the cluster, that is connected and on the networks
 	CodeSpace       = "space"
+
+	// Why the cloud cannot tell which one is meant.
+	CodeAmbiguousNetwork   = "ambiguous-network"
+	CodeAmbiguousDatastore = "ambiguous-datastore"
+	CodeAmbiguousPool      = "ambiguous-pool"
 )
 
 // MaxCDROMs is how many CD or DVD devices a VM may have (facts of the product).
