@@ -14,6 +14,7 @@
 package appliance
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -80,10 +81,13 @@ type Appliance struct {
 	progress map[migration.ID]vsphere.Progress
 	settled  map[vsphere.Site]*settlement
 	reporter *reporter
+
+	incarnation string // see Counters
 }
 
 // Boot loads the journal, begins a new epoch and takes up what was under way.
-// ctx bounds everything that the appliance starts.
+// Cancelling ctx stops everything that the appliance started, as a power cut
+// would: the next boot takes up what was under way.
 func Boot(ctx context.Context, c Config) (*Appliance, error) {
 	records, err := c.Journal.Load()
 	if err != nil {
@@ -95,9 +99,10 @@ func Boot(ctx context.Context, c Config) (*Appliance, error) {
 	}
 	a := &Appliance{
 		Config: c, state: state,
-		running:  map[string]runtime.Task{},
-		progress: map[migration.ID]vsphere.Progress{},
-		settled:  map[vsphere.Site]*settlement{vsphere.OnPremises: {}, vsphere.Cloud: {}},
+		incarnation: cmp.Or(state.Incarnation, fmt.Sprintf("%08x", c.Runtime.Rand("incarnation").Uint32())),
+		running:     map[string]runtime.Task{},
+		progress:    map[migration.ID]vsphere.Progress{},
+		settled:     map[vsphere.Site]*settlement{vsphere.OnPremises: {}, vsphere.Cloud: {}},
 	}
 	a.ctx, a.stop = c.Runtime.WithCancel(ctx)
 	a.reporter = newReporter(a)
@@ -107,7 +112,7 @@ func Boot(ctx context.Context, c Config) (*Appliance, error) {
 			a.Observer.Loaded(s.Migration)
 		}
 	}
-	if _, err := a.deliver(Booted{}, "boot"); err != nil {
+	if _, err := a.deliver(Booted{Incarnation: a.incarnation}, "boot"); err != nil {
 		return nil, fmt.Errorf("the appliance cannot start: %w", err)
 	}
 	return a, nil
@@ -139,7 +144,8 @@ type Status struct {
 	Transfer vsphere.Progress // of the bulk transfer under way
 }
 
-// Migrations lists every migration, in order of their numbers: the In Progress
+// Migrations lists every migration, first those that ended, in the order of
+// their ends, then the others in order of their numbers: the In Progress
 // and Summary views in one (MIG-09).
 func (a *Appliance) Migrations() []Status {
 	a.mu.Lock()
@@ -161,7 +167,7 @@ func (a *Appliance) deliver(ev Event, cause string) (Decision, error) {
 	if a.failed != nil {
 		return Decision{}, a.failed
 	}
-	d := a.state.Step(a.Knobs, a.Runtime.Now(), ev)
+	d := a.state.Step(a.Knobs, migration.Now{Wall: a.Runtime.Now().Round(0), Up: a.Runtime.Elapsed()}, ev)
 	if heard, ok := ev.(Heard); ok && d.Ignored != "" && a.Observer != nil {
 		switch done := heard.Event.(type) {
 		case migration.EffectDone:
@@ -185,17 +191,15 @@ func (a *Appliance) deliver(ev Event, cause string) (Decision, error) {
 }
 
 func (a *Appliance) write(d Decision, cause string) error {
-	all, err := records(d)
+	batch, err := records(d)
 	if err != nil {
 		return err
 	}
-	for _, batch := range batches(all) {
-		if err := a.Journal.Write(batch); err != nil {
-			return err
-		}
-		if a.Observer != nil {
-			a.Observer.JournalWrote(len(batch), cause)
-		}
+	if err := a.Journal.Write(batch); err != nil {
+		return err
+	}
+	if a.Observer != nil {
+		a.Observer.JournalWrote(len(batch), cause)
 	}
 	return nil
 }

@@ -17,12 +17,13 @@ func (a *Appliance) execute(ctx context.Context, e migration.Effect, m migration
 	err := a.Runtime.Sleep(ctx, e.Delay)
 	began := err == nil
 	if began {
-		if a.Observer != nil {
-			a.Observer.EffectStarted(e, a.Epoch())
-		}
+		a.tell(func(o Observer, epoch int) { o.EffectStarted(e, epoch) })
 		result, err = a.do(ctx, e, m)
 	}
-	if began && a.BeforeCompletion != nil {
+	if a.ctx.Err() != nil {
+		return // the appliance stops: what became of this is found out at the next boot
+	}
+	if a.BeforeCompletion != nil {
 		a.BeforeCompletion(e.Key)
 	}
 	a.mu.Lock()
@@ -34,11 +35,20 @@ func (a *Appliance) execute(ctx context.Context, e migration.Effect, m migration
 		f := failure(ctx, err)
 		ev, outcome = migration.EffectFailed{Key: e.Key, Failure: f}, f.Class.String()
 	}
-	if began && a.Observer != nil {
-		a.Observer.EffectEnded(e, a.Epoch(), outcome, err)
+	if began {
+		a.tell(func(o Observer, epoch int) { o.EffectEnded(e, epoch, outcome, err) })
 	}
 	// An error here is the journal's; every later call answers with it.
 	_, _ = a.deliver(Heard{m.ID, ev}, e.Key)
+}
+
+// tell tells the observer something, in order with all else that it is told.
+func (a *Appliance) tell(what func(o Observer, epoch int)) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.Observer != nil {
+		what(a.Observer, a.state.Epoch)
+	}
 }
 
 // failure is an executor's error as the machine hears of it.
@@ -47,7 +57,7 @@ func failure(ctx context.Context, err error) migration.Failure {
 	f.Cancelled = ctx.Err() != nil || f.Class == vsphere.Cancelled || vsphere.FaultName(err) == "RequestCanceled"
 	var typed *vsphere.Error
 	if errors.As(err, &typed) {
-		f.Fix = typed.Hint
+		f.Fix, f.Down = typed.Hint, typed.Down
 	}
 	return f
 }
@@ -63,7 +73,11 @@ func (a *Appliance) do(ctx context.Context, e migration.Effect, m migration.Migr
 	case migration.TakeSnapshot:
 		return a.at(ctx, vsphere.OnPremises, func(s *vsphere.Session) (migration.Result, error) {
 			snapshot, err := s.EnsureSnapshot(ctx, m.Plan.Source, a.mark(m.ID), SnapshotPrefix)
-			return migration.Result{Snapshot: snapshot.Name}, err
+			if err != nil {
+				return migration.Result{}, err
+			}
+			on, err := s.LastPowerOn(ctx, m.Plan.Source)
+			return migration.Result{Snapshot: snapshot.Name, LastOn: on}, err
 		})
 	case migration.Transfer:
 		return a.atBoth(ctx, func(here, there *vsphere.Session) (migration.Result, error) { return a.transfer(ctx, m, here, there) })
@@ -116,7 +130,9 @@ const SnapshotPrefix = "_hdm"
 
 // mark is what this appliance leaves on everything that it makes for a
 // migration, so that a second attempt finds it.
-func (a *Appliance) mark(id migration.ID) string { return a.ID + "/" + string(id) }
+func (a *Appliance) mark(id migration.ID) string {
+	return a.ID + "/" + a.incarnation + "/" + string(id)
+}
 
 // settlement says whether what earlier boots left at a site has been ended.
 type settlement struct {
@@ -233,19 +249,20 @@ func nics(plan []migration.NIC) []vsphere.NICPlan {
 	return all
 }
 
-// powerOnCopy makes the copy the VM. If somebody started the source meanwhile,
-// the copy is out of date and must not run (MIG-13).
+// powerOnCopy makes the copy the VM. If somebody started the source since its
+// snapshot was taken, the copy lacks what its guest wrote, although the source
+// may be off again: then it must not run (COLD-05, MIG-13).
 func powerOnCopy(ctx context.Context, m migration.Migration, here, there *vsphere.Session) error {
 	if err := here.Settle(ctx, m.Plan.Source); err != nil {
 		return err
 	}
-	source, err := here.VM(ctx, m.Plan.Source)
+	on, err := here.LastPowerOn(ctx, m.Plan.Source)
 	if err != nil {
 		return err
 	}
-	if source.Power != vsphere.Off {
+	if on != m.LastOn {
 		return &vsphere.Error{
-			Site: vsphere.OnPremises, Op: "rely on", Object: source.Name, Class: vsphere.Refused,
+			Site: vsphere.OnPremises, Op: "rely on", Object: m.Plan.Name, Class: vsphere.Refused,
 			Hint: "leave the VM off while it is migrated, and order the migration again",
 			Err:  errors.New("it was powered on while it was being migrated"),
 		}
@@ -279,15 +296,26 @@ func (a *Appliance) destroyCopy(ctx context.Context, m migration.Migration) (mig
 	})
 }
 
-// confirmOff makes sure that the copy is off and stays off: earlier sessions
-// have ended, so that no power-on of theirs can come late, and its tasks are
-// over.
+// confirmOff makes sure that no copy runs, nor will: earlier sessions have
+// ended, so that no power-on of theirs can come late, and its tasks are over.
 func (a *Appliance) confirmOff(ctx context.Context, m migration.Migration) (migration.Result, error) {
 	return a.at(ctx, vsphere.Cloud, func(s *vsphere.Session) (migration.Result, error) {
-		if err := s.Settle(ctx, m.Copy); err != nil {
+		copies, err := s.FindMarked(ctx, a.mark(m.ID))
+		if err != nil {
 			return migration.Result{}, err
 		}
-		vm, err := s.VM(ctx, m.Copy)
-		return migration.Result{Running: vm.Power == vsphere.On}, err
+		for _, found := range copies {
+			if err := s.Settle(ctx, found.Ref); err != nil {
+				return migration.Result{}, err
+			}
+			now, err := s.VM(ctx, found.Ref)
+			if err != nil {
+				return migration.Result{}, err
+			}
+			if now.Power != vsphere.Off {
+				return migration.Result{Running: true}, nil
+			}
+		}
+		return migration.Result{}, nil
 	})
 }

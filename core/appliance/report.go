@@ -1,6 +1,7 @@
 package appliance
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -16,6 +17,8 @@ const (
 	reportEvery = 10 * time.Second
 	// reportTries bounds how often vCenter is asked to show a migration's end.
 	reportTries = 100
+	// percentOfSteps is what a step other than the bulk transfer stands for.
+	percentOfSteps = 3
 )
 
 // ExtensionVersion is what vCenter shows as HDM's version.
@@ -23,10 +26,9 @@ const ExtensionVersion = "1.0.0"
 
 // The types of the events that HDM posts in the on-premises vCenter.
 const (
-	EventStarted   = "com.hdm.migration.started"
-	EventRetried   = "com.hdm.migration.retried"
-	EventEnded     = "com.hdm.migration.ended"
-	percentOfSteps = 3 // that a step other than the bulk transfer stands for
+	EventStarted = "com.hdm.migration.started"
+	EventRetried = "com.hdm.migration.retried"
+	EventEnded   = "com.hdm.migration.ended"
 )
 
 // reporter shows in the on-premises vCenter what the migrations do: a task on
@@ -42,8 +44,7 @@ type reporter struct {
 // shown is what a migration's task in vCenter says already.
 type shown struct {
 	task    vsphere.Ref // "": not looked for yet
-	step    migration.StepName
-	attempt int
+	text    string
 	percent int32
 	tries   int // rounds that failed to show its end
 }
@@ -180,38 +181,54 @@ func (r *reporter) show(ctx context.Context, s *vsphere.Session, m Status) error
 		if err == nil && !m.State.Final() {
 			err = task.Running(ctx)
 		}
-		if err == nil && now.step == "" {
-			err = r.post(ctx, s, m, EventStarted, "%s: %s migration %s to the cloud began", m.Plan.Name, m.Order.Type, m.ID)
-		}
 		if err != nil {
 			return err
 		}
 		now.task = task.Ref
 		r.shown[m.ID] = now
 	}
+	if err := r.log(ctx, s, m); err != nil {
+		return err
+	}
 	task := s.Task(now.task)
 	if m.State.Final() {
 		return r.showEnd(ctx, s, m, task)
 	}
-	return r.showProgress(ctx, s, m, now, task)
+	return r.showProgress(ctx, m, now, task)
 }
 
-func (r *reporter) showProgress(ctx context.Context, s *vsphere.Session, m Status, now shown, task vsphere.TaskHandle) error {
-	if m.Step == now.step && m.Attempt > now.attempt {
-		if err := r.post(ctx, s, m, EventRetried, "%s: %s is tried again (attempt %d)", m.Plan.Name, m.Step, m.Attempt); err != nil {
-			return err
-		}
+// log posts what vCenter's log does not tell yet: the begin, and retries. That
+// it was posted is written down, so that a restart does not repeat it.
+func (r *reporter) log(ctx context.Context, s *vsphere.Session, m Status) error {
+	var err error
+	if !m.Told.Began {
+		err = r.post(ctx, s, m, EventStarted, "%s: %s migration %s to the cloud began", m.Plan.Name, m.Order.Type, m.ID)
 	}
-	if p := percent(m); m.Step != now.step || p != now.percent {
-		if err := task.Describe(ctx, shows(m)); err != nil {
+	for n := m.Told.Retries + 1; n <= m.Retries && err == nil; n++ {
+		err = r.post(ctx, s, m, EventRetried, "%s: migration %s: retry %d; now %s", m.Plan.Name, m.ID, n, cmp.Or(shows(m), string(m.State)))
+	}
+	if err != nil || m.Told.Began && m.Told.Retries == m.Retries {
+		return err
+	}
+	_, err = r.appliance.deliver(Heard{m.ID, migration.Shown{Retries: m.Retries}}, string(m.ID)+" told")
+	return err
+}
+
+// showProgress never goes back: a bulk transfer that begins anew stands still
+// until it is further than before.
+func (r *reporter) showProgress(ctx context.Context, m Status, now shown, task vsphere.TaskHandle) error {
+	if text := shows(m); text != now.text {
+		if err := task.Describe(ctx, text); err != nil {
 			return err
 		}
+		now.text = text
+	}
+	if p := percent(m); p > now.percent {
 		if err := task.Progress(ctx, p); err != nil {
 			return err
 		}
 		now.percent = p
 	}
-	now.step, now.attempt = m.Step, m.Attempt
 	r.shown[m.ID] = now
 	return nil
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/hdm-project/hdm/core/journal"
 	"github.com/hdm-project/hdm/core/migration"
@@ -14,11 +13,20 @@ import (
 // State is everything durable about the appliance: what the journal holds.
 // Step reads it and Apply changes it.
 type State struct {
-	Epoch  int                     // counts the boots
-	Orders int                     // the number of the last order
+	Counters
 	live   []migration.Migration   // not ended, in order of their numbers
 	ended  []migration.Migration   // by the time of their end, then by number
 	byName map[string]migration.ID // of requests
+}
+
+// Counters are what the appliance counts, and who it is.
+type Counters struct {
+	Epoch  int `json:"epoch"`  // of the boots
+	Orders int `json:"orders"` // the number of the last order
+	// Incarnation is drawn at the first boot. It is part of every mark, so that a
+	// journal that begins anew or is restored does not take what it finds in the
+	// vCenters for its own.
+	Incarnation string `json:"incarnation"`
 }
 
 // NewState is the state of an appliance that has never run.
@@ -41,8 +49,9 @@ type Event interface{ event() }
 
 // The events.
 type (
-	// Booted: the appliance came up.
-	Booted struct{}
+	// Booted: the appliance came up. Incarnation is what it is called from now on
+	// if it has none.
+	Booted struct{ Incarnation string }
 	// OrderGiven: a user wants a migration.
 	OrderGiven struct{ Order migration.Order }
 	// CancelGiven: a user wants a VM's migration to stop.
@@ -61,13 +70,13 @@ func (Heard) event()       {}
 
 // Decision is what Step makes of an event.
 type Decision struct {
-	Epoch, Orders int
-	Changed       []migration.Migration // as they became, in the order of the decisions
-	Forgotten     []migration.ID        // the oldest ended ones, too many to remember
-	Effects       []migration.Effect
-	Cancels       []string // keys of outstanding effects that are to be told to stop
-	Answer        Answer   // to OrderGiven and CancelGiven
-	Ignored       string   // why the event changed nothing
+	Counters
+	Changed   []migration.Migration // as they became, in the order of the decisions
+	Forgotten []migration.ID        // the oldest ended ones, too many to remember
+	Effects   []migration.Effect
+	Cancels   []string // keys of outstanding effects that are to be told to stop
+	Answer    Answer   // to OrderGiven and CancelGiven
+	Ignored   string   // why the event changed nothing
 }
 
 // Answer is what a user is told at once.
@@ -89,12 +98,12 @@ const (
 
 // Step decides about one event. It is pure and total: it changes nothing, asks
 // no clock, and answers every event in every state.
-func (s *State) Step(knobs migration.Knobs, now time.Time, ev Event) Decision {
+func (s *State) Step(knobs migration.Knobs, now migration.Now, ev Event) Decision {
 	p := &step{State: s, knobs: knobs, now: now, changed: map[migration.ID]migration.Migration{}}
-	p.d.Epoch, p.d.Orders = s.Epoch, s.Orders
+	p.d.Counters = s.Counters
 	switch ev := ev.(type) {
 	case Booted:
-		p.boot()
+		p.boot(ev.Incarnation)
 	case OrderGiven:
 		p.order(ev.Order)
 	case CancelGiven:
@@ -117,7 +126,7 @@ func (s *State) Step(knobs migration.Knobs, now time.Time, ev Event) Decision {
 type step struct {
 	*State
 	knobs   migration.Knobs
-	now     time.Time
+	now     migration.Now
 	changed map[migration.ID]migration.Migration
 	created []migration.Migration
 	d       Decision
@@ -137,18 +146,17 @@ func (p *step) fleet() migration.Fleet {
 	return all
 }
 
-func (p *step) boot() {
+func (p *step) boot(incarnation string) {
 	p.d.Epoch++
-	fleet := p.fleet()
+	p.d.Incarnation = cmp.Or(p.d.Incarnation, incarnation)
 	for _, m := range p.live {
-		p.hear(m, migration.Restarted{Reserved: migration.Reserved(fleet, m.ID)})
+		p.hear(m, migration.Restarted{})
 	}
 }
 
 func (p *step) order(o migration.Order) {
 	if id, ok := p.byName[o.Request]; ok && o.Request != "" {
-		m, _ := p.Migration(id)
-		p.d.Answer = Answer{Outcome: Duplicate, Migration: id, Reasons: m.Reasons}
+		p.d.Answer = p.repeated(id, o)
 		return
 	}
 	if why := migration.TooLarge(o); len(why) > 0 {
@@ -157,15 +165,26 @@ func (p *step) order(o migration.Order) {
 	}
 	p.d.Orders++
 	if why := p.knobs.Admit(o, p.fleet()); len(why) > 0 {
-		m := migration.RefusedAtOnce(p.d.Orders, o, p.now, why)
+		m := migration.RefusedAtOnce(p.d.Orders, o, p.now.Wall, why)
 		p.create(m)
 		p.d.Answer = Answer{Outcome: Rejected, Migration: m.ID, Reasons: why}
 		return
 	}
-	m, first := p.knobs.New(p.d.Orders, o, p.now, migration.Reserved(p.fleet(), ""))
+	m := migration.New(p.d.Orders, o, p.now.Wall)
 	p.create(m)
-	p.d.Effects = append(p.d.Effects, first)
 	p.d.Answer = Answer{Outcome: Accepted, Migration: m.ID}
+}
+
+// repeated answers an order whose request was heard before: the same order is a
+// duplicate, another one under its name a mistake.
+func (p *step) repeated(id migration.ID, o migration.Order) Answer {
+	m, _ := p.Migration(id)
+	if !o.Equal(m.Order) {
+		return Answer{Outcome: Rejected, Migration: id, Reasons: []migration.Reason{{
+			Code: migration.CodeRequest, What: "request " + o.Request + " was another order: " + string(id) + " of " + m.Order.VM, Fix: "give the order a name of its own",
+		}}}
+	}
+	return Answer{Outcome: Duplicate, Migration: id, Reasons: m.Reasons}
 }
 
 func (p *step) create(m migration.Migration) {
@@ -207,22 +226,28 @@ func (p *step) hear(m migration.Migration, ev migration.Event) {
 		return
 	}
 	p.change(v.Migration)
-	p.d.Effects = append(p.d.Effects, v.Effects...)
+	for _, e := range v.Effects {
+		if e.Kind == migration.Check {
+			e.Reserved = migration.Reserved(p.fleet(), m.ID)
+		}
+		p.d.Effects = append(p.d.Effects, e)
+	}
 	if v.Cancel != "" {
 		p.d.Cancels = append(p.d.Cancels, v.Cancel)
 	}
 }
 
-// fill gives free slots to those whose turn it is.
+// fill lets orders be checked, and gives free slots to those whose turn it is.
 func (p *step) fill() {
 	for {
 		fleet := p.fleet()
-		id, ok := p.knobs.Next(fleet)
-		if !ok {
+		if id, ok := p.knobs.NextCheck(fleet); ok {
+			p.hear(*fleet.Find(id), migration.CheckDue{})
+		} else if id, ok := p.knobs.Next(fleet); ok {
+			p.hear(*fleet.Find(id), migration.TurnCame{})
+		} else {
 			return
 		}
-		i := slices.IndexFunc(fleet, func(m migration.Migration) bool { return m.ID == id })
-		p.hear(fleet[i], migration.TurnCame{Reserved: migration.Reserved(fleet, id)})
 	}
 }
 
@@ -238,10 +263,15 @@ func (p *step) forget() {
 	if excess <= 0 {
 		return
 	}
-	oldest := slices.Concat(p.ended[:min(excess, len(p.ended))], ending)
+	oldest := slices.Concat(p.ended, ending)
 	slices.SortFunc(oldest, byEnd)
-	for _, m := range oldest[:excess] {
-		p.d.Forgotten = append(p.d.Forgotten, m.ID)
+	for _, m := range oldest {
+		if now, ok := p.changed[m.ID]; ok {
+			m = now
+		}
+		if len(p.d.Forgotten) < excess && m.Shown() {
+			p.d.Forgotten = append(p.d.Forgotten, m.ID)
+		}
 	}
 }
 
@@ -254,7 +284,7 @@ func byNumber(a, b migration.Migration) int { return cmp.Compare(a.Number, b.Num
 
 // Apply makes a decision true. It comes after the journal has it.
 func (s *State) Apply(d Decision) {
-	s.Epoch, s.Orders = d.Epoch, d.Orders
+	s.Counters = d.Counters
 	for _, m := range d.Changed {
 		s.put(m)
 	}
@@ -294,14 +324,11 @@ const (
 	recordMigration = "migration" // one each, key its id
 )
 
-type counters struct {
-	Epoch  int `json:"epoch"`
-	Orders int `json:"orders"`
-}
-
-// records is a decision as it goes into the journal.
+// records is a decision as it goes into the journal: one batch. An event changes
+// no more migrations than can be active or checked at once, and what is said of
+// each is bounded, so that it stays below the journal's limits.
 func records(d Decision) ([]journal.Record, error) {
-	head, err := json.Marshal(counters{d.Epoch, d.Orders})
+	head, err := json.Marshal(d.Counters)
 	if err != nil {
 		return nil, err
 	}
@@ -319,23 +346,6 @@ func records(d Decision) ([]journal.Record, error) {
 	return batch, nil
 }
 
-// batches cuts records to what the journal takes in one write. Only a boot that
-// finds very many orders needs more than one; each record of it is true by
-// itself, and a boot that is cut short is followed by another.
-func batches(records []journal.Record) [][]journal.Record {
-	var all [][]journal.Record
-	first, size := 0, 0
-	for i, r := range records {
-		n := len(r.Kind) + len(r.Key) + len(r.Value)
-		if i > first && (i-first == journal.MaxRecords || size+n > journal.MaxBatch) {
-			all = append(all, records[first:i])
-			first, size = i, 0
-		}
-		size += n
-	}
-	return append(all, records[first:])
-}
-
 // load is the state that the journal holds.
 func load(records []journal.Record) (*State, error) {
 	s := NewState()
@@ -343,9 +353,7 @@ func load(records []journal.Record) (*State, error) {
 		var err error
 		switch r.Kind {
 		case recordAppliance:
-			var c counters
-			err = json.Unmarshal(r.Value, &c)
-			s.Epoch, s.Orders = c.Epoch, c.Orders
+			err = json.Unmarshal(r.Value, &s.Counters)
 		case recordMigration:
 			var m migration.Migration
 			err = json.Unmarshal(r.Value, &m)

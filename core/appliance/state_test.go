@@ -31,7 +31,7 @@ func image(t require.TestingT, s *State) string {
 		return append([]migration.Migration{}, of...) // none and nil are the same
 	}
 	text, err := json.MarshalIndent(map[string]any{
-		"epoch": s.Epoch, "orders": s.Orders, "live": list(s.live), "ended": list(s.ended), "requests": s.byName,
+		"counters": s.Counters, "live": list(s.live), "ended": list(s.ended), "requests": s.byName,
 	}, "", " ")
 	require.NoError(t, err)
 	return string(text)
@@ -44,14 +44,14 @@ type control struct {
 	knobs   migration.Knobs
 	state   *State
 	journal *journal.Memory
-	now     time.Time
+	now     migration.Now
 	open    map[string]migration.Effect
 }
 
 func newControl(t require.TestingT) *control {
 	c := &control{t: t, knobs: few, state: NewState(), journal: journal.NewMemory(), open: map[string]migration.Effect{}}
-	c.now = time.Date(2026, time.January, 1, 0, 0, 0, 0, time.UTC)
-	c.hear(Booted{})
+	c.now.Wall = time.Date(2026, time.January, 1, 0, 0, 0, 0, time.UTC)
+	c.hear(Booted{Incarnation: "0a0b0c0d"})
 	return c
 }
 
@@ -63,11 +63,9 @@ func (c *control) hear(ev Event) Decision {
 	require.Equal(c.t, before, image(c.t, c.state), "Step is pure: %#v", ev)
 	require.Equal(c.t, d, c.state.Step(c.knobs, c.now, ev), "Step decides the same again: %#v", ev)
 	if len(d.Changed) > 0 || d.Epoch != c.state.Epoch {
-		all, err := records(d)
+		batch, err := records(d)
 		require.NoError(c.t, err)
-		for _, batch := range batches(all) {
-			require.NoError(c.t, c.journal.Write(batch))
-		}
+		require.NoError(c.t, c.journal.Write(batch))
 		c.state.Apply(d)
 	}
 	require.Equal(c.t, image(c.t, c.loaded()), image(c.t, c.state), "what the journal holds is the state: %#v", ev)
@@ -90,7 +88,7 @@ func (c *control) loaded() *State {
 func (c *control) restart() {
 	c.state = c.loaded()
 	clear(c.open)
-	c.hear(Booted{})
+	c.hear(Booted{Incarnation: "0a0b0c0d"})
 }
 
 func (c *control) answer(key string, answer func(e migration.Effect) migration.Event) Decision {
@@ -116,7 +114,7 @@ func doneWell(e migration.Effect) migration.Event {
 // finish answers every effect well until none is open.
 func (c *control) finish() {
 	for len(c.open) > 0 {
-		c.now = c.now.Add(time.Second)
+		c.now.Wall, c.now.Up = c.now.Wall.Add(time.Second), c.now.Up+time.Second
 		c.answer(slices.Min(slices.Collect(maps.Keys(c.open))), doneWell)
 	}
 }
@@ -201,7 +199,7 @@ func TestInEveryHistoryStepIsPureAndTheJournalHoldsTheState(t *testing.T) {
 			},
 			"restart": func(*rapid.T) { c.restart() },
 			"time passes": func(r *rapid.T) {
-				c.now = c.now.Add(time.Duration(rapid.Int64Range(-int64(time.Minute), int64(10*time.Minute)).Draw(r, "by"))) // a clock can step back
+				c.now.Wall = c.now.Wall.Add(time.Duration(rapid.Int64Range(-int64(time.Minute), int64(10*time.Minute)).Draw(r, "by"))) // a clock can step back
 			},
 			"": func(*rapid.T) { c.sound() },
 		})
@@ -243,7 +241,7 @@ func TestOnlySoManyEndedMigrationsAreRememberedAndAForgottenRequestIsNew(t *test
 		c.finish()
 	}
 	// What is told of an ended migration makes no other one end.
-	d := c.hear(Heard{"m-0003", migration.EndReported{}})
+	d := c.hear(Heard{"m-0001", migration.EndReported{}})
 	assert.Empty(t, d.Forgotten)
 	require.Len(t, c.state.ended, c.knobs.History)
 	require.Equal(t, Duplicate, c.order("r-0", "vm").Outcome)
@@ -259,6 +257,32 @@ func TestOnlySoManyEndedMigrationsAreRememberedAndAForgottenRequestIsNew(t *test
 	again := c.order("r-0", "vm")
 	assert.Equal(t, Accepted, again.Outcome)
 	assert.Equal(t, migration.ID("m-0005"), again.Migration, "numbers are not given twice")
+}
+
+func TestAMigrationWhoseEndVCenterDoesNotShowYetIsNotForgotten(t *testing.T) {
+	c := newControl(t)
+	for i := range c.knobs.History + 1 {
+		require.Equal(t, Accepted, c.order(fmt.Sprint("r-", i), "vm").Outcome)
+		c.finish()
+	}
+	require.Len(t, c.state.ended, c.knobs.History+1)
+	d := c.hear(Heard{"m-0002", migration.EndReported{}})
+	assert.Equal(t, []migration.ID{"m-0002"}, d.Forgotten)
+}
+
+func TestARequestOfAnotherOrderIsRefused(t *testing.T) { // MIG-14
+	c := newControl(t)
+	require.Equal(t, Accepted, c.order("r-1", "vm-1").Outcome)
+	a := c.order("r-1", "vm-2")
+	assert.Equal(t, Rejected, a.Outcome)
+	assert.Equal(t, migration.CodeRequest, a.Reasons[0].Code)
+	assert.Equal(t, Duplicate, c.order("r-1", "vm-1").Outcome)
+}
+
+func TestAnApplianceKeepsTheNameOfItsFirstBoot(t *testing.T) {
+	c := newControl(t)
+	c.hear(Booted{Incarnation: "another"})
+	assert.Equal(t, "0a0b0c0d", c.state.Incarnation)
 }
 
 func keys(all []journal.Record) []string {
@@ -312,12 +336,12 @@ func TestARefusedOrderIsAnsweredWithAllThatIsAgainstIt(t *testing.T) {
 
 func TestAnOrderTooLargeForTheJournalIsRefusedAndLeavesNoRecord(t *testing.T) {
 	c := newControl(t)
-	a := c.order("", strings.Repeat("x", migration.MaxOrder+1))
+	a := c.order("", strings.Repeat("x", migration.MaxName+1))
 	assert.Equal(t, Rejected, a.Outcome)
 	require.Len(t, a.Reasons, 1)
 	assert.Equal(t, migration.CodeTooLarge, a.Reasons[0].Code)
 	assert.Zero(t, c.state.Orders)
-	assert.Equal(t, Accepted, c.order("", strings.Repeat("x", migration.MaxOrder-len(migration.Cold))).Outcome, "one that just fits")
+	assert.Equal(t, Accepted, c.order("", strings.Repeat("x", migration.MaxName)).Outcome, "one that just fits")
 }
 
 func TestTheQueueKeepsTheOrderInWhichMigrationsWereOrdered(t *testing.T) {
@@ -335,36 +359,6 @@ func TestTheQueueKeepsTheOrderInWhichMigrationsWereOrdered(t *testing.T) {
 		}
 	}
 	assert.Equal(t, []migration.ID{"m-0001", "m-0002"}, running)
-}
-
-func TestABootThatFindsMoreOrdersThanABatchHoldsWritesSeveral(t *testing.T) {
-	c := newControl(t)
-	c.knobs.Queue = 2 * journal.MaxRecords
-	var d Decision
-	for i := range journal.MaxRecords + 10 {
-		m, _ := c.knobs.New(i+1, migration.Order{VM: fmt.Sprint("vm-", i), Type: migration.Cold}, c.now, nil)
-		d.Changed = append(d.Changed, m)
-	}
-	d.Epoch, d.Orders = c.state.Epoch, len(d.Changed)
-	all, err := records(d)
-	require.NoError(t, err)
-	require.Len(t, batches(all), 2)
-	for _, batch := range batches(all) {
-		require.NoError(t, c.journal.Write(batch))
-	}
-	c.restart()
-	assert.Len(t, c.open, journal.MaxRecords+10, "every check is asked for again")
-}
-
-func TestBatchesStayWithinWhatTheJournalTakes(t *testing.T) {
-	big := journal.Record{Kind: recordMigration, Key: "m", Value: make([]byte, journal.MaxValue)}
-	for _, n := range []int{1, 3, 4, 9} {
-		all := slices.Repeat([]journal.Record{big}, n)
-		assert.Equal(t, all, slices.Concat(batches(all)...), "nothing is lost")
-		for _, b := range batches(all) {
-			assert.NoError(t, journal.NewMemory().Write(b))
-		}
-	}
 }
 
 func TestARecordThatCannotBeReadIsNamed(t *testing.T) {

@@ -14,7 +14,7 @@
 //	checking  -> queued     the order can be carried out
 //	checking  -> refused    it cannot: the reasons say why
 //	checking  -> cancelled  a user asked
-//	checking  -> failed     neither could be found out
+//	checking  -> failed     whether it can could not be found out
 //	queued    -> running    its turn has come
 //	queued    -> cancelled  a user asked
 //	running   -> completed  the last step is done

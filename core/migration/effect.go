@@ -39,7 +39,7 @@ type Effect struct {
 	Undo      bool          // it takes the step back, or clears the way for it
 	Delay     time.Duration // to wait before it
 	// Reserved is how much room the migrations that are under way may still
-	// take, by cloud datastore. Only for Check.
+	// take, by cloud datastore. Only of a Check; the planner fills it in.
 	Reserved []Reservation
 }
 
@@ -54,6 +54,7 @@ type Result struct {
 	Plan     *Plan       // Check
 	Refusals []Reason    // Check: why not; then there is no Plan
 	Snapshot string      // TakeSnapshot: its name
+	LastOn   int32       // TakeSnapshot: the newest power-on that the source had by then
 	Copy     vsphere.Ref // Transfer
 	Bytes    int64       // Transfer
 	Running  bool        // ConfirmOff: the copy runs
@@ -74,28 +75,35 @@ type (
 		Key     string
 		Failure Failure
 	}
+	// CheckDue: the planner lets the order be checked.
+	CheckDue struct{}
 	// TurnCame: the planner gave the migration a slot.
-	TurnCame struct{ Reserved []Reservation }
+	TurnCame struct{}
 	// CancelAsked: a user asked to cancel.
 	CancelAsked struct{}
 	// Restarted: the appliance came up again; what was outstanding has no one
 	// who waits for it.
-	Restarted struct{ Reserved []Reservation }
+	Restarted struct{}
+	// Shown: vCenter's log tells of the begin, and of so many retries.
+	Shown struct{ Retries int }
 	// EndReported: vCenter's task shows the end.
 	EndReported struct{}
 )
 
 func (EffectDone) event()   {}
 func (EffectFailed) event() {}
+func (CheckDue) event()     {}
 func (TurnCame) event()     {}
 func (CancelAsked) event()  {}
 func (Restarted) event()    {}
+func (Shown) event()        {}
 func (EndReported) event()  {}
 
 // Failure is why an effect failed.
 type Failure struct {
 	Class     vsphere.Class
-	Cancelled bool // because it was asked to
+	Cancelled bool          // because it was asked to
+	Down      time.Duration // of Unreachable: for how long the way had been down by then
 	What      string
 	Fix       string
 }

@@ -3,6 +3,7 @@ package migration
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/hdm-project/hdm/core/vsphere"
@@ -19,7 +20,9 @@ type Knobs struct {
 	UndoTries int
 	// Cold is how many cold migrations run at once (COLD-02).
 	Cold int
-	// Queue is how many migrations may wait.
+	// Checks is how many orders are checked at once.
+	Checks int
+	// Queue is how many migrations may be under way or wait.
 	Queue int
 	// History is how many ended migrations are remembered. The name of a request
 	// is known for as long as its migration is (MIG-14).
@@ -32,8 +35,16 @@ var DefaultKnobs = Knobs{
 	Backoff: 10 * time.Second, MaxBackoff: time.Minute,
 	UndoTries: 10,
 	Cold:      8,
+	Checks:    4,
 	Queue:     10_000,
 	History:   10_000,
+}
+
+// Now is what time it is: the wall clock for stamps, and the time since the
+// boot for measuring, which no step of the clock disturbs.
+type Now struct {
+	Wall time.Time
+	Up   time.Duration
 }
 
 // Verdict is what Decide makes of an event.
@@ -56,7 +67,7 @@ type Move struct {
 
 // Decide is the one function that moves a migration. It is pure and total: an
 // event that makes no sense in a state is answered with Ignored.
-func (k Knobs) Decide(m Migration, now time.Time, ev Event) Verdict {
+func (k Knobs) Decide(m Migration, now Now, ev Event) Verdict {
 	m.Started, m.ToUndo = slices.Clone(m.Started), slices.Clone(m.ToUndo)
 	m.Reasons, m.Leftovers = slices.Clone(m.Reasons), slices.Clone(m.Leftovers)
 	d := &decision{Knobs: k, now: now, table: Tables[m.Order.Type], m: m}
@@ -69,9 +80,14 @@ func (k Knobs) Decide(m Migration, now time.Time, ev Event) Verdict {
 		if d.awaits(ev.Key) {
 			d.failed(ev.Failure)
 		}
+	case CheckDue:
+		if m.State == Checking && m.Effect == "" {
+			d.issue(d.table[0].Step, 0)
+		} else {
+			d.ignore("its check came in state %s", m.State)
+		}
 	case TurnCame:
 		if m.State == Queued {
-			d.reserved = ev.Reserved
 			d.move(Running)
 			d.begin(d.table[0].Step)
 		} else {
@@ -80,8 +96,9 @@ func (k Knobs) Decide(m Migration, now time.Time, ev Event) Verdict {
 	case CancelAsked:
 		d.cancel()
 	case Restarted:
-		d.reserved = ev.Reserved
 		d.restart()
+	case Shown:
+		d.m.Told = Told{Began: true, Retries: ev.Retries}
 	case EndReported:
 		if m.State.Final() {
 			d.m.Reported = true
@@ -92,28 +109,26 @@ func (k Knobs) Decide(m Migration, now time.Time, ev Event) Verdict {
 		panic(fmt.Sprintf("migration: unknown event %T", ev))
 	}
 	if d.ignored == "" {
+		d.m.trim()
 		d.m.Version, d.m.Moved = d.m.Version+1, d.moves
 	}
 	return Verdict{Migration: d.m, Effects: d.effects, Cancel: d.cancelKey, Ignored: d.ignored}
 }
 
-// New is the migration that an accepted order begins, and its first effect.
-func (k Knobs) New(number int, o Order, now time.Time, reserved []Reservation) (Migration, Effect) {
-	d := &decision{Knobs: k, now: now, table: Tables[o.Type], reserved: reserved, m: Migration{
+// New is the migration that an accepted order begins. It waits to be checked.
+func New(number int, o Order, now time.Time) Migration {
+	return Migration{
 		ID: id(number), Number: number, Order: o, State: Checking, Ordered: now,
-	}}
-	d.m.Version, d.m.Moved = 1, []Move{{To: Checking}}
-	d.issue(StepCheck, 0)
-	return d.m, d.effects[0]
+		Version: 1, Moved: []Move{{To: Checking}},
+	}
 }
 
 func id(number int) ID { return ID(fmt.Sprintf("m-%04d", number)) }
 
 type decision struct {
 	Knobs
-	now      time.Time
-	table    Table
-	reserved []Reservation
+	now   Now
+	table Table
 
 	m         Migration
 	moves     []Move
@@ -142,7 +157,8 @@ func (d *decision) move(to State) {
 	d.moves = append(d.moves, Move{d.m.State, to, d.m.Step, ""})
 	d.m.State, d.m.Step, d.m.Effect, d.m.Discard = to, "", "", false
 	if to.Final() {
-		d.m.ToUndo, d.m.Ended, d.m.UnreachableSince = nil, d.now, time.Time{}
+		d.m.ToUndo, d.m.Ended = nil, d.now.Wall
+		d.reachable()
 	}
 }
 
@@ -166,10 +182,7 @@ func (d *decision) issue(step StepName, delay time.Duration) {
 	d.m.Attempt++
 	e := Effect{Kind: row.Does, Migration: d.m.ID, Step: step, Attempt: d.m.Attempt, Delay: delay}
 	if d.m.State == Undoing {
-		e.Kind, e.Undo = row.Undo, true
-	}
-	if e.Kind == Check {
-		e.Reserved = d.reserved
+		e.Kind, e.Undo = d.m.ToUndo[0].Does, true
 	}
 	d.ask(e)
 }
@@ -193,7 +206,10 @@ func (d *decision) ask(e Effect) {
 }
 
 func (d *decision) done(r Result) {
-	d.m.Effect, d.m.UnreachableSince = "", time.Time{}
+	d.m.Effect = ""
+	if !d.m.Discard {
+		d.reachable() // to clear the way is not to get through
+	}
 	switch d.m.State {
 	case Checking:
 		d.checked(r)
@@ -228,20 +244,20 @@ func (d *decision) checked(r Result) {
 var asked = Reason{Code: CodeCancelled, What: "a user cancelled it"}
 
 func (d *decision) stepDone(r Result) {
-	switch d.m.Step {
-	case StepCheck:
+	i := d.table.index(d.m.Step)
+	switch d.table[i].Does {
+	case Check:
 		if len(r.Refusals) > 0 {
 			d.m.Reasons = r.Refusals
 			d.move(Refused)
 			return
 		}
 		d.m.Plan = *r.Plan
-	case StepSnapshot:
-		d.m.Snapshot = r.Snapshot
-	case StepTransfer:
+	case TakeSnapshot:
+		d.m.Snapshot, d.m.LastOn = r.Snapshot, r.LastOn
+	case Transfer:
 		d.m.Copy, d.m.Bytes = r.Copy, r.Bytes
 	}
-	i := d.table.index(d.m.Step)
 	switch {
 	case i == len(d.table)-1:
 		d.move(Completed)
@@ -265,30 +281,33 @@ func (d *decision) failed(f Failure) {
 		return
 	}
 	if f.Class == vsphere.Unreachable {
-		if d.m.UnreachableSince.IsZero() {
-			d.m.UnreachableSince = d.now
+		if !d.m.Unreachable {
+			d.m.Unreachable, d.m.UnreachableSince = true, d.now.Up-f.Down
 		}
-		if out := d.now.Sub(d.m.UnreachableSince); out < d.Outage {
+		if out := d.now.Up - d.m.UnreachableSince; out < d.Outage {
 			d.redo(d.Backoff) // waits, and uses up no try
 			return
 		}
 		d.giveUp(Reason{Code: CodeFailed, What: fmt.Sprintf("%s: out of reach for %v: %s", d.current(), d.Outage, f.What), Fix: "restore the network, then order the migration again"})
 		return
 	}
-	d.m.UnreachableSince = time.Time{}
+	d.reachable()
 	d.m.Tries++
 	tries := d.table.row(d.current()).Tries
 	if f.Class == vsphere.Retryable && d.m.Tries < tries {
+		d.m.Retries++
 		d.redo(d.backoff(d.m.Tries))
 		return
 	}
 	d.giveUp(Reason{Code: CodeFailed, What: fmt.Sprintf("%s failed at try %d of %d: %s", d.current(), d.m.Tries, tries, f.What), Fix: f.Fix})
 }
 
+func (d *decision) reachable() { d.m.Unreachable, d.m.UnreachableSince = false, 0 }
+
 // current is the step that is being tried; an order is checked by the first.
 func (d *decision) current() StepName {
 	if d.m.State == Checking {
-		return StepCheck
+		return d.table[0].Step
 	}
 	return d.m.Step
 }
@@ -314,31 +333,44 @@ func (d *decision) giveUp(why Reason) {
 	}
 }
 
-// undo takes back what was begun, last first, but first of all makes sure that
-// the copy is off if it may run; and then puts the source right before it cleans
-// the cloud, so that the VM does not stay off while the cloud is out of reach.
+// undo takes back what was begun, last first. If there may be a copy that runs,
+// it first of all makes sure that there is none; and it puts the source right
+// before it cleans the cloud, so that the VM does not stay off while the cloud
+// is out of reach.
 func (d *decision) undo() {
 	d.move(Undoing)
-	var first, here, there []StepName
+	var first, here, there []Undo
 	for _, step := range slices.Backward(d.m.Started) {
-		row := d.table.row(step)
-		switch {
+		switch row := d.table.row(step); {
 		case row.Undo == Nothing:
 		case row.Undo == ConfirmOff:
-			first = append(first, step)
+			first = append(first, Undo{step, ConfirmOff})
 		case row.At == vsphere.OnPremises:
-			here = append(here, step)
+			here = append(here, Undo{step, row.Undo})
 		default:
-			there = append(there, step)
+			if d.m.Copy != "" && len(first) == 0 { // not started by us, but it is there
+				first = append(first, Undo{step, ConfirmOff})
+			}
+			there = append(there, Undo{step, row.Undo})
 		}
 	}
 	d.m.ToUndo = slices.Concat(first, here, there)
 	d.nextUndo()
 }
 
+// started says whether the power-on of the copy was ever begun.
+func (d *decision) started() bool {
+	for _, step := range d.m.Started {
+		if d.table.row(step).Undo == ConfirmOff {
+			return true
+		}
+	}
+	return false
+}
+
 func (d *decision) nextUndo() {
 	if len(d.m.ToUndo) > 0 {
-		d.turn(d.m.ToUndo[0])
+		d.turn(d.m.ToUndo[0].Step)
 		return
 	}
 	if d.m.Asked {
@@ -349,11 +381,15 @@ func (d *decision) nextUndo() {
 }
 
 func (d *decision) undone(r Result) {
-	if r.Running {
+	switch {
+	case r.Running && d.started():
 		// The copy runs and the guest writes there: it is the VM now, and to take
 		// it back would lose those writes.
 		d.m.Reasons = nil
 		d.move(Completed)
+		return
+	case r.Running:
+		d.leave("somebody powered on the copy in the cloud: decide which of the two is the VM, and remove the other")
 		return
 	}
 	d.m.ToUndo = d.m.ToUndo[1:]
@@ -361,7 +397,14 @@ func (d *decision) undone(r Result) {
 }
 
 func (d *decision) undoFailed(f Failure) {
+	doing := d.m.ToUndo[0]
 	if f.Class == vsphere.Unreachable {
+		if doing.Does == ConfirmOff && !d.started() {
+			// Nobody can be asked, and it was not started: the source comes first.
+			d.m.ToUndo = d.m.ToUndo[1:]
+			d.nextUndo()
+			return
+		}
 		d.redo(d.MaxBackoff) // for as long as it takes: half undone is no end
 		return
 	}
@@ -370,13 +413,21 @@ func (d *decision) undoFailed(f Failure) {
 		d.redo(d.backoff(d.m.Tries))
 		return
 	}
-	d.m.Leftovers = append(d.m.Leftovers, fmt.Sprintf("%s: could not %s: %s", d.m.Step, d.table.row(d.m.Step).Undo, f.What))
-	if d.m.Step == StepPowerOn {
-		// The copy may run, so nothing else may be taken back: above all the
-		// source must stay off (MIG-13).
-		d.m.ToUndo = d.m.ToUndo[:1]
+	what := fmt.Sprintf("%s: could not %s: %s", doing.Step, doing.Does, f.What)
+	if doing.Does == ConfirmOff {
+		d.leave(what)
+		return
 	}
+	d.m.Leftovers = append(d.m.Leftovers, what)
 	d.m.ToUndo = d.m.ToUndo[1:]
+	d.nextUndo()
+}
+
+// leave takes nothing more back: the copy may run, so above all the source must
+// stay off (MIG-13).
+func (d *decision) leave(what string) {
+	d.m.Leftovers = append(d.m.Leftovers, what)
+	d.m.ToUndo = nil
 	d.nextUndo()
 }
 
@@ -386,7 +437,9 @@ func (d *decision) cancel() {
 		d.ignore("it is %s", d.m.State)
 	case d.m.State == Undoing:
 		d.ignore("it is being undone already")
-	case d.m.State == Queued:
+	case d.m.Asked:
+		d.ignore("a user asked already")
+	case d.m.Effect == "": // it waits: for its check, or for its turn
 		d.m.Asked = true
 		d.giveUp(asked)
 	default:
@@ -399,12 +452,41 @@ func (d *decision) cancel() {
 // will not be accepted.
 func (d *decision) restart() {
 	switch {
-	case d.m.State.Final() || d.m.State == Queued:
+	case d.m.Effect == "":
 		d.ignore("nothing was outstanding in state %s", d.m.State)
 	case d.m.Asked && d.m.State != Undoing:
 		d.giveUp(asked)
+	case d.m.State == Checking:
+		d.m.Effect = "" // it waits again for its check
+		d.reachable()
 	default:
-		d.m.UnreachableSince = time.Time{}
+		d.m.Retries++
+		d.reachable()
 		d.redo(0)
 	}
+}
+
+// Bounds of what is said about one migration, so that its record stays small
+// whatever a vCenter says.
+const (
+	maxSaid  = 500 // bytes of a text
+	maxSaids = 16  // texts of a kind
+)
+
+func (m *Migration) trim() {
+	m.Reasons = m.Reasons[:min(len(m.Reasons), maxSaids)]
+	m.Leftovers = m.Leftovers[:min(len(m.Leftovers), maxSaids)]
+	for i := range m.Reasons {
+		m.Reasons[i].What, m.Reasons[i].Fix = cut(m.Reasons[i].What), cut(m.Reasons[i].Fix)
+	}
+	for i := range m.Leftovers {
+		m.Leftovers[i] = cut(m.Leftovers[i])
+	}
+}
+
+func cut(s string) string {
+	if len(s) <= maxSaid {
+		return s
+	}
+	return strings.ToValidUTF8(s[:maxSaid], "") + "..."
 }

@@ -3,6 +3,7 @@ package migration
 import (
 	"os"
 	"regexp"
+	"strings"
 	"testing"
 	"time"
 
@@ -19,15 +20,16 @@ var start = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 type script struct {
 	t       require.TestingT
 	m       Migration
-	now     time.Time
+	now     Now
 	pending Effect
 	moves   []Move
 	effects []Effect
 }
 
 func begin(t require.TestingT) *script {
-	m, e := DefaultKnobs.New(1, Order{VM: "db-01", Type: Cold}, start, nil)
-	return &script{t: t, m: m, now: start, pending: e, effects: []Effect{e}}
+	s := &script{t: t, m: New(1, Order{VM: "db-01", Type: Cold}, start), now: Now{Wall: start}}
+	s.hear(CheckDue{})
+	return s
 }
 
 func (s *script) hear(ev Event) Verdict {
@@ -40,7 +42,7 @@ func (s *script) hear(ev Event) Verdict {
 	require.LessOrEqual(s.t, len(v.Effects), 1)
 	if len(v.Effects) == 1 {
 		s.pending = v.Effects[0]
-		s.now = s.now.Add(s.pending.Delay)
+		s.now.Wall, s.now.Up = s.now.Wall.Add(s.pending.Delay), s.now.Up+s.pending.Delay
 	}
 	return v
 }
@@ -64,8 +66,12 @@ func (s *script) until(k Kind) *script {
 }
 
 func (s *script) proceed() {
-	if s.m.State == Queued {
+	switch {
+	case s.m.State == Queued:
 		s.hear(TurnCame{})
+		return
+	case s.m.Effect == "":
+		s.hear(CheckDue{})
 		return
 	}
 	var r Result
@@ -152,7 +158,7 @@ func TestARefusedCallIsNotTriedAgain(t *testing.T) {
 
 func TestAnOutageUnderFiveMinutesUsesUpNoTry(t *testing.T) { // WAN-01, A-13
 	s := begin(t).until(Transfer)
-	for s.now.Sub(start) < 4*time.Minute+59*time.Second-20*time.Second {
+	for s.now.Up < 4*time.Minute+59*time.Second-20*time.Second {
 		s.fail(vsphere.Unreachable)
 		require.Equal(t, Running, s.m.State)
 	}
@@ -165,8 +171,11 @@ func TestAnOutageOfFiveMinutesIsPermanent(t *testing.T) { // A-04
 	for s.m.State == Running {
 		s.fail(vsphere.Unreachable)
 	}
-	assert.Equal(t, 5*time.Minute, s.now.Sub(start))
-	assert.Equal(t, []StepName{StepSnapshot, StepShutDown, StepTransfer}, s.m.ToUndo, "the source first, then the cloud")
+	assert.Equal(t, 5*time.Minute, s.now.Up)
+	assert.Equal(t, ConfirmOff, s.pending.Kind, "there is a copy")
+	s.fail(vsphere.Unreachable)
+	assert.Equal(t, []Undo{{StepSnapshot, RemoveSnapshot}, {StepShutDown, RestartSource}, {StepTransfer, DestroyCopy}}, s.m.ToUndo,
+		"nobody can be asked about the copy, which was never started: the source first, then the cloud")
 }
 
 func TestARestartRunsTheStepAgainByItsRule(t *testing.T) { // APP-02, APP-03
@@ -240,6 +249,60 @@ func TestTheSourceStaysOffWhileTheCopyMayRun(t *testing.T) { // MIG-13
 	assert.NotEmpty(t, s.m.Leftovers)
 }
 
+func TestACopyThatSomebodyElseStartedKeepsTheSourceOff(t *testing.T) { // MIG-13
+	s := begin(t).until(MoveToPool)
+	s.hear(CancelAsked{})
+	s.hear(EffectFailed{Key: s.pending.Key, Failure: Failure{Cancelled: true}})
+	require.Equal(t, ConfirmOff, s.pending.Kind)
+	s.done(Result{Running: true})
+	assert.Equal(t, Cancelled, s.m.State)
+	assert.NotContains(t, s.kinds(), RestartSource)
+	assert.NotEmpty(t, s.m.Leftovers)
+}
+
+func TestClearingTheWayDoesNotEndAnOutage(t *testing.T) { // SYS-02: the premises are out of reach, the cloud is not
+	s := begin(t).until(Transfer)
+	for range 100 {
+		if s.m.State != Running {
+			break
+		}
+		if s.pending.Kind == Transfer {
+			s.fail(vsphere.Unreachable)
+		} else {
+			s.done(Result{})
+		}
+	}
+	assert.Equal(t, Undoing, s.m.State)
+	assert.Equal(t, 5*time.Minute, s.now.Up)
+}
+
+func TestAnOutageCountsFromWhenTheWayWentDown(t *testing.T) {
+	s := begin(t).until(Transfer)
+	s.now.Up = time.Hour
+	s.hear(EffectFailed{Key: s.pending.Key, Failure: Failure{Class: vsphere.Unreachable, Down: 5 * time.Minute}})
+	assert.Equal(t, Undoing, s.m.State)
+}
+
+func TestAStepOfTheWallClockIsNoOutage(t *testing.T) {
+	s := begin(t).until(TakeSnapshot)
+	s.fail(vsphere.Unreachable)
+	s.now.Wall = s.now.Wall.Add(24 * time.Hour)
+	s.fail(vsphere.Unreachable)
+	assert.Equal(t, Running, s.m.State)
+}
+
+func TestASecondCancelChangesNothing(t *testing.T) {
+	s := begin(t).until(Transfer)
+	s.hear(CancelAsked{})
+	assert.NotEmpty(t, s.hear(CancelAsked{}).Ignored)
+}
+
+func TestWhatAVCenterSaysIsKeptShort(t *testing.T) {
+	s := begin(t).until(Transfer)
+	s.hear(EffectFailed{Key: s.pending.Key, Failure: Failure{Class: vsphere.Refused, What: strings.Repeat("é", 1<<20)}})
+	assert.Less(t, len(s.m.Reasons[0].What), 600)
+}
+
 func TestUndoIsTriedABoundedNumberOfTimesAndNamesWhatItLeft(t *testing.T) { // SYS-02
 	s := begin(t).until(TakeSnapshot)
 	s.fail(vsphere.Refused)
@@ -274,6 +337,7 @@ func TestEveryHistoryEnds(t *testing.T) {
 				s.hear(EffectDone{Key: "m-0001/0/none"})
 			case 6:
 				s.hear(TurnCame{})
+				s.hear(CheckDue{})
 			default:
 				if !s.m.State.Final() {
 					s.proceed()

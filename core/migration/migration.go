@@ -1,6 +1,7 @@
 package migration
 
 import (
+	"slices"
 	"time"
 
 	"github.com/hdm-project/hdm/core/vsphere"
@@ -25,6 +26,12 @@ type Order struct {
 	VM      string `json:"vm"` // name on premises
 	Type    Type   `json:"type"`
 	Target  Target `json:"target"`
+}
+
+// Equal says whether two orders ask for the same.
+func (o Order) Equal(p Order) bool {
+	return o.Request == p.Request && o.VM == p.VM && o.Type == p.Type && o.Target.Pool == p.Target.Pool &&
+		o.Target.Datastore == p.Target.Datastore && o.Target.Adapter == p.Target.Adapter && slices.Equal(o.Target.Networks, p.Target.Networks)
 }
 
 // Target is where in the cloud the VM goes (MIG-06). What is empty, HDM
@@ -86,17 +93,20 @@ type Migration struct {
 	Discard  bool        `json:"discard,omitempty"` // the outstanding effect clears the way for the step
 	Issued   int         `json:"issued,omitempty"`  // effects so far: makes every key new
 	Effect   string      `json:"effect,omitempty"`  // key of the outstanding effect; "" if none
+	Retries  int         `json:"retries,omitempty"` // of all steps
 	Started  []StepName  `json:"started,omitempty"` // steps whose effect was ever issued, in order
-	ToUndo   []StepName  `json:"to_undo,omitempty"` // while Undoing: the first is being undone
+	ToUndo   []Undo      `json:"to_undo,omitempty"` // while Undoing: the first is being done
 	Asked    bool        `json:"asked,omitempty"`   // a user asked to cancel
 	Plan     Plan        `json:"plan"`
 	Copy     vsphere.Ref `json:"copy,omitempty"`     // the VM in the cloud
 	Snapshot string      `json:"snapshot,omitempty"` // name of the migrate-time snapshot
+	LastOn   int32       `json:"last_on,omitempty"`  // the newest power-on that the source had when it was taken
 	Bytes    int64       `json:"bytes,omitempty"`    // carried by the successful bulk transfer
 
-	// UnreachableSince is when the way to a vCenter was first found down, in a
-	// row of attempts that all found it so; zero otherwise.
-	UnreachableSince time.Time `json:"unreachable_since,omitzero"`
+	// Unreachable: every attempt since has found the way to a vCenter down. Since
+	// counts from the boot, which a restart begins anew.
+	Unreachable      bool          `json:"unreachable,omitempty"`
+	UnreachableSince time.Duration `json:"unreachable_since,omitempty"`
 
 	// Version counts the decisions about the migration, and Moved is what the last
 	// one moved: after a crash in between it can still be told.
@@ -107,7 +117,20 @@ type Migration struct {
 	Leftovers []string  `json:"leftovers,omitempty"` // what undoing could not put back
 	Ordered   time.Time `json:"ordered"`
 	Ended     time.Time `json:"ended,omitzero"`
+	Told      Told      `json:"told,omitzero"`
 	Reported  bool      `json:"reported,omitempty"` // its task in vCenter shows the end
+}
+
+// Undo is one thing that is taken back.
+type Undo struct {
+	Step StepName `json:"step"` // that it belongs to
+	Does Kind     `json:"does"`
+}
+
+// Told is what vCenter's log tells of a migration.
+type Told struct {
+	Began   bool `json:"began,omitempty"`
+	Retries int  `json:"retries,omitempty"`
 }
 
 // Reason says why a migration did not do what was ordered.
@@ -117,15 +140,10 @@ type Reason struct {
 	Fix  string `json:"fix,omitempty"`
 }
 
+// Shown reports whether vCenter shows the migration's end, or has nothing to
+// show it on.
+func (m *Migration) Shown() bool { return m.Reported || m.Plan.Source == "" }
+
 // Active reports whether the migration takes one of the slots that limits
 // count.
 func (m *Migration) Active() bool { return m.State == Running || m.State == Undoing }
-
-func (m *Migration) began(step StepName) bool {
-	for _, s := range m.Started {
-		if s == step {
-			return true
-		}
-	}
-	return false
-}

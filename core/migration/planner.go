@@ -6,8 +6,34 @@ import (
 	"time"
 )
 
-// Fleet is every migration that an appliance knows, in order of their numbers.
+// Fleet is every migration that is under way, in order of their numbers.
 type Fleet []Migration
+
+// Find is the migration of that id, or nil.
+func (f Fleet) Find(id ID) *Migration {
+	for i := range f {
+		if f[i].ID == id {
+			return &f[i]
+		}
+	}
+	return nil
+}
+
+// NextCheck is the first order whose check is due: the oldest that waits, if
+// not too many are being checked. A check reads both sites whole.
+func (k Knobs) NextCheck(live Fleet) (ID, bool) {
+	due, busy := ID(""), 0
+	for i := range live {
+		switch m := &live[i]; {
+		case m.State != Checking:
+		case m.Effect != "":
+			busy++
+		case due == "":
+			due = m.ID
+		}
+	}
+	return due, due != "" && busy < k.Checks
+}
 
 // Next is the first migration whose turn it is: the oldest queued one, if a
 // slot is free (COLD-02). An order that is still being checked keeps those
@@ -65,25 +91,34 @@ func (k Knobs) Admit(o Order, live Fleet) []Reason {
 		}
 	}
 	if len(live) >= k.Queue {
-		against = append(against, Reason{CodeQueueFull, "the queue is full", "order again when migrations have ended"})
+		against = append(against, Reason{CodeQueueFull, fmt.Sprintf("%d migrations are under way or wait", k.Queue), "order again when migrations have ended"})
 	}
 	return against
 }
 
-// MaxOrder bounds the bytes of all names in an order. vSphere's names have at
-// most 80 characters.
-const MaxOrder = 64 << 10
+// Limits of an order. vSphere's names have at most 80 characters, which can
+// take four bytes each; a VM has at most ten adapters.
+const (
+	MaxName     = 320 // bytes
+	MaxMappings = 16
+)
 
 // TooLarge says why an order cannot even be written down; nil if it can.
 func TooLarge(o Order) []Reason {
-	size := len(o.Request) + len(o.VM) + len(o.Type) + len(o.Target.Pool) + len(o.Target.Datastore) + len(o.Target.Adapter)
+	names := []string{o.Request, o.VM, string(o.Type), o.Target.Pool, o.Target.Datastore, o.Target.Adapter}
 	for _, n := range o.Target.Networks {
-		size += len(n.From) + len(n.To)
+		names = append(names, n.From, n.To)
 	}
-	if size <= MaxOrder {
-		return nil
+	var against []Reason
+	if n := len(o.Target.Networks); n > MaxMappings {
+		against = append(against, Reason{CodeTooLarge, fmt.Sprintf("the order maps %d networks, more than %d", n, MaxMappings), "map those that the VM is on"})
 	}
-	return []Reason{{CodeTooLarge, fmt.Sprintf("the names in the order have %d bytes, more than %d", size, MaxOrder), "use the names that vCenter shows"}}
+	for _, name := range names[:min(len(names), 2*MaxMappings)] {
+		if len(name) > MaxName {
+			against = append(against, Reason{CodeTooLarge, fmt.Sprintf("the name %.20q... has %d bytes, more than %d", name, len(name), MaxName), "use the names that vCenter shows"})
+		}
+	}
+	return against
 }
 
 // RefusedAtOnce is the record of an order that Admit turned down.

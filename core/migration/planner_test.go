@@ -2,6 +2,7 @@ package migration
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -50,4 +51,23 @@ func TestAnOrderForAVMThatIsBeingMigratedIsTurnedDown(t *testing.T) { // MIG-14
 	k := DefaultKnobs
 	k.Queue = 1
 	assert.Equal(t, CodeQueueFull, k.Admit(Order{VM: "vm-2", Type: Cold}, f)[0].Code)
+}
+
+func TestChecksAreBoundedAndTheOldestIsNext(t *testing.T) {
+	f := fleet(Checking, Checking, Checking)
+	f[0].Effect = "m-0001/1/check"
+	k := DefaultKnobs
+	k.Checks = 2
+	next, ok := k.NextCheck(f)
+	assert.True(t, ok)
+	assert.Equal(t, ID("m-0002"), next)
+	f[1].Effect = "m-0002/1/check"
+	_, ok = k.NextCheck(f)
+	assert.False(t, ok, "a third")
+}
+
+func TestAnOrderOfAbsurdSizeIsTurnedDown(t *testing.T) {
+	assert.Empty(t, TooLarge(Order{VM: "db-01", Target: Target{Networks: []Mapping{{"a", "b"}}}}))
+	assert.Len(t, TooLarge(Order{VM: strings.Repeat("x", MaxName+1)}), 1)
+	assert.Len(t, TooLarge(Order{Target: Target{Networks: make([]Mapping, MaxMappings+1)}}), 1)
 }

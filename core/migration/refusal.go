@@ -7,6 +7,7 @@ const (
 	CodeCancelled = "cancelled"
 
 	// Why an order is refused before a VM is looked at.
+	CodeRequest   = "request"    // its name is that of another order
 	CodeType      = "type"       // no such type of migration
 	CodeQueueFull = "queue-full" // too many wait
 	CodeTooLarge  = "too-large"  // the order itself

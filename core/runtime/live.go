@@ -2,20 +2,23 @@ package runtime
 
 import (
 	"context"
+	"fmt"
 	"hash/fnv"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
-// MaxTasks bounds the tasks of a Live runtime that run at once.
+// MaxTasks bounds the tasks of a Live runtime that run at once. Whoever starts
+// tasks has a limit of its own far below: to get here is a bug.
 const MaxTasks = 1024
 
 // Live is the Runtime of a real appliance: goroutines and the machine's clocks.
 // It is this package's one adapter to the machine.
 type Live struct {
 	start time.Time
-	slots chan struct{}
+	tasks atomic.Int64
 
 	mu      sync.Mutex
 	streams map[string]*rand.Rand
@@ -23,7 +26,7 @@ type Live struct {
 
 // NewLive returns a runtime that begins now.
 func NewLive() *Live {
-	return &Live{start: time.Now(), slots: make(chan struct{}, MaxTasks), streams: map[string]*rand.Rand{}}
+	return &Live{start: time.Now(), streams: map[string]*rand.Rand{}}
 }
 
 func (l *Live) Now() time.Time         { return time.Now() }
@@ -43,19 +46,17 @@ func (l *Live) Sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// Go waits for a free slot when MaxTasks run already, unless ctx is cancelled:
-// a task that finds its context cancelled ends soon and needs none.
-func (l *Live) Go(ctx context.Context, _ string, fn func(ctx context.Context)) Task {
+// Go never waits, so that it can be called under a lock. It panics when MaxTasks
+// run already.
+func (l *Live) Go(ctx context.Context, name string, fn func(ctx context.Context)) Task {
+	if l.tasks.Add(1) > MaxTasks {
+		l.tasks.Add(-1)
+		panic(fmt.Sprintf("runtime: task %q would be one of more than %d at once: whoever starts it needs a limit", name, MaxTasks))
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	t := &liveTask{cancel: cancel, done: make(chan struct{})}
-	release := func() {}
-	select {
-	case l.slots <- struct{}{}:
-		release = func() { <-l.slots }
-	case <-ctx.Done():
-	}
 	go func() {
-		defer func() { cancel(); close(t.done); release() }()
+		defer func() { cancel(); l.tasks.Add(-1); close(t.done) }()
 		fn(ctx)
 	}()
 	return t

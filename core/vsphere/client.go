@@ -148,7 +148,12 @@ func (c *Client) login(ctx context.Context) (*Session, error) {
 		req.UserName = u.Username()
 		req.Password, _ = u.Password()
 	}
-	res, err := methods.Login(ctx, s.vim, &req)
+	if err := ctx.Err(); err != nil {
+		return nil, s.fail("log in at", "the vCenter", err, reads)
+	}
+	// A login that is begun is waited for: the session of one that nobody waits
+	// for would live until it expires.
+	res, err := methods.Login(context.WithoutCancel(ctx), s.vim, &req)
 	if err != nil {
 		return nil, s.fail("log in at", "the vCenter", err, reads)
 	}
