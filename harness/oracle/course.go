@@ -20,6 +20,7 @@ type course struct {
 	state  string
 	event  uint64 // its last move
 	began  uint64 // the move that was its turn; 0 before
+	left   leftovers
 }
 
 func newCourses(r *Rules) courses {
@@ -38,7 +39,7 @@ func (o *courses) hear(e *kernel.Event) (c *course, first bool) {
 		o.byID[c.id] = c
 		o.live = append(o.live, c)
 	}
-	c.state, c.event = e.Attr("to"), e.Seq
+	c.state, c.event, c.left = e.Attr("to"), e.Seq, leftovers(e.Attr("left"))
 	if c.state == stateRunning && c.began == 0 {
 		c.began, first = e.Seq, true
 	}

@@ -17,7 +17,7 @@ import (
 )
 
 // parse reads a history: a line per event, "1m3s vm.power on-premises/db-01
-// state=on". Lines are numbered from 1, as events are.
+// state=on"; in values "·" is a space. Lines are numbered from 1, as events are.
 func parse(t *testing.T, history string) []kernel.Event {
 	t.Helper()
 	var events []kernel.Event
@@ -33,7 +33,7 @@ func parse(t *testing.T, history string) []kernel.Event {
 		for _, attr := range fields[3:] {
 			key, value, ok := strings.Cut(attr, "=")
 			require.True(t, ok, line)
-			e.Attrs = append(e.Attrs, kernel.Attr{Key: key, Value: value})
+			e.Attrs = append(e.Attrs, kernel.Attr{Key: key, Value: strings.ReplaceAll(value, "·", " ")})
 		}
 		events = append(events, e)
 	}

@@ -2,10 +2,12 @@ package oracle_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/hdm-project/hdm/core/vsphere"
 	"github.com/hdm-project/hdm/harness/oracle"
@@ -14,23 +16,25 @@ import (
 func TestNoLostVM(t *testing.T) {
 	source := vm(vsphere.OnPremises, "vm-1", "db-01", true)
 	off := with(source, func(v *oracle.VM) { v.On = false })
+	moved := with(off, func(v *oracle.VM) { v.Pool = "_HDM_MIGRATEPOOL" })
 	copied := vm(vsphere.Cloud, "vm-9", "db-01", true)
 	stranger := with(copied, func(v *oracle.VM) { v.Disks = []oracle.Disk{{ID: "other/0"}} })
 	ends := func(vms ...oracle.VM) *oracle.Truth { return &oracle.Truth{Before: []oracle.VM{source}, VMs: vms} }
 	completed, failed := moves("m-0001", "db-01", toCompleted...), moves("m-0001", "db-01", toFailed...)
 	check(t, func() oracle.Oracle { return oracle.NewNoLostVM(oracle.Documented()) }, []history{
 		{name: "nothing happened", truth: ends(source)},
-		{name: "it runs in the cloud", events: completed, truth: ends(off, copied)},
+		{name: "it runs in the cloud", events: completed, truth: ends(moved, copied)},
 		{name: "it failed and is on premises", events: failed, truth: ends(off)},
 		{name: "it is gone everywhere", events: failed, truth: ends(), broken: "it is gone on premises, and it does not run in the cloud", evidence: []uint64{5}},
 		{name: "it is gone here and off there", events: failed, truth: ends(with(copied, func(v *oracle.VM) { v.On = false })), broken: "does not run in the cloud", evidence: []uint64{5}},
 		{name: "it has lost a disk", events: failed, truth: ends(with(off, func(v *oracle.VM) { v.Disks = nil })), broken: "it has lost a disk on premises", evidence: []uint64{5}},
 		{name: "its host is gone", events: failed, truth: ends(with(off, func(v *oracle.VM) { v.Connected = false })), broken: "no longer connected", evidence: []uint64{5}},
-		{name: "it says completed and left no copy", events: completed, truth: ends(off), broken: "m-0001 is completed, and no VM with its disks is on in the cloud", evidence: []uint64{4}},
-		{name: "it says completed and a stranger bears its name", events: completed, truth: ends(off, stranger), broken: "no VM with its disks is on in the cloud", evidence: []uint64{4}},
-		{name: "it says completed and the source is on", events: completed, truth: ends(source, copied), broken: "the VM is on on premises", evidence: []uint64{4}},
-		{name: "completed, and a person powered it on", events: completed + "9s step 2 what=power vm=db-01\n", truth: ends(source, copied)},
-		{name: "a second order is refused once it is completed", events: completed + moves("m-0002", "db-01", "checking", "refused"), truth: ends(off), broken: "m-0001 is completed", evidence: []uint64{4}},
+		{name: "it says completed and is not in the migrate pool", events: completed, truth: ends(off, copied), broken: `the VM is in pool "Resources" on premises, not in _HDM_MIGRATEPOOL`, evidence: []uint64{4}},
+		{name: "it says completed and left no copy", events: completed, truth: ends(moved), broken: "m-0001 is completed, and no VM with its disks is on in the cloud", evidence: []uint64{4}},
+		{name: "it says completed and a stranger bears its name", events: completed, truth: ends(moved, stranger), broken: "no VM with its disks is on in the cloud", evidence: []uint64{4}},
+		{name: "it says completed and the source is on", events: completed, truth: ends(with(moved, func(v *oracle.VM) { v.On = true }), copied), broken: "the VM is on on premises", evidence: []uint64{4}},
+		{name: "completed, and a person powered it on", events: completed + "9s step 2 what=power vm=on-premises/db-01\n", truth: ends(source, copied)},
+		{name: "a second order is refused once it is completed", events: completed + moves("m-0002", "db-01", "checking", "refused"), truth: ends(moved), broken: "m-0001 is completed", evidence: []uint64{4}},
 		{name: "a VM of the cloud vanishes", truth: &oracle.Truth{Before: []oracle.VM{copied}}, broken: "a VM of the cloud that nobody migrates is gone"},
 	})
 }
@@ -109,12 +113,77 @@ func TestLimits(t *testing.T) {
 	})
 }
 
-func TestLimitsTellsWhatItTested(t *testing.T) {
-	o := oracle.NewLimits(oracle.Documented())
-	judge(t, o, fleet(7, toRunning...), nil)
-	assert.Empty(t, o.Tested(), "a slot was always free")
-	judge(t, o, moves("m-0008", "vm-08", toRunning...)+"9s effect.ended m-0008 key=k outcome=retryable\n", nil)
-	assert.Equal(t, []string{"COLD-02", "SYS-02/cold"}, o.Tested())
+// tested is what an oracle says that a history has put to the test.
+func tested(t *testing.T, o oracle.Oracle, history string) []string {
+	t.Helper()
+	require.Empty(t, judge(t, o, history, nil))
+	return o.Tested()
+}
+
+func TestTheLimitIsTestedByANinthThatWaitsAndGetsItsTurn(t *testing.T) {
+	const (
+		queues = "9s migration m-0009 vm=vm-09 from= to=checking\n9s migration m-0009 vm=vm-09 from=checking to=queued\n"
+		begins = "9s migration m-0009 vm=vm-09 from=queued to=running\n"
+		ends   = "9s migration m-0001 vm=vm-01 from=running to=completed\n"
+	)
+	last := moves("m-0008", "vm-08", toRunning...)
+	for _, h := range []struct {
+		name, history string
+		tests         bool
+	}{
+		{"eight run and none waits", fleet(8, toRunning...), false},
+		{"the ninth waits for ever", fleet(8, toRunning...) + queues, false},
+		{"the ninth is cancelled while it waits", fleet(8, toRunning...) + queues + "9s migration m-0009 vm=vm-09 from=queued to=cancelled\n" + ends, false},
+		{"the ninth comes when a slot is free", fleet(8, toRunning...) + ends + queues + begins, false},
+		{"the ninth waits and begins when a slot is free", fleet(8, toRunning...) + queues + ends + begins, true},
+		{"the ninth is ready before the eighth takes the last slot", fleet(7, toRunning...) + strings.ReplaceAll(last, "to=running", "to=queued") + queues + "9s migration m-0008 vm=vm-08 from=queued to=running\n" + ends + begins, true},
+	} {
+		t.Run(h.name, func(t *testing.T) {
+			assert.Equal(t, h.tests, slices.Contains(tested(t, oracle.NewLimits(oracle.Documented()), h.history), "COLD-02"))
+		})
+	}
+}
+
+func TestTheBoundOfTriesIsTestedByAMigrationThatFailsAtIt(t *testing.T) {
+	attempt := "9s effect.started m-0001 key=k kind=transfer step=bulk-transfer\n9s effect.ended m-0001 key=k kind=transfer step=bulk-transfer outcome=retryable\n"
+	inStep := moves("m-0001", "vm-01", "checking", "queued", "running", "running:bulk-transfer")
+	const undoing, failed, next = "9s migration m-0001 vm=vm-01 from=running to=undoing\n", "9s migration m-0001 vm=vm-01 from=undoing to=failed\n",
+		"9s migration m-0001 vm=vm-01 from=running to=running step=network\n"
+	for _, h := range []struct {
+		name, history string
+		tests         bool
+	}{
+		{"it fails once and then succeeds", inStep + attempt + next, false},
+		{"it fails three times and nobody says that it has failed", inStep + strings.Repeat(attempt, 3), false},
+		{"it gives up before the bound", inStep + strings.Repeat(attempt, 2) + undoing + failed, false},
+		{"two steps fail less often than each may", inStep + strings.Repeat(attempt, 2) + next + attempt + undoing + failed, false},
+		{"it fails three times and is then taken back", inStep + strings.Repeat(attempt, 3) + undoing + failed, true},
+		{"whether it can begin is not found out three times", moves("m-0001", "vm-01", "checking") + strings.Repeat(attempt, 3) + "9s migration m-0001 vm=vm-01 from=checking to=failed\n", true},
+		{"what is taken back fails ten times", inStep + undoing + strings.Repeat(attempt, 10) + failed, true},
+		{"what is taken back fails nine times", inStep + undoing + strings.Repeat(attempt, 9) + failed, false},
+	} {
+		t.Run(h.name, func(t *testing.T) {
+			assert.Equal(t, h.tests, slices.Contains(tested(t, oracle.NewLimits(oracle.Documented()), h.history), "SYS-02/cold"))
+		})
+	}
+}
+
+func TestARepeatedRequestIsTestedByAMigrationThatCompletes(t *testing.T) {
+	const first, again = "1s order.answered appliance request=r vm=db-01 outcome=accepted migration=m-0001\n",
+		"2s order.answered appliance request=r vm=db-01 outcome=duplicate migration=m-0001\n"
+	for _, h := range []struct {
+		name, history string
+		tests         []string
+	}{
+		{"asked once", first + moves("m-0001", "db-01", toCompleted...), nil},
+		{"asked twice, and it failed", first + again + moves("m-0001", "db-01", toFailed...), nil},
+		{"asked twice, and another migration completed", first + again + moves("m-0002", "db-02", toCompleted...), nil},
+		{"asked twice, and it completed", first + again + moves("m-0001", "db-01", toCompleted...), []string{"MIG-14"}},
+	} {
+		t.Run(h.name, func(t *testing.T) {
+			assert.Equal(t, h.tests, tested(t, oracle.NewEffectsOnce(oracle.Documented()), h.history))
+		})
+	}
 }
 
 func TestEffectsOnce(t *testing.T) {
@@ -154,6 +223,7 @@ func TestEffectsOnce(t *testing.T) {
 		{name: "one copy, one snapshot", events: completed, truth: ends(snapshots("_hdm1"), copied)},
 		{name: "two imports", events: completed, truth: ends(snapshots("_hdm1"), copied, with(copied, func(v *oracle.VM) { v.ID, v.Name = "vm-10", "db-01 (1)" })), broken: "2 VMs were made from it in the cloud", evidence: []uint64{4}},
 		{name: "two snapshots", events: completed, truth: ends(snapshots("_hdm1", "_hdm2"), copied), broken: "left 2 migrate-time snapshots", evidence: []uint64{4}},
+		{name: "no snapshot", events: completed, truth: ends(snapshots(), copied), broken: "left 0 migrate-time snapshots", evidence: []uint64{4}},
 		{name: "a snapshot of somebody else", events: completed, truth: ends(snapshots("before update", "_hdm1"), copied)},
 		{name: "a transfer imports what it says is done", events: up1 + running + transfer + imported + carried},
 		{name: "a transfer that failed imports nothing", events: up1 + running + transfer + "9s effect.ended m-0001 key=t kind=transfer epoch=1 outcome=retryable\n"},
@@ -171,6 +241,10 @@ func TestNothingLeftBehind(t *testing.T) {
 	ends := func(vms ...oracle.VM) *oracle.Truth { return &oracle.Truth{Before: []oracle.VM{source}, VMs: vms} }
 	completed, failed := moves("m-0001", "db-01", toCompleted...), moves("m-0001", "db-01", toFailed...)
 	changed := func(change func(*oracle.VM)) *oracle.Truth { return ends(with(source, change)) }
+	// leaves is failed, with what it says that it could not put back.
+	leaves := func(what string) string {
+		return strings.TrimSuffix(failed, "\n") + " left=" + strings.ReplaceAll(what, " ", "·") + "\n"
+	}
 	const logout = "8s call.sent cloud call=7 method=Logout\n"
 	open := []oracle.Open{{Site: vsphere.Cloud, What: "import of db-01"}}
 	check(t, func() oracle.Oracle { return oracle.NewNothingLeftBehind(oracle.Documented()) }, []history{
@@ -193,12 +267,22 @@ func TestNothingLeftBehind(t *testing.T) {
 		{name: "the copy of a failed one", events: failed, truth: ends(source, copied), broken: "a VM that no completed migration accounts for is left"},
 		{name: "a VM on premises that was not there", events: failed, truth: ends(source, vm(vsphere.OnPremises, "vm-5", "helper", false)), broken: "a VM that no completed migration accounts for is left"},
 		{name: "failed and off", events: failed, truth: changed(func(v *oracle.VM) { v.On = false }), broken: "m-0001 is failed, and the VM is off; it was on", evidence: []uint64{5}},
-		{name: "failed, and a person powered it off", events: failed + "9s step 3 what=power vm=db-01\n", truth: changed(func(v *oracle.VM) { v.On = false })},
+		{name: "failed, and a person powered it off", events: failed + "9s step 3 what=power vm=on-premises/db-01\n", truth: changed(func(v *oracle.VM) { v.On = false })},
 		{name: "a person powered it off before its turn", events: "0s vm.power on-premises/db-01 state=off\n" + failed, truth: changed(func(v *oracle.VM) { v.On = false })},
 		{name: "failed and in the migrate pool", events: failed, truth: changed(func(v *oracle.VM) { v.Pool = "_HDM_MIGRATEPOOL" }), broken: `in pool "_HDM_MIGRATEPOOL"; it was in "Resources"`, evidence: []uint64{5}},
 		{name: "failed with its snapshot", events: failed, truth: changed(func(v *oracle.VM) { v.Snapshots = []string{"_hdm1"} }), broken: "has the snapshots [_hdm1]; it had []", evidence: []uint64{5}},
 		{name: "failed with a mark", events: failed, truth: changed(func(v *oracle.VM) { v.Marked = true }), broken: "a mark of HDM's is left", evidence: []uint64{5}},
 		{name: "a VM that nothing migrated was touched", truth: changed(func(v *oracle.VM) { v.Snapshots = []string{"_hdm1"} }), broken: "nothing migrated it, and the VM has the snapshots"},
+		{name: "failed with the snapshot that it says it left", events: leaves("snapshot: could not remove snapshot: busy"), truth: changed(func(v *oracle.VM) { v.Snapshots = []string{"_hdm1"} })},
+		{name: "failed with two snapshots, though it says it left one", events: leaves("snapshot: could not remove snapshot: busy"), truth: changed(func(v *oracle.VM) { v.Snapshots = []string{"_hdm1", "_hdm2"} }), broken: "has the snapshots [_hdm1, _hdm2]", evidence: []uint64{5}},
+		{name: "failed without a snapshot that a person had taken", events: leaves("snapshot: could not remove snapshot: busy"), truth: &oracle.Truth{Before: []oracle.VM{with(source, func(v *oracle.VM) { v.Snapshots = []string{"mine"} })}, VMs: []oracle.VM{with(source, func(v *oracle.VM) { v.Snapshots = []string{"_hdm1"} })}}, broken: "it had [mine]", evidence: []uint64{5}},
+		{name: "failed with the pool that it says it left", events: leaves("pool: could not return to pool: busy"), truth: changed(func(v *oracle.VM) { v.Pool = "_HDM_MIGRATEPOOL" })},
+		{name: "failed in a pool that nobody speaks of", events: leaves("pool: could not return to pool: busy"), truth: changed(func(v *oracle.VM) { v.Pool = "elsewhere" }), broken: `in pool "elsewhere"`, evidence: []uint64{5}},
+		{name: "failed and off, and it says so", events: leaves("shut-down: could not restart source: busy"), truth: changed(func(v *oracle.VM) { v.On = false })},
+		{name: "failed and off, and it says something else", events: leaves("snapshot: could not remove snapshot: busy"), truth: changed(func(v *oracle.VM) { v.On = false }), broken: "the VM is off", evidence: []uint64{5}},
+		{name: "failed with the copy that it says it left", events: leaves("bulk-transfer: could not destroy copy: busy"), truth: ends(source, with(copied, func(v *oracle.VM) { v.On = false }))},
+		{name: "failed with a copy that runs, though it says nothing of that", events: leaves("bulk-transfer: could not destroy copy: busy"), truth: ends(source, copied), broken: "a VM that no completed migration accounts for is left"},
+		{name: "failed, and it says that the copy may run", events: leaves("power-on: could not confirm off: busy"), truth: ends(with(moved, func(v *oracle.VM) { v.Marked = false }), copied)},
 		{name: "an undocumented pool", truth: &oracle.Truth{Pools: []oracle.Pool{{Site: vsphere.Cloud, Name: "tmp", Parent: "Resources"}}}, broken: `a pool that is not documented is left: "tmp"`},
 		{name: "a second order is refused after it completed", events: completed + moves("m-0002", "db-01", "checking", "refused"), truth: ends(moved, copied)},
 		{name: "a second order is refused while it runs", events: moves("m-0001", "db-01", toRunning...) + moves("m-0002", "db-01", "refused") + "9s migration m-0001 vm=db-01 from=running to=completed\n", truth: ends(moved, copied)},

@@ -3,13 +3,12 @@ package oracle
 import (
 	"github.com/hdm-project/hdm/core/vsphere"
 	"github.com/hdm-project/hdm/reports/record"
-	"github.com/hdm-project/hdm/sim/event"
 	"github.com/hdm-project/hdm/sim/kernel"
 )
 
 // NoLostVM: in the end each VM runs in the cloud or can be started on premises
 // (REC-10), and a migration that says it is completed has brought its VM to the
-// cloud, running, and left it off on premises (MIG-08).
+// cloud, running, and left it on premises, off, in the migrate pool (MIG-08).
 type NoLostVM struct {
 	verdicts
 	courses
@@ -24,8 +23,8 @@ func NewNoLostVM(r Rules) *NoLostVM {
 // Observe implements Oracle.
 func (o *NoLostVM) Observe(e kernel.Event) []record.Violation {
 	o.hear(&e)
-	if e.Kind == event.Step && e.Attr("what") == stepPower {
-		o.byHand[e.Attr("vm")] = true
+	if vm := byHand(&e); vm != "" {
+		o.byHand[vm] = true
 	}
 	return nil
 }
@@ -81,6 +80,9 @@ func cannotStart(before, now *VM) string {
 func (o *NoLostVM) completed(t *Truth, before, here *VM, last *course) {
 	if here != nil && here.On {
 		o.broken("MIG-08", t.At, before.Subject(), last.evidence(), "%s is completed, and the VM is on on premises", last.id)
+	}
+	if here != nil && here.Pool != o.rules.MigratePool {
+		o.broken("MIG-08", t.At, before.Subject(), last.evidence(), "%s is completed, and the VM is in pool %q on premises, not in %s", last.id, here.Pool, o.rules.MigratePool)
 	}
 	for _, c := range t.copies(before) {
 		if c.On {

@@ -5,6 +5,7 @@ import (
 	"iter"
 	"slices"
 	"sort"
+	"strings"
 	"time"
 
 	"github.com/hdm-project/hdm/reports/record"
@@ -32,8 +33,8 @@ type NoLostWrite struct {
 	world   World
 	guests  map[string]*life
 	vms     map[string]*outgoing // by subject of the VM
-	written bool
-	carried bool
+	carried bool                 // a guest that had written started elsewhere
+	off     bool                 // a VM that had run was exported, and its guest started from that
 }
 
 // life is where a guest has lived and when it wrote.
@@ -106,7 +107,6 @@ func (o *NoLostWrite) vm(subject string) *outgoing {
 func (o *NoLostWrite) write(e *kernel.Event) {
 	g, n := o.guest(e.Subject), uint64(number(e, "write"))
 	g.writes = append(g.writes, written{n, e.Seq})
-	o.written = true
 	if v := o.vm(vmOf(e)); len(v.leases) > 0 {
 		o.broken("COLD-07", e.At, e.Subject, []uint64{v.first, e.Seq}, "write #%d on %s while the VM is being exported", n, vmOf(e))
 	}
@@ -114,14 +114,16 @@ func (o *NoLostWrite) write(e *kernel.Event) {
 
 func (o *NoLostWrite) started(e *kernel.Event) {
 	g, subject := o.guest(e.Subject), vmOf(e)
-	from := g.vm
+	from, home := o.from(g, subject)
+	ran := g.vm != ""
 	g.vm, g.started = subject, e.Seq
 	o.runs(e, subject)
-	if from == "" || from == subject {
+	if home == nil {
 		return
 	}
-	o.carried = true
-	if home := o.vms[from]; home.since != 0 {
+	o.carried = o.carried || len(g.writes) > 0
+	o.off = o.off || ran && home.whole != 0
+	if home.since != 0 {
 		o.broken("COLD-07", e.At, e.Subject, []uint64{home.whole, home.since, e.Seq},
 			"started on %s from an export after which it had run again on %s", subject, from)
 	}
@@ -131,6 +133,21 @@ func (o *NoLostWrite) started(e *kernel.Event) {
 		o.holds(e.At, subject, software, g, there)
 		o.equals(e, from, o.world.Disks(from), there)
 	}
+}
+
+// from is the VM from which a guest has come that starts on subject; nil if it
+// comes from nowhere. One that never ran comes from the VM of that name that was
+// exported.
+func (o *NoLostWrite) from(g *life, subject string) (string, *outgoing) {
+	if g.vm != "" && g.vm != subject {
+		return g.vm, o.vm(g.vm)
+	}
+	if name, ok := strings.CutPrefix(subject, inCloud); ok && g.vm == "" {
+		if home := o.vms[onPremises+name]; home != nil && home.whole != 0 {
+			return onPremises + name, home
+		}
+	}
+	return "", nil
 }
 
 // told is the event that told of an acknowledged write; 0 if the guest had it
@@ -294,7 +311,8 @@ func touched(disks ...disk.Reader) []int64 {
 	return slices.Compact(all)
 }
 
-// Tested implements Oracle.
+// Tested implements Oracle: of a guest that never wrote no write could be lost,
+// and a VM that never ran could not be on while it was exported.
 func (o *NoLostWrite) Tested() []string {
-	return append(tested(o.written && o.carried, "COLD-05"), tested(o.carried, "COLD-07")...)
+	return append(tested(o.carried, "COLD-05"), tested(o.off, "COLD-07")...)
 }

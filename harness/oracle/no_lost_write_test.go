@@ -12,6 +12,7 @@ import (
 	"github.com/hdm-project/hdm/harness/oracle"
 	"github.com/hdm-project/hdm/reports/record"
 	"github.com/hdm-project/hdm/sim/disk"
+	"github.com/hdm-project/hdm/sim/event"
 	"github.com/hdm-project/hdm/sim/guest"
 	"github.com/hdm-project/hdm/sim/kernel"
 )
@@ -95,6 +96,15 @@ func (m *moved) Disks(vm string) []oracle.Disk {
 const used = 256 * disk.BlockSize
 
 func write(t *testing.T) *moved {
+	m := installed(t)
+	m.run = m.guests.PowerOn("on-premises", "db-01", []*disk.Disk{m.here})
+	m.pass(time.Minute)
+	require.Positive(t, m.guest.Writes(), "the guest writes")
+	return m
+}
+
+// installed is one that is off.
+func installed(t *testing.T) *moved {
 	m := &moved{t: t, kernel: kernel.New(7), here: disk.New("db-01/0", 64<<20), there: disk.New("db-01/0", 64<<20)}
 	m.oracle = oracle.NewNoLostWrite(m)
 	m.kernel.Observe(func(e kernel.Event) { m.violations = append(m.violations, m.oracle.Observe(e)...) })
@@ -103,9 +113,6 @@ func write(t *testing.T) *moved {
 	m.guest, err = m.guests.Add(guest.Spec{Name: "db-01", Disks: []string{"db-01/0"}, Workload: guest.Workload{Kind: guest.Random, Rate: 5, Span: used}})
 	require.NoError(t, err)
 	require.NoError(t, m.guest.Install([]*disk.Disk{m.here}, 8))
-	m.run = m.guests.PowerOn("on-premises", "db-01", []*disk.Disk{m.here})
-	m.pass(time.Minute)
-	require.Positive(t, m.guest.Writes(), "the guest writes")
 	return m
 }
 
@@ -120,11 +127,13 @@ func (m *moved) shutDown() {
 }
 
 func (m *moved) copy() {
+	m.kernel.Emit(event.LeaseFirstByte, "on-premises/db-01", "lease", "l1", "mode", "export", "disk", "0")
 	for e := range m.here.Extents() {
 		_, err := io.Copy(io.NewOffsetWriter(m.there, e.Off), io.NewSectionReader(m.here, e.Off, e.Len))
 		require.NoError(m.t, err)
 	}
 	require.NoError(m.t, m.there.Flush())
+	m.kernel.Emit(event.LeaseClosed, "on-premises/db-01", "lease", "l1", "mode", "export", "how", "completed")
 }
 
 func (m *moved) start() {
@@ -194,6 +203,22 @@ func TestNoLostWriteRejectsADifferenceThatNoGuestMade(t *testing.T) {
 	require.NoError(t, err)
 	m.copy()
 	_, err = m.there.WriteAt(make([]byte, disk.BlockSize), 32<<20)
+	require.NoError(t, err)
+	m.start()
+	found := m.finish()
+	require.Len(t, found, 1)
+	assert.Contains(t, found[0].What, "block 0x2000 is not what it is in on-premises/db-01")
+}
+
+func TestNoLostWriteLooksAtTheDisksOfAVMThatWasOffToo(t *testing.T) {
+	m := installed(t)
+	m.copy()
+	m.start()
+	assert.Empty(t, m.finish())
+	assert.Empty(t, m.oracle.Tested(), "it never wrote, and never ran on premises")
+	m = installed(t)
+	m.copy()
+	_, err := m.there.WriteAt([]byte("what was not there"), 32<<20)
 	require.NoError(t, err)
 	m.start()
 	found := m.finish()

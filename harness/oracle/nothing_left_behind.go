@@ -1,6 +1,7 @@
 package oracle
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/hdm-project/hdm/core/vsphere"
@@ -13,7 +14,8 @@ import (
 // left but what is documented. No lease or task is open, nor any session that
 // HDM could have ended; the cloud holds no VM of a migration that did not
 // complete; and a VM that was not migrated is as it was: power, pool, snapshots,
-// marks.
+// marks. What the migration itself lists as left is left to people, exactly that
+// and no more.
 type NothingLeftBehind struct {
 	verdicts
 	courses
@@ -52,8 +54,8 @@ func (o *NothingLeftBehind) Observe(e kernel.Event) []record.Violation {
 	case event.VMPool:
 		o.pool[e.Subject] = e.Attr("pool")
 	case event.Step:
-		if e.Attr("what") == stepPower {
-			o.byHand[e.Attr("vm")] = true
+		if vm := byHand(&e); vm != "" {
+			o.byHand[vm] = true
 		}
 	case event.CallSent, event.CallAnswered:
 		o.call(&e)
@@ -136,6 +138,11 @@ func (o *NothingLeftBehind) leftVMs(t *Truth) {
 			}
 		case c == nil || o.rules.final(c.state):
 			o.untouched(t, before, c)
+			if c != nil && c.left.has(leftCopy) {
+				for _, v := range t.copies(before) {
+					accounted[v] = !v.On || c.left.has(leftAll)
+				}
+			}
 		}
 	}
 	for i := range t.VMs {
@@ -151,9 +158,9 @@ func (o *NothingLeftBehind) untouched(t *Truth, before *VM, c *course) {
 	if now == nil {
 		return // no-lost-vm tells that
 	}
-	what := "nothing migrated it"
+	what, left := "nothing migrated it", leftovers("")
 	if c != nil {
-		what = c.id + " is " + c.state
+		what, left = c.id+" is "+c.state, c.left
 	}
 	tell := func(format string, args ...any) {
 		o.broken(clauseLeft, t.At, before.Subject(), c.evidence(), what+", and "+format, args...)
@@ -165,18 +172,29 @@ func (o *NothingLeftBehind) untouched(t *Truth, before *VM, c *course) {
 	if was.poolKnown {
 		pool = was.pool
 	}
-	if now.On != on && !o.byHand[before.Name] {
+	if now.On != on && !o.byHand[before.Name] && !(on && left.has(leftPower)) {
 		tell("the VM is %s; it was %s", onOff(now.On), onOff(on))
 	}
-	if now.Pool != pool {
+	if now.Pool != pool && !(now.Pool == o.rules.MigratePool && left.has(leftPool)) {
 		tell("the VM is in pool %q; it was in %q", now.Pool, pool)
 	}
-	if got, want := strings.Join(now.Snapshots, ", "), strings.Join(before.Snapshots, ", "); got != want {
-		tell("the VM has the snapshots [%s]; it had [%s]", got, want)
+	if !slices.Equal(now.Snapshots, before.Snapshots) && !(left.has(leftSnapshot) && o.oneMore(now.Snapshots, before.Snapshots)) {
+		tell("the VM has the snapshots [%s]; it had [%s]", strings.Join(now.Snapshots, ", "), strings.Join(before.Snapshots, ", "))
 	}
 	if now.Marked && !before.Marked {
 		tell("a mark of HDM's is left on the VM")
 	}
+}
+
+// oneMore says whether the snapshots are those of before and one migrate-time
+// snapshot.
+func (o *NothingLeftBehind) oneMore(now, before []string) bool {
+	for i, name := range now {
+		if strings.HasPrefix(name, o.rules.SnapshotPrefix) && slices.Equal(slices.Delete(slices.Clone(now), i, i+1), before) {
+			return true
+		}
+	}
+	return false
 }
 
 func onOff(on bool) string {

@@ -11,19 +11,19 @@ import (
 
 // OneCopy: a guest never runs in two places at once, no VM is on together with
 // the copy that was imported of it, and a guest that a migration stopped runs
-// again in one place when that is over (MIG-13).
+// again in one place when that is over, unless it says that it could not start
+// it (MIG-13).
 type OneCopy struct {
 	verdicts
 	guests     map[string]*whereabouts
 	on         map[string]uint64      // VM -> the event that says it is on
 	imported   map[string]bool        // names of VMs that were imported into the cloud
 	migrations map[string]*switchOver // under way, by the name of their VM
-	moved      bool                   // some guest started in a second place
+	shown      bool                   // a migration stopped a guest, which started again: at the other site, or put back
 }
 
 type whereabouts struct {
 	on      map[string]uint64 // VM -> the event that started the guest there
-	last    string            // the VM it ran on last
 	stopped uint64            // the event that stopped it last
 	stopAt  time.Duration
 	why     *switchOver // the migration during which it was stopped; nil: nobody has to start it again
@@ -33,6 +33,7 @@ type whereabouts struct {
 type switchOver struct {
 	id   string
 	over uint64 // the event that ended it
+	left leftovers
 }
 
 // NewOneCopy returns the oracle for one run.
@@ -65,9 +66,10 @@ func (o *OneCopy) Observe(e kernel.Event) []record.Violation {
 		o.migration(&e)
 	case event.Step:
 		// What a person does to a VM is not for the migration to take back.
-		if g := o.guests[e.Attr("vm")]; g != nil && e.Attr("what") == stepPower {
+		vm := byHand(&e)
+		delete(o.migrations, vm)
+		if g := o.guests[vm]; g != nil {
 			g.why = nil
-			delete(o.migrations, e.Attr("vm"))
 		}
 	}
 	return o.take()
@@ -102,10 +104,10 @@ func (o *OneCopy) started(e *kernel.Event) {
 		o.broken("MIG-13", e.At, e.Subject, []uint64{since, e.Seq}, "started on %s while it ran on %s", vm, other)
 		delete(g.on, other)
 	}
-	if g.last != "" && g.last != vm {
-		o.moved = true
+	if g.why != nil {
+		o.shown = true
 	}
-	g.on[vm], g.last, g.why = e.Seq, vm, nil
+	g.on[vm], g.why = e.Seq, nil
 }
 
 func (o *OneCopy) stopped(e *kernel.Event) {
@@ -120,7 +122,7 @@ func (o *OneCopy) migration(e *kernel.Event) {
 	case to == stateRunning && e.Attr("from") != stateRunning:
 		o.migrations[vm] = &switchOver{id: e.Subject}
 	case to != stateRunning && to != stateUndoing && o.migrations[vm] != nil && o.migrations[vm].id == e.Subject:
-		o.migrations[vm].over = e.Seq
+		o.migrations[vm].over, o.migrations[vm].left = e.Seq, leftovers(e.Attr("left"))
 		delete(o.migrations, vm)
 	}
 }
@@ -130,7 +132,7 @@ func (o *OneCopy) migration(e *kernel.Event) {
 func (o *OneCopy) Finish(t *Truth) []record.Violation {
 	for _, guest := range t.Guests {
 		g := o.guest(guest.Name())
-		if g.why != nil && g.why.over != 0 && len(g.on) == 0 {
+		if g.why != nil && g.why.over != 0 && len(g.on) == 0 && !g.why.left.has(leftPower) {
 			o.broken("MIG-13", t.At, guest.Name(), []uint64{g.stopped, g.why.over},
 				"%s stopped it at %v and is over, and it runs nowhere", g.why.id, g.stopAt)
 		}
@@ -149,8 +151,9 @@ func (o *OneCopy) Finish(t *Truth) []record.Violation {
 	return o.take()
 }
 
-// Tested implements Oracle.
-func (o *OneCopy) Tested() []string { return tested(o.moved, "MIG-13") }
+// Tested implements Oracle: a guest that nobody migrates shows nothing, nor does
+// one that a person moved.
+func (o *OneCopy) Tested() []string { return tested(o.shown, "MIG-13") }
 
 // vmOf is the VM that a guest's event names, as events of VMs call it.
 func vmOf(e *kernel.Event) string { return e.Attr("site") + "/" + e.Attr("vm") }

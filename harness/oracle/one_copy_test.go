@@ -31,16 +31,36 @@ func TestOneCopy(t *testing.T) {
 		{name: "the import is off when the source is powered on", events: "0s lease.opened cloud/db-01 lease=l1 mode=import\n1s vm.power cloud/db-01 state=on\n2s vm.power cloud/db-01 state=off\n3s vm.power on-premises/db-01 state=on\n"},
 		{name: "both vCenters say on at the end", truth: both, broken: "both powered on"},
 		{name: "a failed migration does not start it again", events: startHere + moves("m-0001", "db-01", toRunning...) + stopHere + "8s migration m-0001 vm=db-01 from=running to=undoing\n9s migration m-0001 vm=db-01 from=undoing to=failed\n", truth: &oracle.Truth{Guests: guests}, broken: "m-0001 stopped it at 5s and is over, and it runs nowhere", evidence: []uint64{5, 7}},
+		{name: "a failed migration says that it could not start it again", events: startHere + moves("m-0001", "db-01", toRunning...) + stopHere + "9s migration m-0001 vm=db-01 from=undoing to=failed left=shut-down:·could·not·restart·source:·busy\n", truth: &oracle.Truth{Guests: guests}},
+		{name: "a failed migration says that it left something else", events: startHere + moves("m-0001", "db-01", toRunning...) + stopHere + "9s migration m-0001 vm=db-01 from=undoing to=failed left=snapshot:·could·not·remove·snapshot:·busy\n", truth: &oracle.Truth{Guests: guests}, broken: "it runs nowhere", evidence: []uint64{5, 6}},
 		{name: "a failed migration starts it again", events: startHere + moves("m-0001", "db-01", toRunning...) + stopHere + "8s migration m-0001 vm=db-01 from=running to=undoing\n9s guest.started db-01 site=on-premises vm=db-01\n9s migration m-0001 vm=db-01 from=undoing to=failed\n", truth: &oracle.Truth{Guests: guests}},
-		{name: "a person stops it while it is migrated", events: startHere + moves("m-0001", "db-01", toRunning...) + "3s step 1 what=power vm=db-01\n" + stopHere + "9s migration m-0001 vm=db-01 from=running to=completed\n", truth: &oracle.Truth{Guests: guests}},
+		{name: "a person stops it while it is migrated", events: startHere + moves("m-0001", "db-01", toRunning...) + "3s step 1 what=power vm=on-premises/db-01\n" + stopHere + "9s migration m-0001 vm=db-01 from=running to=completed\n", truth: &oracle.Truth{Guests: guests}},
 		{name: "it was off before, and nothing stopped it", events: moves("m-0001", "db-01", toFailed...), truth: &oracle.Truth{Guests: guests}},
 	})
 }
 
-func TestOneCopyTestsNothingUntilAGuestMoves(t *testing.T) {
-	o := oracle.NewOneCopy()
-	judge(t, o, "0s guest.started db-01 site=on-premises vm=db-01\n", nil)
-	assert.Empty(t, o.Tested())
-	judge(t, o, "1s guest.stopped db-01 site=on-premises vm=db-01\n2s guest.started db-01 site=cloud vm=db-01\n", nil)
-	assert.Equal(t, []string{"MIG-13"}, o.Tested())
+func TestOneCopyIsTestedByAGuestThatAMigrationStoppedAndThatRunsAgain(t *testing.T) {
+	const (
+		startHere  = "0s guest.started db-01 site=on-premises vm=db-01\n"
+		stopHere   = "5s guest.stopped db-01 site=on-premises vm=db-01 how=shutdown\n"
+		startThere = "9s guest.started db-01 site=cloud vm=db-01\n"
+		byHand     = "6s step 1 what=power vm=on-premises/db-01\n"
+	)
+	begins := moves("m-0001", "db-01", toRunning...)
+	for _, h := range []struct {
+		name, history string
+		tests         []string
+	}{
+		{"it runs where it ran", startHere, nil},
+		{"it is restarted and nobody migrates it", startHere + stopHere + startHere, nil},
+		{"it is started elsewhere and nobody migrates it", startHere + stopHere + startThere, nil},
+		{"it is stopped", startHere + begins + stopHere, nil},
+		{"it is stopped, and a person starts it", startHere + begins + stopHere + byHand + startHere, nil},
+		{"it is stopped and put back", startHere + begins + stopHere + startHere, []string{"MIG-13"}},
+		{"it is stopped and starts in the cloud", startHere + begins + stopHere + startThere, []string{"MIG-13"}},
+	} {
+		t.Run(h.name, func(t *testing.T) {
+			assert.Equal(t, h.tests, tested(t, oracle.NewOneCopy(), h.history))
+		})
+	}
 }

@@ -1,6 +1,12 @@
 package oracle
 
-import "github.com/hdm-project/hdm/core/migration"
+import (
+	"strings"
+
+	"github.com/hdm-project/hdm/core/migration"
+	"github.com/hdm-project/hdm/sim/event"
+	"github.com/hdm-project/hdm/sim/kernel"
+)
 
 // Rules are what the product documents about itself, as data. The figures are
 // written down here once more, on purpose: an oracle that asked the product for
@@ -27,6 +33,7 @@ const (
 	stateUndoing   = "undoing"
 	stateCompleted = "completed"
 	stateRefused   = "refused"
+	stateFailed    = "failed"
 )
 
 // What the subjects of VMs begin with.
@@ -38,6 +45,16 @@ const (
 // stepPower is what a step of a scenario says that it does when a person powers
 // a VM on or off.
 const stepPower = "power"
+
+// byHand is the name of the VM that a person powers on or off; "" if the event
+// tells of something else.
+func byHand(e *kernel.Event) string {
+	if e.Kind != event.Step || e.Attr("what") != stepPower {
+		return ""
+	}
+	_, name, _ := strings.Cut(e.Attr("vm"), "/")
+	return name
+}
 
 // effectTransfer is the kind of effect that carries a VM's disks.
 const effectTransfer = "transfer"

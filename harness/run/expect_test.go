@@ -36,8 +36,11 @@ var promises = []struct{ holds, broken, says string }{
 	{"{vm: vm-1, on-premises: {snapshots: 1}}", "{vm: vm-1, on-premises: {snapshots: 0}}", "has 1 snapshots, not 0"},
 
 	{"{vm: vm-1, attempts: {bulk-transfer: 1}}", "{vm: vm-1, attempts: {bulk-transfer: 2}}", "step bulk-transfer was begun 1 times, not 2"},
-	{"{vm: vm-1, tasks: {on-premises: success, cloud: success}}", "{vm: vm-1, tasks: {on-premises: error}}", "the task of its migration at on-premises is success, not error"},
-	{"{vm: vm-1, tasks: {on-premises: success}}", "{vm: vm-2, tasks: {cloud: success}}", "no task of its migration is seen at cloud"},
+	{"{vm: vm-1, tasks: {migration: success, export: success, import: success}}", "{vm: vm-1, tasks: {migration: error}}", "the task of its migration is success, not error"},
+	{"{vm: vm-1, tasks: {export: success}}", "{vm: vm-1, tasks: {export: error}}", "the task of its export is success, not error"},
+	{"{vm: vm-1, tasks: {migration: success}}", "{vm: vm-2, tasks: {import: success}}", "no task shows its import"},
+	{"{vm: vm-1, tasks: {migration: success, export: success, import: success}, progress: rising}", "{vm: vm-2, tasks: {export: success}, progress: rising}", "no task shows its export"},
+	{"{undone: 0}", "{undone: 1}", "0 migrations began to be taken back, not 1"},
 	{"{vm: vm-1, migrations: 1}", "{vm: vm-1, migrations: 2}", "there were 1 migrations, not 2"},
 	{"{request: r-1, migrations: 1}", "{request: r-2, migrations: 1}", "there were 0 migrations, not 1"},
 	{"{request: r-1, answer: duplicate}", "{request: r-1, answer: accepted}", `it was answered with "duplicate", not "accepted"`},
@@ -89,13 +92,34 @@ func TestAnExpectationOfWhatNeverHappenedIsBroken(t *testing.T) {
 expect:
   - {vm: vm-2, migration: completed}
   - {vm: vm-2, attempts: {check: 1}}
-  - {vm: vm-2, tasks: {on-premises: success}}
+  - {vm: vm-2, tasks: {migration: success}}
   - {request: r-2, answer: accepted}
 `), run.Options{})
 	require.Len(t, r.Violations, 4)
-	for i, says := range []string{"it was never migrated", "it was never migrated", "no task of its migration is seen", "it was never answered"} {
+	for i, says := range []string{"it was never migrated", "it was never migrated", "no task shows its migration", "it was never answered"} {
 		assert.Contains(t, r.Violations[i].What, says)
 	}
+}
+
+func TestAProgressThatNobodySawRisingIsBroken(t *testing.T) {
+	r := play(t, parse(t, `title: Too quick to be seen on its way
+world:
+  on-premises: {vms: [{name: vm-1, disks: [{capacity: 4 MB, used: 1 MB}]}]}
+  links: {wan: {latency: 1ms, bandwidth: 10 Gbit/s}}
+steps:
+`+order1+`expect:
+  - {vm: vm-1, tasks: {export: success, import: success}}
+  - {vm: vm-1, tasks: {export: success, import: success}, progress: rising}
+`), run.Options{})
+	require.Len(t, r.Violations, 2)
+	assert.Contains(t, r.Violations[0].What, "the progress of the task of its export was seen at 0 values between 0 and 100")
+	assert.Contains(t, r.Violations[1].What, "the progress of the task of its import was seen at 0 values between 0 and 100")
+}
+
+func TestAMigrationThatIsTakenBackIsCounted(t *testing.T) {
+	r := play(t, pair(t, "  - {when: {vm: vm-1, enters: bulk-transfer, after: 10s}, cancel: {vm: vm-1}}\nexpect:\n  - {undone: 1}\n  - {undone: 0}\n"), run.Options{})
+	require.Len(t, r.Violations, 1)
+	assert.Contains(t, r.Violations[0].What, "1 migrations began to be taken back, not 0")
 }
 
 func TestWhatAnOracleSeesIsInTheRecordWithItsEvidence(t *testing.T) {

@@ -65,6 +65,10 @@ func (st *stage) expect(p scenario.Promise) {
 		}
 	case *scenario.Ended:
 		st.expectEnded(p, broken)
+	case *scenario.Undone:
+		if n := st.teller.entered(migration.Undoing); n != p.Undone {
+			broken("%d migrations began to be taken back, not %d", n, p.Undone)
+		}
 	case *scenario.Carried:
 		st.expectCarried(p, broken)
 	default:
@@ -201,18 +205,19 @@ func (st *stage) expectAttempts(p *scenario.Attempts, broken breach) {
 	}
 }
 
-// expectTasks looks at the tasks that people see in the vCenters: HDM's own on
-// premises, the import in the cloud.
+// expectTasks looks at the tasks that people see in the vCenters.
 func (st *stage) expectTasks(p *scenario.Tasks, broken breach) {
-	for _, at := range slices.Sorted(maps.Keys(p.Tasks)) {
-		task, ok := st.migrationTask(at, p.VM)
+	for _, name := range slices.Sorted(maps.Keys(p.Tasks)) {
+		task, ok := st.taskOf(name, p.VM)
 		switch {
 		case !ok:
-			broken("no task of its migration is seen at %s", at)
-		case task.State != p.Tasks[at]:
-			broken("the task of its migration at %s is %s, not %s", at, task.State, p.Tasks[at])
-		case task.fell:
-			broken("the progress of the task of its migration at %s went back", at)
+			broken("no task shows its %s", name)
+		case task.State != p.Tasks[name]:
+			broken("the task of its %s is %s, not %s", name, task.State, p.Tasks[name])
+		case task.seen.fell:
+			broken("the progress of the task of its %s went back", name)
+		case p.Progress == scenario.Rising && !task.seen.rose():
+			broken("the progress of the task of its %s was seen at %d values between 0 and 100, which is no rise", name, task.seen.between)
 		}
 	}
 }

@@ -51,8 +51,7 @@ type stage struct {
 	oracles    []oracle.Oracle
 	before     []oracle.VM
 	pools      map[vsphere.Site][]string // that there were before
-	fell       map[string]bool           // tasks whose progress went back
-	progress   map[string]int32          // of tasks, when last looked at
+	gauges     map[string]gauge          // of the tasks' progress
 	violations []record.Violation
 	events     uint64
 
@@ -69,7 +68,7 @@ func newStage(s *scenario.Scenario, seed uint64, o Options) (*stage, error) {
 	st := &stage{
 		scenario: s, options: o, kernel: kernel.New(seed), journal: journal.NewMemory(),
 		presence: newPresence(), answers: map[string]answer{},
-		fell: map[string]bool{}, progress: map[string]int32{},
+		gauges: map[string]gauge{},
 		acting: acting{acted: map[int]bool{}, outage: map[wan.Direction]int{}},
 	}
 	st.teller = newTeller(st.kernel)

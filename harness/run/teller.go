@@ -58,6 +58,9 @@ func (t *teller) Changed(m migration.Migration) {
 		if len(m.Reasons) > 0 {
 			kv = append(kv, "reason", m.Reasons[0].Code)
 		}
+		if move.To.Final() && len(m.Leftovers) > 0 {
+			kv = append(kv, "left", strings.Join(m.Leftovers, "; "))
+		}
 		t.kernel.Emit(event.Migration, string(m.ID), kv...)
 	}
 	t.atOnce = max(t.atOnce, t.active())
@@ -119,6 +122,16 @@ func (t *teller) Booted(epoch int) {
 func (t *teller) vm(id migration.ID) string             { return t.known[id].Order.VM }
 func (t *teller) state(id migration.ID) migration.State { return t.known[id].State }
 func (t *teller) count(vm, state string) int            { return t.states[vm+"/"+state] }
+
+// entered is how often a migration entered a state.
+func (t *teller) entered(state migration.State) (n int) {
+	for what, times := range t.states { //hdm:order-safe a sum
+		if strings.HasSuffix(what, "/"+string(state)) {
+			n += times
+		}
+	}
+	return n
+}
 
 // live counts the migrations that are not over.
 func (t *teller) live() int { return t.where(func(s migration.State) bool { return !s.Final() }) }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/hdm-project/hdm/core/vsphere"
 	"github.com/hdm-project/hdm/harness/oracle"
+	"github.com/hdm-project/hdm/harness/scenario"
 	"github.com/hdm-project/hdm/sim/guest"
 	"github.com/hdm-project/hdm/sim/site"
 	"github.com/hdm-project/hdm/sim/vcenter"
@@ -130,38 +131,68 @@ func (st *stage) vmOf(name string, at vsphere.Site) (vcenter.VM, bool) {
 // task is a vCenter task that shows a migration.
 type task struct {
 	vcenter.Task
-	fell bool // its progress went back
+	seen gauge
 }
 
-// migrationTask is the task that shows the last migration of a VM at a site:
-// HDM's own on premises, that of the import in the cloud.
-func (st *stage) migrationTask(at vsphere.Site, vm string) (found task, ok bool) {
+// taskOf is the task that shows the last migration of a VM, or the last bulk
+// transfer of it at one of the sites.
+func (st *stage) taskOf(name scenario.TaskName, vm string) (task, bool) {
+	at, mode := vsphere.OnPremises, ""
+	switch name {
+	case scenario.TaskExport:
+		mode = "export"
+	case scenario.TaskImport:
+		at, mode = vsphere.Cloud, "import"
+	}
 	vc := st.world.At(at).VCenter
 	shows := func(t vcenter.Task) bool { return t.Method == vsphere.TaskMigrate && t.Entity == vm }
-	if at == vsphere.Cloud {
+	if mode != "" {
 		var last string
 		for _, l := range vc.Leases() {
-			if l.VM == vm {
+			if l.VM == vm && l.Mode == mode {
 				last = l.Task
 			}
 		}
 		shows = func(t vcenter.Task) bool { return t.ID == last }
 	}
+	var found task
 	for _, t := range vc.Tasks() {
 		if shows(t) {
-			found, ok = task{t, st.fell[string(at)+t.ID]}, true
+			found = task{t, st.gauges[gaugeKey(at, t)]}
 		}
 	}
-	return found, ok
+	return found, found.ID != ""
 }
 
-// sample looks at the progress of the tasks, to see whether it ever falls.
+// gauge is the progress of a task as somebody sees it who looks now and then.
+type gauge struct {
+	last    int32
+	between int  // how many values above 0 and below 100
+	fell    bool // it went back
+}
+
+func (g *gauge) look(percent int32) {
+	if percent > g.last && percent > 0 && percent < 100 {
+		g.between++
+	}
+	g.fell = g.fell || percent < g.last
+	g.last = percent
+}
+
+// rose says whether it was seen on its way, and forward only.
+func (g *gauge) rose() bool { return g.between >= 2 && !g.fell }
+
+func gaugeKey(at vsphere.Site, t vcenter.Task) string { return string(at) + "/" + t.ID }
+
+// sample looks at the progress of the tasks that run.
 func (st *stage) sample() {
 	for _, p := range st.world.Places() {
 		for _, t := range p.VCenter.Tasks() {
-			id := string(p.Site) + t.ID
-			st.fell[id] = st.fell[id] || t.Progress < st.progress[id] && t.State == vsphere.TaskRunning
-			st.progress[id] = t.Progress
+			if t.State == vsphere.TaskRunning {
+				g := st.gauges[gaugeKey(p.Site, t)]
+				g.look(t.Progress)
+				st.gauges[gaugeKey(p.Site, t)] = g
+			}
 		}
 	}
 }

@@ -41,12 +41,37 @@ func TestATaskWhoseProgressEverWentBackIsNoticed(t *testing.T) {
 	require.NoError(t, st.driver.Run(time.Minute, nil))
 	require.True(t, told)
 	for vm, fell := range map[string]bool{"vm-1": true, "vm-2": false} {
-		task, ok := st.migrationTask(vsphere.OnPremises, vm)
+		task, ok := st.taskOf(scenario.TaskMigration, vm)
 		require.True(t, ok)
-		assert.Equal(t, fell, task.fell, vm)
+		assert.Equal(t, fell, task.seen.fell, vm)
 	}
-	p := &scenario.Tasks{VM: "vm-1", Tasks: map[vsphere.Site]vsphere.TaskState{vsphere.OnPremises: vsphere.TaskRunning}}
+	p := &scenario.Tasks{VM: "vm-1", Tasks: map[scenario.TaskName]vsphere.TaskState{scenario.TaskMigration: vsphere.TaskRunning}}
 	st.expect(p)
 	require.Len(t, st.violations, 1)
-	assert.Contains(t, st.violations[0].What, "the progress of the task of its migration at on-premises went back")
+	assert.Contains(t, st.violations[0].What, "the progress of the task of its migration went back")
+}
+
+func TestProgressRisesIfItIsSeenOnItsWayAndForwardOnly(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		seen []int32
+		rose bool
+	}{
+		{"nobody looked", nil, false},
+		{"it stood at 0", []int32{0, 0, 0}, false},
+		{"from 0 to 100 at once", []int32{0, 100}, false},
+		{"it stood still on its way", []int32{0, 40, 40, 40, 100}, false},
+		{"two values", []int32{0, 40, 41, 41, 100}, true},
+		{"it was on its way when first seen", []int32{30, 60}, true},
+		{"it went back", []int32{0, 40, 60, 50, 70}, false},
+		{"it went back to the beginning", []int32{20, 40, 0}, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var g gauge
+			for _, percent := range c.seen {
+				g.look(percent)
+			}
+			assert.Equal(t, c.rose, g.rose())
+		})
+	}
 }

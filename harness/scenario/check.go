@@ -258,14 +258,19 @@ func (e *Attempts) check(c *checker) {
 	}
 }
 
+var taskNames = []TaskName{TaskMigration, TaskExport, TaskImport}
+
 func (e *Tasks) check(c *checker) {
 	c.migrated(e.VM)
-	for _, at := range slices.Sorted(maps.Keys(e.Tasks)) {
-		if at != vsphere.OnPremises && at != vsphere.Cloud {
-			c.fail("tasks", "use on-premises and cloud", "there is no site %q", at)
+	if len(e.Tasks) == 0 {
+		c.fail("tasks", "use "+join(taskNames), "it names no task")
+	}
+	for _, name := range slices.Sorted(maps.Keys(e.Tasks)) {
+		if !slices.Contains(taskNames, name) {
+			c.fail("tasks", "use "+join(taskNames), "no task %q shows a migration", name)
 		}
-		if state := e.Tasks[at]; state != vsphere.TaskSuccess && state != vsphere.TaskError {
-			c.fail("tasks."+string(at), "use success or error", "no task ends as %q", state)
+		if state := e.Tasks[name]; state != vsphere.TaskSuccess && state != vsphere.TaskError {
+			c.fail("tasks."+string(name), "use success or error", "no task ends as %q", state)
 		}
 	}
 }
@@ -290,6 +295,8 @@ func (e *Answer) check(c *checker) {
 }
 
 func (e *AtOnce) check(c *checker) { c.notNegative("at-once", e.AtOnce) }
+
+func (e *Undone) check(c *checker) { c.notNegative("undone", e.Undone) }
 
 func (e *Ended) check(c *checker) {
 	for _, state := range slices.Sorted(maps.Keys(e.Ended)) {

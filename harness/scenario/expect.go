@@ -39,6 +39,7 @@ var promises = map[string]func() Promise{
 	"answer":      func() Promise { return &Answer{} },
 	"at-once":     func() Promise { return &AtOnce{} },
 	"ended":       func() Promise { return &Ended{} },
+	"undone":      func() Promise { return &Undone{} },
 	"carried":     func() Promise { return &Carried{} },
 }
 
@@ -90,12 +91,28 @@ type Attempts struct {
 	Attempts map[string]int `yaml:"attempts"`
 }
 
-// Tasks: how the vCenter task of the last migration of a VM ended at each site.
-// Its progress must never have fallen.
+// Tasks: how the vCenter tasks that show the last migration of a VM ended. Their
+// progress must never have fallen.
 type Tasks struct {
-	VM    string                             `yaml:"vm"`
-	Tasks map[vsphere.Site]vsphere.TaskState `yaml:"tasks"`
+	VM    string                         `yaml:"vm"`
+	Tasks map[TaskName]vsphere.TaskState `yaml:"tasks"`
+	// Progress says what their progress did meanwhile. Rising: somebody who looked
+	// every ten seconds saw each at several values between begin and end.
+	Progress string `yaml:"progress,omitempty" jsonschema:"enum=rising"`
 }
+
+// TaskName names one of the tasks that show a migration.
+type TaskName string
+
+// The tasks that show a cold migration.
+const (
+	TaskMigration TaskName = "migration" // HDM's own, on premises
+	TaskExport    TaskName = "export"    // of the VM, on premises
+	TaskImport    TaskName = "import"    // of its copy, in the cloud
+)
+
+// Rising is what Tasks can say of progress.
+const Rising = "rising"
 
 // Migrations: how many there were for a request, or of a VM, those not counted
 // that were refused because another one was under way.
@@ -122,6 +139,11 @@ type Ended struct {
 	Ended map[migration.State]int `yaml:"ended"`
 }
 
+// Undone: how many migrations began to be taken back, whatever came of it.
+type Undone struct {
+	Undone int `yaml:"undone"`
+}
+
 // Carried: how many bytes have crossed the WAN in a direction.
 type Carried struct {
 	Carried faults.Direction `yaml:"carried" jsonschema:"enum=to-cloud,enum=to-premises"`
@@ -138,6 +160,7 @@ func (e *Tasks) Subject() string    { return e.VM }
 func (e *Answer) Subject() string   { return e.Request }
 func (e *AtOnce) Subject() string   { return "the run" }
 func (e *Ended) Subject() string    { return "the run" }
+func (e *Undone) Subject() string   { return "the run" }
 func (e *Carried) Subject() string  { return "the WAN" }
 func (e *Migrations) Subject() string {
 	if e.VM != "" {

@@ -74,11 +74,12 @@ expect:
   - {vm: "123", runs: nowhere}
   - {vm: db-01, on-premises: {present: true, power: off, pool: _HDM_MIGRATEPOOL, snapshot: _hdm1, snapshots: 1}, cloud: {present: false}}
   - {vm: db-01, attempts: {bulk-transfer: 2, pool: 0}}
-  - {vm: db-01, tasks: {on-premises: success, cloud: error}}
+  - {vm: db-01, tasks: {migration: success, export: success, import: error}, progress: rising}
   - {request: r-1, migrations: 1}
   - {request: r-1, answer: accepted}
   - {at-once: 2}
   - {ended: {completed: 1, failed: 1}}
+  - {undone: 1}
   - {carried: to-cloud, at-least: 1 GB, at-most: 100 GB}
 `
 
@@ -173,8 +174,10 @@ func TestBadInputIsRefusedWithItsPlaceAndWhatToDo(t *testing.T) {
 		{"a standing that says nothing", "migration: completed", "cloud: {}", ":9:24: ", []string{"expects nothing"}},
 		{"an absent VM that is on", "migration: completed", "cloud: {present: false, power: on}", ":9:24: ", []string{"alone"}},
 		{"attempts at an unknown step", "migration: completed", "attempts: {reconcile: 1}", ":9:39: ", []string{"reconcile"}},
-		{"tasks at an unknown site", "migration: completed", "tasks: {moon: success}", ":9:24: ", []string{"moon"}},
-		{"a task that ends as queued", "migration: completed", "tasks: {cloud: queued}", ":9:32: ", []string{"success or error"}},
+		{"a task that there is not", "migration: completed", "tasks: {moon: success}", ":9:24: ", []string{"moon", "migration, export, import"}},
+		{"no task", "migration: completed", "tasks: {}", ":9:24: ", []string{"names no task"}},
+		{"a task that ends as queued", "migration: completed", "tasks: {import: queued}", ":9:33: ", []string{"success or error"}},
+		{"an unknown progress", "migration: completed", "tasks: {import: success}, progress: falling", ":9:53: ", []string{"rising"}},
 		{"migrations of nobody", "vm: db-01, migration: completed", "migrations: 1", ":9:5: ", []string{"either vm: or request:"}},
 		{"a request that nobody makes", "vm: db-01, migration: completed", "request: r-2, migrations: 1", ":9:15: ", []string{"r-2"}},
 		{"a state that is no end", "vm: db-01, migration: completed", "ended: {undoing: 1}", ":9:23: ", []string{"undoing"}},
