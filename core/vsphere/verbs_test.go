@@ -88,6 +88,40 @@ func TestTheResourcesAreThoseOfTheSite(t *testing.T) {
 	})
 }
 
+func TestTheResourcesOfEachClusterAreToldApart(t *testing.T) {
+	w := newWorld(t, site.SOAP)
+	vc := w.Cloud.VCenter
+	_, err := vc.AddCluster("Another")
+	require.NoError(t, err)
+	other, err := vc.AddHost("Another", "another-1")
+	require.NoError(t, err)
+	gold, err := vc.AddPool("Another/Resources/gold")
+	require.NoError(t, err)
+	w.in(vsphere.Cloud, func(ctx context.Context, s *vsphere.Session) {
+		r, err := s.Resources(ctx)
+		require.NoError(t, err)
+		require.Len(t, r.Clusters, 2)
+		another := r.Clusters[0]
+		assert.Equal(t, "Another", another.Name)
+		for _, h := range r.Hosts {
+			assert.Equal(t, h.Ref == vsphere.Ref(other.String()), h.Cluster == another.Ref, h.Name)
+		}
+		roots := map[vsphere.Ref]vsphere.Ref{} // by cluster
+		for _, p := range r.Pools {
+			if p.Parent == p.Cluster {
+				assert.Equal(t, "Resources", p.Name)
+				roots[p.Cluster] = p.Ref
+			}
+		}
+		assert.Len(t, roots, 2)
+		for _, p := range r.Pools {
+			if p.Ref == vsphere.Ref(gold.String()) {
+				assert.Equal(t, vsphere.Pool{Ref: p.Ref, Name: "gold", Parent: roots[another.Ref], Cluster: another.Ref}, p)
+			}
+		}
+	})
+}
+
 func TestPowerIsTurnedOnceAndStaysWhenItIsSoAlready(t *testing.T) {
 	w := newWorld(t, site.Direct)
 	vm := w.vm("db-01")

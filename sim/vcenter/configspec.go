@@ -21,8 +21,8 @@ func (vc *VCenter) fromConfigSpec(c *types.VirtualMachineConfigSpec, pool ref, h
 	}
 	at = placement{pool: p, host: vc.placeHost("", p), folder: folder}
 	if host != nil {
-		if at.host, ok = vc.reg.Get(*host).(*simulator.HostSystem); !ok {
-			return nil, at, &types.InvalidArgument{InvalidProperty: "host"}
+		if at.host, ok = vc.reg.Get(*host).(*simulator.HostSystem); !ok || *at.host.Parent != p.Owner {
+			return nil, at, &types.InvalidArgument{InvalidProperty: "host"} // none, or of another cluster than the pool
 		}
 	}
 	if at.host == nil {

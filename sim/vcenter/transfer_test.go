@@ -292,6 +292,18 @@ func TestAnImportThatDoesNotFitIsRefused(t *testing.T) {
 	})
 }
 
+func TestAnImportToAHostOfAnotherClusterIsRefused(t *testing.T) {
+	over(t, func(e *env) {
+		_, _, descriptor := e.export(e.add(db("db-01")))
+		_, err := e.vc.AddCluster("C1")
+		require.NoError(e, err)
+		other, err := e.vc.AddHost("C1", "esx-9")
+		require.NoError(e, err)
+		_, err = e.pool().ImportVApp(ctx, e.importSpec(descriptor, "copy").ImportSpec, nil, object.NewHostSystem(e.c, other))
+		refused[types.InvalidArgument](e, err)
+	})
+}
+
 func TestAnImportUnderATakenNameFails(t *testing.T) {
 	over(t, func(e *env) {
 		_, _, descriptor := e.export(e.add(db("db-01")))
