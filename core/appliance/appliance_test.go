@@ -217,6 +217,7 @@ func TestAMigrationWhoseTaskSomebodyCancelsInVCenterIsUndone(t *testing.T) {
 	assert.True(t, w.runsAt(vsphere.OnPremises, "db-01"))
 	assert.False(t, w.runsAt(vsphere.Cloud, "db-01"))
 	assert.Equal(t, migration.Completed, w.migration(other.Migration).State, "the other one goes on")
+	assert.True(t, w.runsAt(vsphere.Cloud, "web-01"))
 }
 
 func TestShowingAnEndIsGivenUpAfterSoManyTriesAndTheMigrationIsTheSame(t *testing.T) {

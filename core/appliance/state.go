@@ -251,6 +251,10 @@ func (p *step) fill() {
 	}
 }
 
+// mostForgotten bounds how many migrations one event lets go of, so that a
+// history whose limit was lowered still fits into a batch of the journal.
+const mostForgotten = 100
+
 // forget lets go of the migrations that ended first, if there are too many.
 func (p *step) forget() {
 	var ending []migration.Migration
@@ -269,7 +273,7 @@ func (p *step) forget() {
 		if now, ok := p.changed[m.ID]; ok {
 			m = now
 		}
-		if len(p.d.Forgotten) < excess && m.Shown() {
+		if len(p.d.Forgotten) < min(excess, mostForgotten) && m.Shown() {
 			p.d.Forgotten = append(p.d.Forgotten, m.ID)
 		}
 	}

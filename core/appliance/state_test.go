@@ -91,10 +91,10 @@ func (c *control) restart() {
 	c.hear(Booted{Incarnation: "0a0b0c0d"})
 }
 
-func (c *control) answer(key string, answer func(e migration.Effect) migration.Event) Decision {
+func (c *control) answer(key string, answer func(e migration.Effect) migration.Event) {
 	e := c.open[key]
 	delete(c.open, key)
-	return c.hear(Heard{e.Migration, answer(e)})
+	c.hear(Heard{e.Migration, answer(e)})
 }
 
 // doneWell answers an effect well.
@@ -283,6 +283,23 @@ func TestAnApplianceKeepsTheNameOfItsFirstBoot(t *testing.T) {
 	c := newControl(t)
 	c.hear(Booted{Incarnation: "another"})
 	assert.Equal(t, "0a0b0c0d", c.state.Incarnation)
+}
+
+func TestAHistoryWhoseLimitWasLoweredIsForgottenLittleByLittle(t *testing.T) {
+	c := newControl(t)
+	const many = journal.MaxRecords + 100
+	for i := range many {
+		m := migration.RefusedAtOnce(i+1, migration.Order{VM: "vm"}, c.now.Wall, nil)
+		value, err := json.Marshal(m)
+		require.NoError(t, err)
+		require.NoError(t, c.journal.Write([]journal.Record{{Kind: recordMigration, Key: string(m.ID), Value: value}}))
+	}
+	c.restart() // the journal would not take so many deletions at once
+	require.Len(t, c.state.ended, many-mostForgotten)
+	for range many/mostForgotten + 1 {
+		c.restart()
+	}
+	assert.Len(t, c.state.ended, c.knobs.History)
 }
 
 func keys(all []journal.Record) []string {

@@ -1,6 +1,7 @@
 package run_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/hdm-project/hdm/faults"
 	"github.com/hdm-project/hdm/harness/run"
 	"github.com/hdm-project/hdm/reports/record"
+	"github.com/hdm-project/hdm/sim/site"
 )
 
 // acts are every kind of fault at work: the line, and what the trace then holds.
@@ -102,6 +104,20 @@ func TestEveryKindOfFaultActsAndEnds(t *testing.T) {
 	}
 	for _, kind := range faults.Names() {
 		assert.True(t, tried[kind], "nothing shows that %s acts", kind)
+	}
+}
+
+func TestFaultsOfCallsActOnEachTransportAlike(t *testing.T) {
+	for _, act := range acts {
+		if !strings.HasPrefix(act.kind, "call-") {
+			continue
+		}
+		t.Run(act.fault, func(t *testing.T) {
+			t.Parallel()
+			r, tr := followed(t, pair(t, "faults:\n  - "+act.fault+"\n"), run.Options{Transport: site.SOAP})
+			require.Equal(t, record.Passed, r.Verdict, "%v %s", r.Violations, r.Error)
+			act.shows(t, tr)
+		})
 	}
 }
 
