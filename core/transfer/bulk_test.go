@@ -38,7 +38,7 @@ func newWorld(t *testing.T, mode site.Mode) *world {
 	k := kernel.New(7)
 	w, err := site.Build(k, site.Description{
 		OnPremises: site.Site{VMs: []site.VM{{Name: "db-01", Power: site.Off, Disks: []site.Disk{disk, disk}}}},
-		Links:      site.Links{WAN: site.Link{Bandwidth: 2 << 20, Latency: 20 * time.Millisecond}},
+		Links:      site.Links{WAN: site.Link{Bandwidth: 2 << 20}},
 	}, site.Options{Mode: mode})
 	require.NoError(t, err)
 	t.Cleanup(func() {
