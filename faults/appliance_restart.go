@@ -28,12 +28,12 @@ func CrashPoints() []CrashPoint {
 // ApplianceRestart cuts the appliance's power and boots it again.
 type ApplianceRestart struct {
 	// For is how long it is down; default DefaultDowntime.
-	For Duration `yaml:"for,omitempty"`
+	For Duration `yaml:"for,omitempty" nonzero:"default"`
 	// CrashPoint: not at once when the trigger holds, but at the Nth time from
 	// then on that the appliance gets there.
 	CrashPoint CrashPoint `yaml:"crash-point,omitempty" jsonschema:"enum=before-write,enum=written-not-synced,enum=synced-before-effect,enum=applied-before-completion"`
 	// Nth counts from 1; 0 means 1.
-	Nth int `yaml:"nth,omitempty"`
+	Nth int `yaml:"nth,omitempty" nonzero:"count from 1"`
 }
 
 // Name implements Kind.

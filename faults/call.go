@@ -15,9 +15,9 @@ type Calls struct {
 	// Object narrows it to calls on the VM of that name; "" means any.
 	Object string `yaml:"object,omitempty"`
 	// Nth counts from 1; 0 means 1.
-	Nth int `yaml:"nth,omitempty"`
+	Nth int `yaml:"nth,omitempty" nonzero:"count from 1"`
 	// Count is how many calls in a row; 0 means 1.
-	Count int `yaml:"count,omitempty"`
+	Count int `yaml:"count,omitempty" nonzero:"default"`
 }
 
 // MaxCount bounds how many calls a fault can act on.

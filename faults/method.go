@@ -44,6 +44,7 @@ var methods = []Method{
 	{"PowerOffVM_Task", bothSites, true},
 	{"PowerOnVM_Task", bothSites, true},
 	{"QueryConfigOption", bothSites, false},
+	{"QueryEvents", premises, false},
 	{"ReconfigVM_Task", bothSites, true},
 	{"RegisterExtension", premises, true},
 	{"RemoveSnapshot_Task", premises, true},

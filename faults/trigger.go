@@ -23,7 +23,7 @@ type When struct {
 	// ("queued", "undoing").
 	Enters string `yaml:"enters"`
 	// Attempt is the number of the attempt at that step, from 1; 0 means 1.
-	Attempt int `yaml:"attempt,omitempty"`
+	Attempt int `yaml:"attempt,omitempty" nonzero:"count from 1"`
 	// After is how long after that it begins.
 	After Duration `yaml:"after,omitempty"`
 }
@@ -85,6 +85,9 @@ const MaxAttempt = 100
 func (w *When) check(c *checker) {
 	defer c.up()
 	c.atLeast("after", w.After, 0)
+	if c.End > 0 && w.After >= c.End {
+		c.fail("after", "choose less, or raise the scenario's limit", "%v is not before the end of the run at %v: it would never act", w.After, c.End)
+	}
 	if w.Attempt < 0 || w.Attempt > MaxAttempt {
 		c.fail("attempt", fmt.Sprintf("use 1 to %d", MaxAttempt), "%d is no number of an attempt", w.Attempt)
 	}

@@ -55,8 +55,33 @@ func (f Fault) check(c *checker) {
 	case 1:
 		set[0].check(c.below(set[0].Name()))
 		c.up()
+		f.ends(c)
 	default:
 		c.fail("", "write one fault for each, with the same trigger", "it has %d kinds, %s and %s", len(set), set[0].Name(), set[1].Name())
+	}
+}
+
+// ends says whether the run still sees the end of a fault that lasts.
+func (f Fault) ends(c *checker) {
+	key, lasts := "", Duration(0)
+	switch {
+	case f.ApplianceRestart != nil:
+		key, lasts = "appliance-restart.for", f.ApplianceRestart.Downtime()
+	case f.WANDown != nil:
+		key, lasts = "wan-down.for", f.WANDown.For
+	default:
+		return
+	}
+	from := Duration(0)
+	switch {
+	case f.At != nil:
+		from = *f.At
+	case f.When != nil:
+		from = f.When.After
+	}
+	// One whose trigger is wrong, or that lasts no time, is told as that.
+	if c.End > 0 && from >= 0 && from < c.End && lasts > 0 && lasts >= c.End-from {
+		c.fail(key, "make it shorter, let it begin earlier, or raise the scenario's limit", "it lasts %v, and is not over before the end of the run at %v", lasts, c.End)
 	}
 }
 

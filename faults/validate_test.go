@@ -44,6 +44,11 @@ func TestAFaultThatMakesNoSenseOrCanNeverActIsRefused(t *testing.T) {
 		{"a negative number of calls", "{at: 1s, call-lost: {site: cloud, method: Login, count: -1}}", "[0].call-lost.count", "no number"},
 		{"a negative number of a call", "{at: 1s, call-lost: {site: cloud, method: Login, nth: -1}}", "[0].call-lost.nth", "no number"},
 		{"an unknown fault type", "{at: 1s, call-error: {site: cloud, method: Login, fault: Oops}}", "[0].call-error.fault", "no fault"},
+		{"longer after than the run", "{when: {vm: db-01, enters: pool, after: 12h}, wan-down: {for: 1m}}", "[0].when.after", "never act"},
+		{"an outage that outlasts the run", "{at: 11h, wan-down: {for: 1h}}", "[0].wan-down.for", "not over before the end"},
+		{"an outage after a phase that does", "{when: {vm: db-01, enters: pool, after: 6h}, wan-down: {for: 6h}}", "[0].wan-down.for", "not over before the end"},
+		{"a restart that outlasts the run", "{at: 11h58m, appliance-restart: {}}", "[0].appliance-restart.for", "lasts 2m,"},
+		{"a crash that outlasts the run", "{at: 0s, appliance-restart: {crash-point: before-write, for: 12h}}", "[0].appliance-restart.for", "not over before the end"},
 		{"late by nothing", "{at: 1s, call-late: {site: cloud, method: Login, by: 0s}}", "[0].call-late.by", "no time"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -71,7 +71,8 @@ func pick[T any](g *generator, all ...T) T { return all[g.chance.IntN(len(all))]
 func (g *generator) world() site.Description {
 	var d site.Description
 	d.Links.WAN.Bandwidth = pick(g, site.Rate(100e6/8), site.Rate(1e9/8))
-	d.Links.WAN.Latency = pick(g, 5*time.Millisecond, 40*time.Millisecond)
+	latency := pick(g, 5*time.Millisecond, 40*time.Millisecond)
+	d.Links.WAN.Latency = &latency
 	d.Links.WAN.Loss = pick(g, 0, 0, 0, 0.001, 0.02)
 	vms := g.between(1, maxVMs)
 	if g.crowd = g.oneIn(crowded); g.crowd {
@@ -99,7 +100,8 @@ func (g *generator) vm(name string) site.VM {
 		vm.Snapshots = []string{"before the update"}
 	}
 	vm.NICs = []site.NIC{{Type: pick(g, "vmxnet3", "e1000", "e1000e")}}
-	vm.Workload = &site.Workload{Kind: pick(g, "none", "sequential", "random", "zipf"), Rate: pick(g, 0.2, 1.0)}
+	kind, rate := pick(g, "none", "sequential", "random", "zipf"), pick(g, 0.2, 1.0)
+	vm.Workload = &site.Workload{Kind: kind, Rate: &rate}
 	return vm
 }
 

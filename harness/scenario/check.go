@@ -182,6 +182,14 @@ func (c *checker) migrated(vm string) {
 	}
 }
 
+// steps are those of the migrations of vm.
+func (c *checker) steps(vm string) (known []string) {
+	for _, t := range c.context.Migrations[vm] {
+		known = append(known, faults.Steps(t)...)
+	}
+	return known
+}
+
 func (c *checker) request(name string) {
 	ordered := slices.ContainsFunc(c.s.Steps, func(s Step) bool { return s.Migrate != nil && s.Migrate.Request == name })
 	if !ordered {
@@ -205,6 +213,12 @@ func (e *Ends) check(c *checker) {
 	}
 	if e.Reason != "" && e.Migration == migration.Completed {
 		c.fail("reason", "leave it out", "a completed migration gives no reason")
+	}
+	known := c.steps(e.VM)
+	for i, step := range e.Left {
+		if !slices.Contains(known, string(step)) {
+			c.fail(fmt.Sprintf("left[%d]", i), "use one of "+join(known), "its migration has no step %q", step)
+		}
 	}
 }
 
@@ -246,10 +260,7 @@ func (e *Stands) check(c *checker) {
 
 func (e *Attempts) check(c *checker) {
 	c.migrated(e.VM)
-	var known []string
-	for _, t := range c.context.Migrations[e.VM] {
-		known = append(known, faults.Steps(t)...)
-	}
+	known := c.steps(e.VM)
 	for _, step := range slices.Sorted(maps.Keys(e.Attempts)) {
 		if !slices.Contains(known, step) {
 			c.fail("attempts."+step, "use one of "+join(known), "its migration has no step %q", step)

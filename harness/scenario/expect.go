@@ -49,8 +49,11 @@ type Ends struct {
 	Migration migration.State `yaml:"migration" jsonschema:"enum=completed,enum=refused,enum=failed,enum=cancelled"`
 	// Reason is the code of one of the reasons that it gave.
 	Reason string `yaml:"reason,omitempty"`
+	// Left are the steps that it lists as not put back, those and no others; left
+	// out, they may be any.
+	Left []migration.StepName `yaml:"left,omitempty"`
 	// Within is how long after the order it had ended.
-	Within Duration `yaml:"within,omitempty"`
+	Within Duration `yaml:"within,omitempty" nonzero:"give a duration, or leave the key out"`
 }
 
 // Runs: where the guest of a VM runs, as the world knows it.
@@ -147,8 +150,8 @@ type Undone struct {
 // Carried: how many bytes have crossed the WAN in a direction.
 type Carried struct {
 	Carried faults.Direction `yaml:"carried" jsonschema:"enum=to-cloud,enum=to-premises"`
-	AtLeast site.Size        `yaml:"at-least,omitempty"`
-	AtMost  site.Size        `yaml:"at-most,omitempty"`
+	AtLeast site.Size        `yaml:"at-least,omitempty" nonzero:"give a size, or leave the key out"`
+	AtMost  site.Size        `yaml:"at-most,omitempty" nonzero:"give a size, or leave the key out"`
 }
 
 // Subject implements Promise.

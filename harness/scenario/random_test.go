@@ -26,9 +26,10 @@ func drawn(r *rapid.T) *Scenario {
 	vm := rapid.SampledFrom(vms)
 	s := &Scenario{Title: "odd: " + oddNames.Draw(r, "title"), Seed: rapid.Uint64().Draw(r, "seed")}
 	for _, name := range vms {
+		boot := time.Duration(rapid.Int64Range(0, int64(time.Hour)).Draw(r, "boot time"))
 		s.World.Description.OnPremises.VMs = append(s.World.Description.OnPremises.VMs, site.VM{
 			Name: name, Power: rapid.SampledFrom([]site.Power{"", site.On, site.Off}).Draw(r, "power"),
-			BootTime: time.Duration(rapid.Int64Range(0, int64(time.Hour)).Draw(r, "boot time")),
+			BootTime: &boot,
 		})
 		s.Steps = append(s.Steps, Step{Trigger: faults.AtTime(lasting(r, "at")), Migrate: &Migrate{
 			VM: name, Type: migration.Cold, Request: oddNames.Draw(r, "request"),

@@ -49,7 +49,7 @@ type Scenario struct {
 	// Seed of everything that is left to chance; a flag can override it.
 	Seed   uint64         `yaml:"seed,omitempty"`
 	World  World          `yaml:"world"`
-	Limit  Duration       `yaml:"limit,omitempty"` // default DefaultLimit
+	Limit  Duration       `yaml:"limit,omitempty" nonzero:"default"` // default DefaultLimit
 	Steps  []Step         `yaml:"steps"`
 	Faults []faults.Fault `yaml:"faults,omitempty"`
 	// IdleFaults lets a fault never act, where chance drew it; else a fault that
@@ -123,8 +123,8 @@ type Step struct {
 
 // Migrate orders a migration.
 type Migrate struct {
-	VM  string   `yaml:"vm,omitempty"`  // name on premises
-	VMs []string `yaml:"vms,omitempty"` // instead: one order for each, in this order
+	VM  string   `yaml:"vm,omitempty"`                      // name on premises
+	VMs []string `yaml:"vms,omitempty" nonzero:"name a VM"` // instead: one order for each, in this order
 	// Type of migration.
 	Type migration.Type `yaml:"type"`
 	// Request is the user's own name for the order: given twice, it migrates once.

@@ -25,7 +25,6 @@ func TestEveryEmbeddedScenarioIsGood(t *testing.T) {
 	for _, s := range all {
 		assert.Empty(t, titles[s.Title], "%s has the title of another", s.File())
 		titles[s.Title] = s.File()
-		assert.NotEmpty(t, s.Covers, "%s covers a promise", s.File())
 		assert.NotEmpty(t, s.Expect, "%s expects something", s.File())
 	}
 }
@@ -69,7 +68,7 @@ faults:
   - {at: 2h, call-lost: {site: on-premises, method: CreateSnapshot_Task, object: db-01}}
   - {at: 2h, call-late: {site: cloud, method: Destroy_Task, by: 1m30s}}
 expect:
-  - {vm: db-01, migration: failed, reason: failed, within: 3h}
+  - {vm: db-01, migration: failed, reason: failed, left: [snapshot], within: 3h}
   - {vm: db-01, runs: cloud, network: Cloud Net, adapter: vmxnet3, pool: p, datastore: d, restarted: 0}
   - {vm: "123", runs: nowhere}
   - {vm: db-01, on-premises: {present: true, power: off, pool: _HDM_MIGRATEPOOL, snapshot: _hdm1, snapshots: 1}, cloud: {present: false}}
@@ -162,6 +161,15 @@ func TestBadInputIsRefusedWithItsPlaceAndWhatToDo(t *testing.T) {
 		{"a clause that has parts", "limit: 12h", "covers: [MIG-08]", ":3:10: ", []string{"MIG-08/cold"}},
 		{"an unknown part", "limit: 12h", "covers: [MIG-08/hot]", ":3:10: ", []string{"MIG-08/cold"}},
 		{"a part of a clause without", "limit: 12h", "covers: [COLD-01/a]", ":3:10: ", []string{"no parts"}},
+		{"no time at all", "limit: 12h", "limit: 0s", ":3:8: ", []string{"limit is 0s", "leave the key out for the default"}},
+		{"no attempt", "at: 1h", "when: {vm: db-01, enters: pool, attempt: 0}", ":7:47: ", []string{"attempt is 0", "from 1"}},
+		{"no call", "wan-down: {for: 1m}", "call-hang: {site: cloud, method: Login, count: 0}", ":7:61: ", []string{"count is 0"}},
+		{"a world without CPUs", "world: small", "world: {on-premises: {vms: [{name: db-01, cpus: 0}]}}", ":2:49: ", []string{"cpus is 0"}},
+		{"a link without bandwidth", "world: small", "world: {links: {wan: {bandwidth: 0 Mbit/s}}}", ":2:34: ", []string{"wan-down"}},
+		{"no disks", "world: small", "world: {on-premises: {vms: [{name: db-01, disks: []}]}}", ":2:50: ", []string{"disks is empty", "diskless: true"}},
+		{"an empty request", "request: r-1", "request: ''", ":5:56: ", []string{"request is empty"}},
+		{"an empty world", "world: small", "world: ''", ":2:8: ", []string{"world is empty"}},
+		{"an outage that outlasts the run", "for: 1m", "for: 11h", ":7:30: ", []string{"not over before the end of the run at 12h"}},
 		{"an empty title", "title: good", "title: ' '", ":1:8: ", []string{"the title is empty"}},
 		{"no limit", "limit: 12h", "limit: -1h", ":3:8: ", []string{"-1h"}},
 		{"nothing to do", "  - {at: 0s, migrate: {vm: db-01, type: cold, request: r-1}}\n", "  []\n", ":5:3: ", []string{"0 steps"}},
@@ -170,6 +178,7 @@ func TestBadInputIsRefusedWithItsPlaceAndWhatToDo(t *testing.T) {
 		{"a migration of what nobody migrates", "vm: db-01, migration", "vm: web-01, migration", ":9:10: ", []string{"no step migrates"}},
 		{"an end after the end", "migration: completed", "migration: completed, within: 13h", ":9:47: ", []string{"cannot be seen"}},
 		{"a reason of success", "migration: completed", "migration: completed, reason: x", ":9:47: ", []string{"no reason"}},
+		{"a leftover of an unknown step", "migration: completed", "migration: failed, left: [reconcile]", ":9:43: ", []string{"reconcile", "bulk-transfer"}},
 		{"a VM nowhere on a network", "migration: completed", "runs: nowhere, network: n", ":9:23: ", []string{"on no VM"}},
 		{"a standing that says nothing", "migration: completed", "cloud: {}", ":9:24: ", []string{"expects nothing"}},
 		{"an absent VM that is on", "migration: completed", "cloud: {present: false, power: on}", ":9:24: ", []string{"alone"}},

@@ -25,10 +25,10 @@ type Description struct {
 
 // Site is one vCenter with one cluster, and what is in it.
 type Site struct {
-	Hosts      []Host      `yaml:"hosts,omitempty"`      // default: host-1 and host-2, or cloud-host-1 and -2
-	Datastores []Datastore `yaml:"datastores,omitempty"` // default: one of 20 TB
-	Networks   []string    `yaml:"networks,omitempty"`   // default: "VM Network", or "Cloud Net"
-	Pools      []string    `yaml:"pools,omitempty"`      // resource pools below the cluster's root pool
+	Hosts      []Host      `yaml:"hosts,omitempty" nonzero:"default"`      // default: host-1 and host-2, or cloud-host-1 and -2
+	Datastores []Datastore `yaml:"datastores,omitempty" nonzero:"default"` // default: one of 20 TB
+	Networks   []string    `yaml:"networks,omitempty" nonzero:"default"`   // default: "VM Network", or "Cloud Net"
+	Pools      []string    `yaml:"pools,omitempty"`                        // resource pools below the cluster's root pool
 	VMs        []VM        `yaml:"vms,omitempty"`
 	FromFacts  *FromFacts  `yaml:"from-facts,omitempty"` // more VMs, shaped like real ones
 }
@@ -42,7 +42,7 @@ type Host struct {
 // Datastore is shared by all hosts of its site.
 type Datastore struct {
 	Name     string `yaml:"name"`
-	Capacity Size   `yaml:"capacity,omitempty"` // default 20 TB
+	Capacity Size   `yaml:"capacity,omitempty" nonzero:"default"` // default 20 TB
 	// Free is what is left once the described VMs are there; the rest is taken by
 	// things outside the world. Left out: all that the VMs leave.
 	Free *Size `yaml:"free,omitempty"`
@@ -51,14 +51,14 @@ type Datastore struct {
 // VM is a virtual machine with the guest on it.
 type VM struct {
 	Name     string `yaml:"name"`
-	UUID     string `yaml:"uuid,omitempty"`                                     // BIOS UUID; default made from site and name
-	Guest    string `yaml:"guest,omitempty"`                                    // vSphere guest identifier; default ubuntu64Guest
-	Firmware string `yaml:"firmware,omitempty" jsonschema:"enum=bios,enum=efi"` // bios (default) or efi
-	CPUs     int    `yaml:"cpus,omitempty"`                                     // default 2
-	Memory   Size   `yaml:"memory,omitempty"`                                   // default 4 GB
-	Disks    []Disk `yaml:"disks,omitempty"`                                    // the first is the boot disk; default one of 20 GB
-	Diskless bool   `yaml:"diskless,omitempty"`                                 // no disk at all, so no guest either
-	NICs     []NIC  `yaml:"nics,omitempty"`                                     // default one on the site's first network
+	UUID     string `yaml:"uuid,omitempty"`                                                                 // BIOS UUID; default made from site and name
+	Guest    string `yaml:"guest,omitempty"`                                                                // vSphere guest identifier; default ubuntu64Guest
+	Firmware string `yaml:"firmware,omitempty" jsonschema:"enum=bios,enum=efi"`                             // bios (default) or efi
+	CPUs     int    `yaml:"cpus,omitempty" nonzero:"default"`                                               // default 2
+	Memory   Size   `yaml:"memory,omitempty" nonzero:"default"`                                             // default 4 GB
+	Disks    []Disk `yaml:"disks,omitempty" nonzero:"for a VM without disks write diskless: true instead"`  // the first is the boot disk; default one of 20 GB
+	Diskless bool   `yaml:"diskless,omitempty"`                                                             // no disk at all, so no guest either
+	NICs     []NIC  `yaml:"nics,omitempty" nonzero:"for a VM without adapters write no-nics: true instead"` // default one on the site's first network
 	NoNICs   bool   `yaml:"no-nics,omitempty"`
 	CDROMs   int    `yaml:"cdroms,omitempty"`
 
@@ -77,9 +77,9 @@ type VM struct {
 	ToolsStatus string `yaml:"tools-status,omitempty"`                                // toolsVersionStatus2; default by Tools
 	Deaf        bool   `yaml:"deaf,omitempty"`                                        // the guest does not shut down when it is asked to
 
-	Workload *Workload     `yaml:"workload,omitempty"`  // default the world's guests.workload
-	BootTime time.Duration `yaml:"boot-time,omitempty"` // power on until the tools run; default the world's
-	StopTime time.Duration `yaml:"stop-time,omitempty"` // asked to shut down until halted; default the world's
+	Workload *Workload      `yaml:"workload,omitempty"`  // default the world's guests.workload
+	BootTime *time.Duration `yaml:"boot-time,omitempty"` // power on until the tools run; default the world's
+	StopTime *time.Duration `yaml:"stop-time,omitempty"` // asked to shut down until halted; default the world's
 }
 
 // Power is the power state that a VM has when the world begins.
@@ -102,7 +102,7 @@ const (
 
 // Disk is a virtual disk.
 type Disk struct {
-	Capacity    Size   `yaml:"capacity,omitempty"`                                                                                                       // default 20 GB
+	Capacity    Size   `yaml:"capacity,omitempty" nonzero:"default"`                                                                                     // default 20 GB
 	Used        *Size  `yaml:"used,omitempty"`                                                                                                           // what a transfer carries; default half the capacity
 	Controller  string `yaml:"controller,omitempty" jsonschema:"enum=pvscsi,enum=lsilogic,enum=lsilogic-sas,enum=buslogic,enum=ide,enum=sata,enum=nvme"` // pvscsi (default), lsilogic, lsilogic-sas, buslogic, ide, sata, nvme
 	Datastore   string `yaml:"datastore,omitempty"`                                                                                                      // default the site's first
@@ -122,13 +122,13 @@ type NIC struct {
 // and states are those of the 661 VMs of package facts. They are named as
 // there ("vm-0302"); hosts, datastores and networks that they need are added.
 type FromFacts struct {
-	VMs      []string  `yaml:"vms,omitempty"`      // these, and
-	Count    int       `yaml:"count,omitempty"`    // so many more, drawn at random
-	Seed     uint64    `yaml:"seed,omitempty"`     // of the draw
-	Site     string    `yaml:"site,omitempty"`     // draw from this vCenter only ("s4")
-	MaxUsed  Size      `yaml:"max-used,omitempty"` // draw only VMs with at most so much in use
-	Plain    bool      `yaml:"plain,omitempty"`    // draw none that is a template, disconnected, diskless or shares a disk
-	Workload *Workload `yaml:"workload,omitempty"` // of each; default the world's guests.workload
+	VMs      []string  `yaml:"vms,omitempty"`                        // these, and
+	Count    int       `yaml:"count,omitempty"`                      // so many more, drawn at random
+	Seed     uint64    `yaml:"seed,omitempty"`                       // of the draw
+	Site     string    `yaml:"site,omitempty"`                       // draw from this vCenter only ("s4")
+	MaxUsed  Size      `yaml:"max-used,omitempty" nonzero:"default"` // draw only VMs with at most so much in use
+	Plain    bool      `yaml:"plain,omitempty"`                      // draw none that is a template, disconnected, diskless or shares a disk
+	Workload *Workload `yaml:"workload,omitempty"`                   // of each; default the world's guests.workload
 }
 
 // Links are the ways between the parts of the world.
@@ -140,27 +140,27 @@ type Links struct {
 
 // LAN is so fast, compared with the WAN, that only its latency counts.
 type LAN struct {
-	Latency time.Duration `yaml:"latency,omitempty"` // one way; default 200µs
+	Latency *time.Duration `yaml:"latency,omitempty"` // one way; default 200µs
 }
 
 // Link has the same properties in both directions.
 type Link struct {
-	Latency   time.Duration `yaml:"latency,omitempty"`   // one way; default 20ms
-	Bandwidth Rate          `yaml:"bandwidth,omitempty"` // default 1 Gbit/s
-	Loss      float64       `yaml:"loss,omitempty"`      // fraction of packets, at most 0.9
+	Latency   *time.Duration `yaml:"latency,omitempty"`                                                                    // one way; default 20ms
+	Bandwidth Rate           `yaml:"bandwidth,omitempty" nonzero:"for a link that carries nothing use the fault wan-down"` // default 1 Gbit/s
+	Loss      float64        `yaml:"loss,omitempty"`                                                                       // fraction of packets, at most 0.9
 }
 
 // Guests are the defaults for all guests of the world.
 type Guests struct {
-	Workload *Workload     `yaml:"workload,omitempty"`  // default none
-	BootTime time.Duration `yaml:"boot-time,omitempty"` // default 40s
-	StopTime time.Duration `yaml:"stop-time,omitempty"` // default 15s
+	Workload *Workload      `yaml:"workload,omitempty"`  // default none
+	BootTime *time.Duration `yaml:"boot-time,omitempty"` // default 40s
+	StopTime *time.Duration `yaml:"stop-time,omitempty"` // default 15s
 }
 
 // Workload is what a guest writes to its disks while it runs.
 type Workload struct {
 	Kind       string        `yaml:"kind" jsonschema:"enum=none,enum=sequential,enum=random,enum=zipf,enum=trace"` // none, sequential, random, zipf or trace
-	Rate       float64       `yaml:"rate,omitempty"`                                                               // writes a second; default 1
-	Span       Size          `yaml:"span,omitempty"`                                                               // of each disk, from its start; default 1 MB, and never more than the disk
-	FlushEvery time.Duration `yaml:"flush-every,omitempty"`                                                        // default 5s
+	Rate       *float64      `yaml:"rate,omitempty"`                                                               // writes a second; default 1; 0 is a guest that writes nothing
+	Span       Size          `yaml:"span,omitempty" nonzero:"default"`                                             // of each disk, from its start; default 1 MB, and never more than the disk
+	FlushEvery time.Duration `yaml:"flush-every,omitempty" nonzero:"default"`                                      // default 5s
 }

@@ -34,9 +34,9 @@ const (
 // the description.
 func (d Description) Expand() (Description, error) {
 	d.Guests.Workload = d.Guests.Workload.or(&Workload{Kind: "none"})
-	d.Guests.BootTime = or(d.Guests.BootTime, DefaultBootTime)
-	d.Guests.StopTime = or(d.Guests.StopTime, DefaultStopTime)
-	d.Links.LAN.Latency = or(d.Links.LAN.Latency, DefaultLAN)
+	d.Guests.BootTime = or(d.Guests.BootTime, ptr(DefaultBootTime))
+	d.Guests.StopTime = or(d.Guests.StopTime, ptr(DefaultStopTime))
+	d.Links.LAN.Latency = or(d.Links.LAN.Latency, ptr(DefaultLAN))
 	d.Links.WAN = d.Links.WAN.expand()
 	d.Links.Internet = d.Links.Internet.expand()
 
@@ -57,7 +57,7 @@ func or[T comparable](v, otherwise T) T {
 }
 
 func (l Link) expand() Link {
-	l.Latency = or(l.Latency, DefaultLatency)
+	l.Latency = or(l.Latency, ptr(DefaultLatency))
 	l.Bandwidth = or(l.Bandwidth, DefaultBandwidth)
 	return l
 }
@@ -67,7 +67,7 @@ func (w *Workload) or(otherwise *Workload) *Workload {
 		w = otherwise
 	}
 	full := *w
-	full.Rate = or(full.Rate, DefaultRate)
+	full.Rate = or(full.Rate, ptr(DefaultRate))
 	full.Span = or(full.Span, DefaultSpan)
 	full.FlushEvery = or(full.FlushEvery, DefaultFlush)
 	return &full

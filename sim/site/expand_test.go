@@ -2,6 +2,7 @@ package site
 
 import (
 	"errors"
+	"fmt"
 	"reflect"
 	"strings"
 	"testing"
@@ -11,6 +12,9 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
 	"pgregory.net/rapid"
+
+	"github.com/hdm-project/hdm/sim/guest"
+	"github.com/hdm-project/hdm/sim/kernel"
 )
 
 func decode(t *testing.T, text string) Description {
@@ -50,7 +54,7 @@ links: {wan: {latency: 35ms, bandwidth: 100 Mbit/s, loss: 0.001}}
 	assert.NotEqual(t, db.UUID, web.UUID)
 	assert.Equal(t, 20*TB-12*GB-10*GB, *d.OnPremises.Datastores[0].Free)
 	assert.Equal(t, []string{"Cloud Net"}, d.Cloud.Networks)
-	assert.Equal(t, Link{Latency: 35 * time.Millisecond, Bandwidth: 100 * Mbit, Loss: 0.001}, d.Links.WAN)
+	assert.Equal(t, Link{Latency: ptr(35 * time.Millisecond), Bandwidth: 100 * Mbit, Loss: 0.001}, d.Links.WAN)
 	assert.Equal(t, 1000*Mbit, d.Links.Internet.Bandwidth)
 	assert.Equal(t, "none", db.Workload.Kind)
 }
@@ -139,6 +143,16 @@ func TestADescriptionThatCannotBeBuiltIsRefusedWithItsPlace(t *testing.T) {
 		{"more free than left", "cloud: {datastores: [{name: d, capacity: 12 GB, free: 5 GB}], vms: [{name: a}]}", "cloud.datastores[0].free"},
 		{"loss", "links: {wan: {loss: 1}}", "links.wan.loss"},
 		{"latency", "links: {internet: {latency: -1ms}}", "links.internet.latency"},
+		{"no number", "links: {wan: {loss: .nan}}", "links.wan.loss"},
+		{"no number of writes", vm + "workload: {kind: random, rate: .nan}}]}", "on-premises.vms[0].workload.rate"},
+		{"an IDE disk too many", vm + "disks: [{controller: ide}, {controller: ide}, {controller: ide}, {controller: ide}, {controller: ide}]}]}", "on-premises.vms[0].disks[4].controller"},
+		{"a SCSI controller too many", vm + "disks: [" + strings.Repeat("{controller: lsilogic}, ", 31) + "{controller: pvscsi}, {controller: buslogic}]}]}", "on-premises.vms[0].disks[32].controller"},
+		{"a snapshot too many", vm + "snapshots: [" + many("s%d, ", MaxSnapshots+1) + "]}]}", "on-premises.vms[0].snapshots"},
+		{"a control character", `cloud: {vms: [{name: "a\x1b[31m"}]}`, "cloud.vms[0].name"},
+		{"all VMs by the world's default", "on-premises: {vms: [{name: a}, {name: b}]}\nguests: {boot-time: -1s}", "guests.boot-time"},
+		{"all writes by the world's default", "on-premises: {vms: [{name: a}, {name: b}]}\nguests: {workload: {kind: random, flush-every: 1ns}}", "guests.workload.flush-every"},
+		{"too small a disk", vm + "disks: [{capacity: 1 B}]}]}", "on-premises.vms[0].disks[0].capacity"},
+		{"more free than there is", "cloud: {datastores: [{name: d, capacity: 1 GB, free: 2 GB}]}", "cloud.datastores[0].free"},
 		{"unknown fact", "on-premises: {from-facts: {vms: [vm-9999]}}", "on-premises.from-facts.vms[0]"},
 		{"no facts", "on-premises: {from-facts: {}}", "on-premises.from-facts"},
 		{"too many facts", "on-premises: {from-facts: {count: 50, site: s2}}", "on-premises.from-facts.count"},
@@ -149,8 +163,54 @@ func TestADescriptionThatCannotBeBuiltIsRefusedWithItsPlace(t *testing.T) {
 			require.ErrorAs(t, err, &at)
 			assert.Equal(t, c.path, at.Path)
 			assert.NotEmpty(t, at.Fix)
+			assert.NotContains(t, err.Error(), "\n", "one mistake is told once")
 		})
 	}
+}
+
+// many is a text for each number from 1 to n.
+func many(format string, n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, format, i+1)
+	}
+	return b.String()
+}
+
+func TestWhatFitsIsNotRefused(t *testing.T) {
+	for name, vm := range map[string]string{
+		"four IDE disks":      "disks: [" + strings.Repeat("{controller: ide}, ", 4) + "]",
+		"sixty SCSI disks":    "disks: [" + strings.Repeat("{}, ", 60) + "]",
+		"one of each of four": "disks: [{}, {controller: lsilogic}, {controller: lsilogic-sas}, {controller: buslogic}, {controller: nvme}, {controller: sata}]",
+		"all snapshots":       "snapshots: [" + many("s%d, ", MaxSnapshots) + "]",
+	} {
+		d := decode(t, "on-premises: {vms: [{name: a, "+vm+"}]}")
+		require.NoError(t, d.Validate(), name)
+		k := kernel.New(1)
+		w, err := Build(k, d, Options{})
+		require.NoError(t, err, name)
+		require.NoError(t, w.Close())
+		k.Close()
+	}
+}
+
+func TestA0ThatIsWrittenOutIsA0(t *testing.T) {
+	d, err := decode(t, `
+on-premises: {vms: [{name: a, boot-time: 0s, workload: {kind: random, rate: 0}}, {name: b, stop-time: 0s}, {name: c, workload: {kind: random}}]}
+links: {lan: {latency: 0s}, wan: {latency: 0s}}
+guests: {boot-time: 0s}
+`).Expand()
+	require.NoError(t, err)
+	vms := d.OnPremises.VMs
+	assert.Zero(t, *vms[0].BootTime)
+	assert.Zero(t, *vms[1].BootTime, "as the world's guests")
+	assert.Zero(t, *vms[1].StopTime)
+	assert.Equal(t, DefaultStopTime, *vms[0].StopTime)
+	assert.Equal(t, guest.Workload{Kind: guest.None}, vms[0].Workload.guest(), "it writes nothing")
+	assert.Equal(t, DefaultRate, vms[2].Workload.guest().Rate)
+	assert.Zero(t, *d.Links.LAN.Latency)
+	assert.Zero(t, *d.Links.WAN.Latency)
+	assert.Equal(t, DefaultLatency, *d.Links.Internet.Latency)
 }
 
 func TestEveryMistakeIsReportedAtOnce(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"go.yaml.in/yaml/v3"
 
@@ -26,16 +27,18 @@ func (e *PathError) Error() string { return e.Path + ": " + e.What + "; " + e.Fi
 
 // Limits of a description.
 const (
-	MaxVMs      = 20_000 // on a site
-	MaxDisks    = 60     // of a VM
-	MaxNICs     = 10     // of a VM
-	MaxCDROMs   = 12     // of a VM: three IDE or SATA controllers' worth
-	MaxCapacity = 62 * TB
-	MaxName     = 80 // bytes, as in vSphere
-	MaxCPUs     = 768
-	MaxMemory   = 24 * TB
-	MaxHosts    = 96
-	MaxRate     = 10_000 // writes a second of one guest
+	MaxVMs       = 20_000 // on a site
+	MaxDisks     = 60     // of a VM
+	MaxNICs      = 10     // of a VM
+	MaxCDROMs    = 12     // of a VM: three IDE or SATA controllers' worth
+	MaxCapacity  = 62 * TB
+	MaxName      = 80 // bytes, as in vSphere
+	MaxCPUs      = 768
+	MaxMemory    = 24 * TB
+	MaxHosts     = 96
+	MaxSnapshots = 32    // of a VM: vSphere's limit on a chain
+	MinRate      = 0.001 // writes a second of one guest; 0 is none
+	MaxRate      = 10_000
 )
 
 var (
@@ -77,29 +80,30 @@ func oneOf[T ~string](c *checker, path string, v T, allowed []T) {
 }
 
 func inRange[T int | Size | Rate | float64 | time.Duration](c *checker, path string, v, lowest, highest T) {
-	if v < lowest || v > highest {
+	if !(v >= lowest && v <= highest) { // so that NaN is out of range
 		c.fail(path, fmt.Sprintf("use %v to %v", lowest, highest), "%v is out of range", v)
 	}
 }
 
 func (c *checker) description(d Description) {
-	c.site("on-premises", d.OnPremises)
-	c.site("cloud", d.Cloud)
+	c.site("on-premises", d.OnPremises, d.Guests)
+	c.site("cloud", d.Cloud, d.Guests)
 	c.link("links.wan", d.Links.WAN)
 	c.link("links.internet", d.Links.Internet)
-	inRange(c, "links.lan.latency", d.Links.LAN.Latency, 0, time.Minute)
-	inRange(c, "guests.boot-time", d.Guests.BootTime, 0, 24*time.Hour)
-	inRange(c, "guests.stop-time", d.Guests.StopTime, 0, 24*time.Hour)
+	inRange(c, "links.lan.latency", *d.Links.LAN.Latency, 0, time.Minute)
+	inRange(c, "guests.boot-time", *d.Guests.BootTime, 0, 24*time.Hour)
+	inRange(c, "guests.stop-time", *d.Guests.StopTime, 0, 24*time.Hour)
 	c.workload("guests.workload", d.Guests.Workload)
 }
 
 func (c *checker) link(path string, l Link) {
-	inRange(c, path+".latency", l.Latency, 0, wan.MaxLatency)
+	inRange(c, path+".latency", *l.Latency, 0, wan.MaxLatency)
 	inRange(c, path+".bandwidth", l.Bandwidth, 1, Rate(TB))
 	inRange(c, path+".loss", l.Loss, 0, wan.MaxLoss)
 }
 
-func (c *checker) site(path string, s Site) {
+func (c *checker) site(path string, s Site, g Guests) {
+	before := len(c.errs)
 	known := func(list []string, what string) map[string]bool {
 		seen := map[string]bool{}
 		for i, name := range list {
@@ -124,16 +128,13 @@ func (c *checker) site(path string, s Site) {
 		stores = append(stores, ds.Name)
 		at := fmt.Sprintf("%s.datastores[%d]", path, i)
 		inRange(c, at+".capacity", ds.Capacity, MB, 1<<20*GB)
-		if ds.Free != nil {
-			inRange(c, at+".free", *ds.Free, 0, ds.Capacity)
-		}
 	}
 	inRange(c, path+".hosts", len(s.Hosts), 1, MaxHosts)
 	if connected == 0 {
 		c.fail(path+".hosts", "connect one", "no host is connected, so nothing can run")
 	}
 	inRange(c, path+".vms", len(s.VMs), 0, MaxVMs)
-	v := vmChecker{checker: c,
+	v := vmChecker{checker: c, guests: g,
 		hosts: known(hosts, "hosts"), stores: known(stores, "datastores"),
 		networks: known(s.Networks, "networks"), pools: known(s.Pools, "pools"),
 		names: map[string]bool{}, uuids: map[string]string{}, macs: map[string]string{},
@@ -141,7 +142,9 @@ func (c *checker) site(path string, s Site) {
 	for i, vm := range s.VMs {
 		v.vm(fmt.Sprintf("%s.vms[%d]", path, i), vm)
 	}
-	c.room(path, s)
+	if len(c.errs) == before { // else too little room is an echo
+		c.room(path, s)
+	}
 }
 
 func (c *checker) name(path, name string) {
@@ -150,6 +153,8 @@ func (c *checker) name(path, name string) {
 		c.fail(path, "give it a name", "the name is empty")
 	case len(name) > MaxName:
 		c.fail(path, fmt.Sprintf("use at most %d bytes", MaxName), "the name is %d bytes long", len(name))
+	case strings.ContainsFunc(name, unicode.IsControl):
+		c.fail(path, "leave them out", "%q has control characters", name)
 	case strings.ContainsAny(name, `/\%[]`):
 		c.fail(path, `leave out / \ % [ ]`, "%q has a character that vSphere escapes", name)
 	}
@@ -162,6 +167,8 @@ func (c *checker) room(path string, s Site) {
 		at := fmt.Sprintf("%s.datastores[%d]", path, i)
 		left := ds.Capacity - used[ds.Name]
 		switch {
+		case ds.Free != nil && *ds.Free < 0:
+			c.fail(at+".free", "use 0 B or more", "%v is no space", *ds.Free)
 		case left < 0:
 			c.fail(at+".capacity", "make it larger, or the VMs smaller", "the VMs use %v of its %v", used[ds.Name], ds.Capacity)
 		case ds.Free != nil && *ds.Free > left:
@@ -172,6 +179,7 @@ func (c *checker) room(path string, s Site) {
 
 type vmChecker struct {
 	*checker
+	guests                         Guests // what VMs have unless they say otherwise
 	hosts, stores, networks, pools map[string]bool
 	names                          map[string]bool
 	uuids, macs                    map[string]string // and who has it
@@ -188,10 +196,11 @@ func (c *vmChecker) vm(path string, v VM) {
 	if c.names[v.Name] {
 		c.fail(path+".name", "give it another name", "%q is there twice on this site", v.Name)
 	}
+	twice := c.names[v.Name]
 	c.names[v.Name] = true
 	if !uuidForm.MatchString(v.UUID) {
 		c.fail(path+".uuid", "write it as 8-4-4-4-12 lower-case hexadecimal digits", "%q is not a UUID", v.UUID)
-	} else if by := c.uuids[v.UUID]; by != "" {
+	} else if by := c.uuids[v.UUID]; by != "" && !twice { // a default UUID is made of the name
 		c.fail(path+".uuid", "give it another", "%s has it too; one vCenter does not allow that", by)
 	}
 	c.uuids[v.UUID] = v.Name
@@ -203,11 +212,18 @@ func (c *vmChecker) vm(path string, v VM) {
 	inRange(c.checker, path+".cpus", v.CPUs, 1, MaxCPUs)
 	inRange(c.checker, path+".memory", v.Memory, 4*MB, MaxMemory)
 	inRange(c.checker, path+".cdroms", v.CDROMs, 0, MaxCDROMs)
-	inRange(c.checker, path+".boot-time", v.BootTime, 0, 24*time.Hour)
-	inRange(c.checker, path+".stop-time", v.StopTime, 0, 24*time.Hour)
+	// What a VM has from the world's guests was judged there.
+	if *v.BootTime != *c.guests.BootTime {
+		inRange(c.checker, path+".boot-time", *v.BootTime, 0, 24*time.Hour)
+	}
+	if *v.StopTime != *c.guests.StopTime {
+		inRange(c.checker, path+".stop-time", *v.StopTime, 0, 24*time.Hour)
+	}
 	c.among(path+".pool", v.Pool, c.pools, "pools")
 	c.among(path+".host", v.Host, c.hosts, "hosts")
-	c.workload(path+".workload", v.Workload)
+	if !v.Workload.same(c.guests.Workload) {
+		c.workload(path+".workload", v.Workload)
+	}
 	if v.Template && v.Power == On {
 		c.fail(path+".power", "turn it off", "a template cannot run")
 	}
@@ -225,13 +241,16 @@ func (c *vmChecker) devices(path string, v VM) {
 	for i, d := range v.Disks {
 		at := fmt.Sprintf("%s.disks[%d]", path, i)
 		inRange(c.checker, at+".capacity", d.Capacity, KB, MaxCapacity)
-		if d.Capacity%KB != 0 {
+		if d.Capacity > KB && d.Capacity%KB != 0 {
 			c.fail(at+".capacity", "use whole KB", "vSphere cannot make a disk of %v", d.Capacity)
 		}
-		inRange(c.checker, at+".used", *d.Used, 0, d.Capacity)
+		if d.Capacity >= KB {
+			inRange(c.checker, at+".used", *d.Used, 0, d.Capacity)
+		}
 		oneOf(c.checker, at+".controller", d.Controller, controllers)
 		c.among(at+".datastore", d.Datastore, c.stores, "datastores")
 	}
+	c.controllers(path, v.Disks)
 	inRange(c.checker, path+".nics", len(v.NICs), 0, MaxNICs)
 	for i, n := range v.NICs {
 		at := fmt.Sprintf("%s.nics[%d]", path, i)
@@ -244,6 +263,7 @@ func (c *vmChecker) devices(path string, v VM) {
 		}
 		c.macs[n.MAC] = v.Name
 	}
+	inRange(c.checker, path+".snapshots", len(v.Snapshots), 0, MaxSnapshots)
 	seen := map[string]bool{}
 	for i, s := range v.Snapshots {
 		at := fmt.Sprintf("%s.snapshots[%d]", path, i)
@@ -255,9 +275,42 @@ func (c *vmChecker) devices(path string, v VM) {
 	}
 }
 
+// controllers says whether the disks find a place: a VM has at most four SCSI
+// controllers of whatever kinds, four of each other kind, and two for IDE.
+func (c *vmChecker) controllers(path string, disks []Disk) {
+	have, used := map[string]int{}, map[string]int{}
+	for i, d := range disks {
+		family, most, units := "SCSI", 4, 15
+		switch d.Controller {
+		case "ide":
+			family, most, units = d.Controller, 2, 2
+		case "sata":
+			family, units = d.Controller, 30
+		case "nvme":
+			family = d.Controller
+		}
+		if used[d.Controller]%units == 0 {
+			if have[family] == most {
+				c.fail(fmt.Sprintf("%s.disks[%d].controller", path, i), "put it on a controller of another kind, such as sata or nvme",
+					"there is no room for it: a VM has at most %d %s controllers, with %d disks each", most, family, units)
+				return
+			}
+			have[family]++
+		}
+		used[d.Controller]++
+	}
+}
+
+// same says whether two expanded workloads are equal.
+func (w *Workload) same(o *Workload) bool {
+	return w.Kind == o.Kind && *w.Rate == *o.Rate && w.Span == o.Span && w.FlushEvery == o.FlushEvery
+}
+
 func (c *checker) workload(path string, w *Workload) {
 	oneOf(c, path+".kind", w.Kind, workloads)
-	inRange(c, path+".rate", w.Rate, 0.001, MaxRate)
+	if *w.Rate != 0 {
+		inRange(c, path+".rate", *w.Rate, MinRate, MaxRate)
+	}
 	inRange(c, path+".span", w.Span, 4*KB, MaxCapacity)
 	inRange(c, path+".flush-every", w.FlushEvery, time.Millisecond, 24*time.Hour)
 }

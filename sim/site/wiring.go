@@ -51,16 +51,22 @@ func (g *guests) install(site vsphere.Site, v VM) ([]*disk.Disk, error) {
 	}
 	g.status[ids[0]] = v.ToolsStatus
 	soft, err := g.all.Add(guest.Spec{
-		Name: guestName(site, v.Name), Disks: ids, Boot: v.BootTime, Shutdown: v.StopTime,
+		Name: guestName(site, v.Name), Disks: ids, Boot: *v.BootTime, Shutdown: *v.StopTime,
 		NoTools: v.Tools == ToolsAbsent, Deaf: v.Deaf,
-		Workload: guest.Workload{
-			Kind: guest.Kind(v.Workload.Kind), Rate: v.Workload.Rate, Span: int64(v.Workload.Span), FlushEvery: v.Workload.FlushEvery,
-		},
+		Workload: v.Workload.guest(),
 	})
 	if err != nil {
 		return nil, err
 	}
 	return disks, soft.Install(disks, spread)
+}
+
+// guest is the workload as a guest does it.
+func (w *Workload) guest() guest.Workload {
+	if *w.Rate == 0 {
+		return guest.Workload{Kind: guest.None}
+	}
+	return guest.Workload{Kind: guest.Kind(w.Kind), Rate: *w.Rate, Span: int64(w.Span), FlushEvery: w.FlushEvery}
 }
 
 // guestName is the name of the guest that a VM has when the world begins. The

@@ -92,7 +92,7 @@ func Build(k *kernel.Kernel, d Description, o Options) (_ *World, err error) {
 }
 
 func quality(l Link) wan.Quality {
-	return wan.Quality{Latency: l.Latency, Bandwidth: int64(l.Bandwidth), Loss: l.Loss}
+	return wan.Quality{Latency: *l.Latency, Bandwidth: int64(l.Bandwidth), Loss: l.Loss}
 }
 
 // Close ends what the world has outside of its kernel: servers, connections,
@@ -291,7 +291,7 @@ func (p *Place) connect(w *World, mode Mode) (err error) {
 		}
 		target.URL, target.Direct, target.HTTP = p.server.URL, nil, loopback
 	}
-	cfg := transport.Config{Kernel: w.Kernel, Target: target, LANLatency: w.Description.Links.LAN.Latency}
+	cfg := transport.Config{Kernel: w.Kernel, Target: target, LANLatency: *w.Description.Links.LAN.Latency}
 	if p.Site == vsphere.Cloud {
 		cfg.Link = w.WAN
 	}
