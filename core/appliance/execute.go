@@ -23,7 +23,7 @@ func (a *Appliance) execute(ctx context.Context, e migration.Effect, m migration
 	if a.ctx.Err() != nil {
 		return // the appliance stops: what became of this is found out at the next boot
 	}
-	if a.BeforeCompletion != nil {
+	if began && a.BeforeCompletion != nil {
 		a.BeforeCompletion(e.Key)
 	}
 	a.mu.Lock()
