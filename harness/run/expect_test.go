@@ -116,6 +116,22 @@ steps:
 	assert.Contains(t, r.Violations[1].What, "the progress of the task of its import was seen at 0 values between 0 and 100")
 }
 
+func TestWhatAMigrationListsAsLeftIsHeldAgainstWhatIsExpectedAndExactlyThatIsAccepted(t *testing.T) {
+	faults := `faults:
+  - {when: {vm: vm-1, enters: network}, call-error: {site: cloud, method: ReconfigVM_Task, count: 3, fault: SystemError}}
+  - {when: {vm: vm-1, enters: undoing}, call-error: {site: on-premises, method: RemoveSnapshot_Task, count: 10, fault: SystemError}}
+`
+	r := play(t, pair(t, faults+`expect:
+  - {vm: vm-1, migration: failed, left: [snapshot]}
+  - {vm: vm-1, on-premises: {power: on, snapshots: 1}}
+`), run.Options{})
+	assert.Equal(t, record.Passed, r.Verdict, "%v", r.Violations)
+	r = play(t, pair(t, faults+"expect:\n  - {vm: vm-1, migration: failed, left: [snapshot, pool]}\n  - {vm: vm-1, migration: failed, left: [pool]}\n"), run.Options{})
+	require.Len(t, r.Violations, 2)
+	assert.Contains(t, r.Violations[0].What, "lists steps [snapshot] as not put back, not [snapshot pool]")
+	assert.Contains(t, r.Violations[1].What, "lists steps [snapshot] as not put back, not [pool]")
+}
+
 func TestAMigrationThatIsTakenBackIsCounted(t *testing.T) {
 	r := play(t, pair(t, "  - {when: {vm: vm-1, enters: bulk-transfer, after: 10s}, cancel: {vm: vm-1}}\nexpect:\n  - {undone: 1}\n  - {undone: 0}\n"), run.Options{})
 	require.Len(t, r.Violations, 1)

@@ -90,9 +90,23 @@ func (st *stage) expectEnds(p *scenario.Ends, broken breach) {
 	if p.Reason != "" && !slices.ContainsFunc(m.Reasons, func(r migration.Reason) bool { return r.Code == p.Reason }) {
 		broken("its migration %s gives no reason %q%s", m.ID, p.Reason, reasons(m))
 	}
+	if left := stepsLeft(m); p.Left != nil && !slices.Equal(left, slices.Sorted(slices.Values(p.Left))) {
+		broken("its migration %s lists steps %v as not put back, not %v", m.ID, left, p.Left)
+	}
 	if took := m.Ended.Sub(m.Ordered); p.Within > 0 && took > time.Duration(p.Within) {
 		broken("its migration %s took %v, more than %v", m.ID, took, p.Within)
 	}
+}
+
+// stepsLeft are the steps that a migration lists as not put back, sorted: each
+// leftover begins with the name of its step.
+func stepsLeft(m migration.Migration) (left []migration.StepName) {
+	for _, l := range m.Leftovers {
+		step, _, _ := strings.Cut(l, ":")
+		left = append(left, migration.StepName(step))
+	}
+	slices.Sort(left)
+	return left
 }
 
 func reasons(m migration.Migration) string {
