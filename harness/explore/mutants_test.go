@@ -137,8 +137,8 @@ func (f *failure) oracles() []string {
 
 var (
 	hashForm      = regexp.MustCompile(`(?m)^FAILED .* ([0-9a-f]{16})$`)
-	replayForm    = regexp.MustCompile(`(?m)^  replay: hdm replay (\S+)`)
-	violationForm = regexp.MustCompile(`(?m)^VIOLATED (\S+)  scenario=\S+ seed=(\d+) t=(\S+)\n((?:  .*\n)*)`)
+	replayForm    = regexp.MustCompile(`(?m)^  replay: (?:.* )?replay (\S+)$`)
+	violationForm = regexp.MustCompile(`(?m)^VIOLATED (\S+)(?: \S+)*  scenario=\S+ seed=(\d+) t=(\S+)\n((?:  .*\n)*)`)
 )
 
 func read(t *testing.T, out string) failure {
