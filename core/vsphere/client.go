@@ -168,8 +168,8 @@ func (c *Client) connect() *vim25.Client {
 		return &vim25.Client{RoundTripper: e.SOAP(c.agent)}
 	}
 	sc := soap.NewClient(e.URL, false)
-	sc.Client.Transport = e.HTTP
-	sc.Client.Jar, _ = cookiejar.New(nil) // never fails without options
+	sc.Transport = e.HTTP
+	sc.Jar, _ = cookiejar.New(nil) // never fails without options
 	sc.Namespace, sc.Version = "urn:"+vim25.Namespace, vim25.Version
 	sc.UserAgent = c.agent
 	return &vim25.Client{Client: sc, RoundTripper: sc}

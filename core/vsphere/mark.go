@@ -84,7 +84,7 @@ func (s *Session) reconfigure(ctx context.Context, op string, vm Ref, spec types
 	if err != nil {
 		return s.fail(op, string(vm), err, changes)
 	}
-	_, err = s.await(ctx, op, string(vm), res.Returnval)
+	err = s.await(ctx, op, string(vm), res.Returnval)
 	return err
 }
 
@@ -102,7 +102,7 @@ func (s *Session) Destroy(ctx context.Context, vm Ref) error {
 	if err == nil {
 		var res *types.Destroy_TaskResponse
 		if res, err = methods.Destroy_Task(ctx, s.vim, &types.Destroy_Task{This: vm.managed()}); err == nil {
-			_, err = s.await(ctx, op, string(vm), res.Returnval)
+			err = s.await(ctx, op, string(vm), res.Returnval)
 		}
 	}
 	if isFault[types.ManagedObjectNotFound](err) {

@@ -56,7 +56,7 @@ func (s *Session) power(ctx context.Context, op string, vm Ref, want types.Virtu
 		}
 	}
 	if err == nil {
-		_, err = s.await(ctx, op, string(vm), task)
+		err = s.await(ctx, op, string(vm), task)
 	}
 	if already(err, want) {
 		return nil

@@ -38,7 +38,7 @@ func (s *Session) EnsureSnapshot(ctx context.Context, vm Ref, mark, prefix strin
 	if err != nil {
 		return Snapshot{}, s.fail(op, string(vm), err, changes)
 	}
-	if _, err := s.await(ctx, op, string(vm), res.Returnval); err != nil {
+	if err := s.await(ctx, op, string(vm), res.Returnval); err != nil {
 		return Snapshot{}, err
 	}
 	if tree, err = s.snapshots(ctx, vm); err != nil {
@@ -70,7 +70,7 @@ func (s *Session) RemoveSnapshot(ctx context.Context, vm Ref, mark string) error
 		This: found.Ref.managed(), RemoveChildren: false, Consolidate: types.NewBool(true),
 	})
 	if err == nil {
-		_, err = s.await(ctx, op, string(vm), res.Returnval)
+		err = s.await(ctx, op, string(vm), res.Returnval)
 	}
 	if isFault[types.ManagedObjectNotFound](err) {
 		return nil

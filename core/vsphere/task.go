@@ -44,7 +44,7 @@ func (s *Session) poll(ctx context.Context, most time.Duration, ask func() (done
 
 // await waits for a task that a verb has started. Whatever keeps it from
 // seeing the end leaves the outcome unknown.
-func (s *Session) await(ctx context.Context, op, object string, task types.ManagedObjectReference) (types.TaskInfo, error) {
+func (s *Session) await(ctx context.Context, op, object string, task types.ManagedObjectReference) error {
 	var t mo.Task
 	finished, err := s.poll(ctx, waitMost, func() (bool, error) {
 		t = mo.Task{}
@@ -53,13 +53,13 @@ func (s *Session) await(ctx context.Context, op, object string, task types.Manag
 	})
 	switch {
 	case err != nil:
-		return t.Info, s.lostSight(op, object, err)
+		return s.lostSight(op, object, err)
 	case !finished:
-		return t.Info, s.lostSight(op, object, errors.New("its task has not ended in "+waitMost.String()))
+		return s.lostSight(op, object, errors.New("its task has not ended in "+waitMost.String()))
 	case t.Info.State == types.TaskInfoStateError:
-		return t.Info, s.fail(op, object, taskError(t.Info), changes)
+		return s.fail(op, object, taskError(t.Info), changes)
 	}
-	return t.Info, nil
+	return nil
 }
 
 // lostSight is the error of a change that is under way and cannot be followed.

@@ -178,11 +178,11 @@ func TestSixtyDisksOnFourControllers(t *testing.T) {
 func TestSnapshotsAreLayersOfTheDisks(t *testing.T) {
 	over(t, func(e *env) {
 		vm := e.add(db("db-01"))
-		e.write("db-01", 0, 0, "one")
+		e.write(0, 0, "one")
 		first := e.done(vm.CreateSnapshot(ctx, "_hdm0", "key-1", false, false)).(types.ManagedObjectReference)
-		e.write("db-01", 0, 0, "two")
+		e.write(0, 0, "two")
 		e.done(vm.CreateSnapshot(ctx, "child", "", false, false))
-		e.write("db-01", 0, 0, "now")
+		e.write(0, 0, "now")
 		var o mo.VirtualMachine
 		e.props(vm.Reference(), &o, "snapshot", "rootSnapshot")
 		require.Len(e, o.Snapshot.RootSnapshotList, 1)
@@ -196,7 +196,7 @@ func TestSnapshotsAreLayersOfTheDisks(t *testing.T) {
 		e.done(vm.RevertToSnapshot(ctx, "_hdm0", true))
 		assert.Equal(e, "one", e.read("db-01", 0, 0, 3))
 		assert.Equal(e, []string{"vm.snapshot on-premises/db-01 op reverted name _hdm0"}, e.told("vm."))
-		e.write("db-01", 0, 0, "new")
+		e.write(0, 0, "new")
 		e.done(vm.RemoveSnapshot(ctx, "_hdm0", false, nil)) // the root while it is current and has a child
 		assert.Equal(e, "new", e.read("db-01", 0, 0, 3))
 		assert.Equal(e, []vcenter.Snapshot{{Name: "child"}}, e.truth("db-01").Snapshots)

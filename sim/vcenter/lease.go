@@ -199,10 +199,8 @@ func (c *leaseCalls) HttpNfcLeaseAbort(ctx *simulator.Context, r *types.HttpNfcL
 		return b
 	}
 	var why types.BaseMethodFault = new(types.RequestCanceled)
-	if r.Fault != nil {
-		if f, ok := r.Fault.Fault.(types.BaseMethodFault); ok {
-			why = f
-		}
+	if r.Fault != nil && r.Fault.Fault != nil {
+		why = r.Fault.Fault
 	}
 	l.close(ctx, leaseAborted, why)
 	b.Res = new(types.HttpNfcLeaseAbortResponse)

@@ -287,10 +287,7 @@ func (vc *VCenter) finishExternal(t *task, why *types.LocalizedMethodFault) {
 		vc.finish(t, nil, &types.SystemError{})
 		return
 	}
-	f, ok := why.Fault.(types.BaseMethodFault)
-	if !ok {
-		f = &types.SystemError{Reason: why.LocalizedMessage}
-	}
+	f := why.Fault
 	vc.finish(t, nil, f)
 	if why.LocalizedMessage != "" {
 		vc.update(vc.ctx(), t.obj, set("info.error", types.LocalizedMethodFault{Fault: f, LocalizedMessage: why.LocalizedMessage}))

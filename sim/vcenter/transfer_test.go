@@ -72,10 +72,10 @@ func (e *env) do(method, url string, body io.Reader) *httptest.ResponseRecorder 
 	return w
 }
 
-// write puts text on a VM's disk, durably.
-func (e *env) write(vm string, disk int, off int64, text string) {
+// write puts text on a disk of db-01, durably.
+func (e *env) write(disk int, off int64, text string) {
 	e.Helper()
-	d := e.truth(vm).Disks[disk].Disk
+	d := e.truth("db-01").Disks[disk].Disk
 	_, err := d.WriteAt([]byte(text), off)
 	require.NoError(e, err)
 	require.NoError(e, d.Flush())
@@ -120,8 +120,8 @@ func TestADiskTravelsWholeFromExportToImport(t *testing.T) {
 		spec := db("db-01")
 		spec.Firmware, spec.CDROMs, spec.Annotation = "efi", 1, "a <b> & c"
 		vm := e.add(spec)
-		e.write("db-01", 0, 12345, "the first disk")
-		e.write("db-01", 1, 8*gib-16, "the second one")
+		e.write(0, 12345, "the first disk")
+		e.write(1, 8*gib-16, "the second one")
 		before := e.truth("db-01")
 		e.told()
 
@@ -330,7 +330,7 @@ func pointer(f any) any {
 func TestABrokenImageNeverBecomesADisk(t *testing.T) {
 	over(t, func(e *env) {
 		vm := e.add(db("db-01"))
-		e.write("db-01", 0, 0, "data")
+		e.write(0, 0, "data")
 		_, info, descriptor := e.export(vm)
 		image := e.do("GET", info.Info.DeviceUrl[0].Url, nil).Body.Bytes()
 		target, err := e.pool().ImportVApp(ctx, e.importSpec(descriptor, "copy").ImportSpec, nil, nil)
@@ -352,9 +352,9 @@ func TestABrokenImageNeverBecomesADisk(t *testing.T) {
 func TestASnapshotIsExportedAsItWas(t *testing.T) {
 	over(t, func(e *env) {
 		vm := e.add(db("db-01"))
-		e.write("db-01", 0, 0, "then")
+		e.write(0, 0, "then")
 		snap := e.done(vm.CreateSnapshot(ctx, "s", "", false, false)).(types.ManagedObjectReference)
-		e.write("db-01", 0, 0, "now!")
+		e.write(0, 0, "now!")
 		e.done(vm.PowerOn(ctx))
 		r, err := methods.ExportSnapshot(ctx, e.c, &types.ExportSnapshot{This: snap})
 		require.NoError(e, err)
@@ -395,7 +395,7 @@ func TestGovmomiUploadsAndDownloadsOverTLS(t *testing.T) {
 	e := build(t, vsphere.Cloud, vcenter.Timing{})
 	e.serve()
 	vm := e.add(db("db-01"))
-	e.write("db-01", 0, 4096, "over the wire")
+	e.write(0, 4096, "over the wire")
 	lease, err := vm.Export(ctx)
 	require.NoError(t, err)
 	info := e.leaseInfo(lease.Reference())

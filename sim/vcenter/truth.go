@@ -156,10 +156,8 @@ func (vc *VCenter) Tasks() (list []Task) {
 			if i.Description != nil {
 				task.Description = i.Description.Message
 			}
-			if i.Error != nil {
-				if f, ok := i.Error.Fault.(types.BaseMethodFault); ok {
-					task.Error = faultName(f) + ": " + i.Error.LocalizedMessage
-				}
+			if i.Error != nil && i.Error.Fault != nil {
+				task.Error = faultName(i.Error.Fault) + ": " + i.Error.LocalizedMessage
 			}
 			list = append(list, task)
 		}

@@ -31,7 +31,7 @@ func life(e *env) {
 	e.login(e.c)
 	vm := e.add(db("db-01"))
 	e.add(db("db-02"))
-	e.write("db-01", 0, 4096, "hello")
+	e.write(0, 4096, "hello")
 	e.done(vm.PowerOn(ctx))
 	e.done(vm.CreateSnapshot(ctx, "_hdm0", "k", false, false))
 	e.done(vm.PowerOff(ctx))
@@ -172,10 +172,10 @@ func TestADiskIsReadRawUnderFolder(t *testing.T) {
 	_, err = e.vc.AddVM(vcenter.VMSpec{Name: "db-01", Disks: []vcenter.DiskSpec{{Capacity: 1 << 20}}})
 	require.NoError(t, err)
 	e.T = t
-	e.write("db-01", 0, 5000, "raw bytes")
+	e.write(0, 5000, "raw bytes")
 	get := func(path, ranges string, login bool) (int, []byte) {
 		u := "https://" + s.URL.Host + path
-		r, err := http.NewRequest("GET", u, nil)
+		r, err := http.NewRequest(http.MethodGet, u, nil)
 		require.NoError(t, err)
 		if login {
 			r.SetBasicAuth(s.User, s.Password)
@@ -209,7 +209,10 @@ func TestADiskIsReadRawUnderFolder(t *testing.T) {
 	code, _ = get(flat, "", true)
 	assert.Equal(t, 500, code, "a running VM's disk is locked")
 	e.done(vm.PowerOff(ctx))
-	_, err = http.Get("https://" + s.URL.Host + "/sdk")
+	res, err := http.Get("https://" + s.URL.Host + "/sdk")
+	if err == nil {
+		res.Body.Close()
+	}
 	assert.Error(t, err, "who does not trust the certificate does not get through")
 
 	e.c = e.dial(s)
