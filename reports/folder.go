@@ -7,14 +7,15 @@
 package reports
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/hdm-project/hdm/reports/record"
@@ -23,7 +24,7 @@ import (
 // Folder is what one command leaves on disk:
 //
 //	run.json       what was run, on what
-//	trace.jsonl    every event of every run, run after run
+//	trace.jsonl    the events of every run, run after run (see Trace)
 //	verdicts.json  the whole record.Suite
 //	junit.xml      the same for CI servers
 //	<scenario>.failure.yaml  for each run that failed: the scenario that replays it
@@ -34,7 +35,7 @@ type Folder struct {
 	path string
 
 	mu     sync.Mutex
-	traces []*Trace
+	traces map[string]*Trace // by run, those that are not in trace.jsonl yet
 }
 
 // Command says what was asked for, for run.json.
@@ -42,7 +43,7 @@ type Command struct {
 	Args      []string    `json:"args"`
 	Started   time.Time   `json:"started"`
 	Seconds   float64     `json:"wall_seconds"`
-	Seed      uint64      `json:"seed"`
+	Seed      *uint64     `json:"seed,omitempty"` // nil: each scenario's own
 	Transport string      `json:"transport"`
 	Workers   int         `json:"workers"`
 	Scenarios []string    `json:"scenarios"`
@@ -52,11 +53,47 @@ type Command struct {
 // maxSameSecond bounds how many folders may begin in one second.
 const maxSameSecond = 1000
 
+// NotFolderError says that reports cannot go where they were asked for, because
+// something else is there.
+type NotFolderError struct{ Path string }
+
+func (e *NotFolderError) Error() string {
+	return fmt.Sprintf("%s is a file: name a folder, or one that is still to be made", e.Path)
+}
+
+// CheckOut says, without leaving anything, what would keep NewFolder from making
+// a folder under out: a *NotFolderError, or what the machine says.
+func CheckOut(out string) error {
+	for path := filepath.Clean(out); ; path = filepath.Dir(path) {
+		info, err := os.Stat(path)
+		switch {
+		case errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ENOTDIR):
+			if path == filepath.Dir(path) {
+				return cannotMake(err)
+			}
+			continue // it is to be made in the folder above
+		case err != nil:
+			return cannotMake(err)
+		case !info.IsDir():
+			return &NotFolderError{path}
+		}
+		probe, err := os.MkdirTemp(path, ".hdm-probe-*")
+		if err != nil {
+			return cannotMake(err)
+		}
+		return os.Remove(probe)
+	}
+}
+
+func cannotMake(err error) error {
+	return fmt.Errorf("making the folder for reports (choose another with --out): %w", err)
+}
+
 // NewFolder makes a folder under out, named by when it began: two commands never
 // share one.
 func NewFolder(out string, began time.Time) (*Folder, error) {
 	if err := os.MkdirAll(out, 0o755); err != nil {
-		return nil, fmt.Errorf("making the folder for reports (choose another with --out): %w", err)
+		return nil, cannotMake(err)
 	}
 	name := began.UTC().Format("20060102T150405Z")
 	for n := 1; n <= maxSameSecond; n++ {
@@ -66,9 +103,9 @@ func NewFolder(out string, began time.Time) (*Folder, error) {
 		}
 		switch err := os.Mkdir(path, 0o755); {
 		case err == nil:
-			return &Folder{path: path}, nil
+			return &Folder{path: path, traces: map[string]*Trace{}}, nil
 		case !errors.Is(err, os.ErrExist):
-			return nil, fmt.Errorf("making the folder for reports (choose another with --out): %w", err)
+			return nil, cannotMake(err)
 		}
 	}
 	return nil, fmt.Errorf("%s holds %d folders named %s already: remove some, or choose another with --out", out, maxSameSecond, name)
@@ -77,64 +114,25 @@ func NewFolder(out string, began time.Time) (*Folder, error) {
 // Path is where the folder is.
 func (f *Folder) Path() string { return f.path }
 
-// Trace is the trace of one run on its way to disk. It belongs to one goroutine
-// until End.
-type Trace struct {
-	run  string
-	file *os.File
-	w    *bufio.Writer
-	line []byte
-	err  error
-}
-
-const traceBuffer = 256 << 10
-
-// Trace begins the trace of a run. Traces of several runs may be written at
-// once; trace.jsonl holds them one after another, in the order of these calls.
-func (f *Folder) Trace(run string) (*Trace, error) {
-	file, err := os.CreateTemp(f.path, "trace-*.part")
-	if err != nil {
-		return nil, fmt.Errorf("beginning the trace of %s: %w", run, err)
-	}
-	t := &Trace{run: run, file: file, w: bufio.NewWriterSize(file, traceBuffer)}
-	f.mu.Lock()
-	f.traces = append(f.traces, t)
-	f.mu.Unlock()
-	return t, nil
-}
-
-// Add writes one event; its Run is filled in. After an error it does nothing:
-// Finish returns the first one.
-func (t *Trace) Add(e *record.Event) {
-	if t.err != nil {
-		return
-	}
-	e.Run = t.run
-	t.line = append(e.AppendJSON(t.line[:0]), '\n')
-	_, t.err = t.w.Write(t.line)
-}
-
-// End says that the run is over. The trace stays in a file of its own until
-// Finish.
-func (t *Trace) End() {
-	if t.err == nil {
-		t.err = t.w.Flush()
-	}
-	t.err = errors.Join(t.err, t.file.Close())
-	t.w, t.line = nil, nil
-}
+// failureEnd ends the names of scenarios that replay a failure.
+const failureEnd = ".failure"
 
 // SaveFailure keeps the scenario that replays a failed run and returns its path.
-func (f *Folder) SaveFailure(scenario string, yaml []byte) (string, error) {
-	path := filepath.Join(f.path, scenario+".failure.yaml")
+// That of a replayed failure is named as the first one was.
+func (f *Folder) SaveFailure(run string, yaml []byte) (string, error) {
+	name := strings.TrimSuffix(fileName.Replace(run), failureEnd) + failureEnd
+	path := filepath.Join(f.path, name+".yaml")
 	for n := 2; ; n++ {
 		err := writeNew(path, yaml)
 		if !errors.Is(err, os.ErrExist) || n > maxSameSecond {
 			return path, err
 		}
-		path = filepath.Join(f.path, fmt.Sprintf("%s-%d.failure.yaml", scenario, n))
+		path = filepath.Join(f.path, fmt.Sprintf("%s-%d.yaml", name, n))
 	}
 }
+
+// fileName turns the name of a run, which may hold folders, into one of a file.
+var fileName = strings.NewReplacer("/", "-", `\`, "-", "..", "")
 
 func writeNew(path string, data []byte) (err error) {
 	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
@@ -146,19 +144,17 @@ func writeNew(path string, data []byte) (err error) {
 	return err
 }
 
-// Finish writes everything but the failures. Every trace must have
-// ended.
+// Finish writes everything but the failures, and the largest last: on a full disk
+// the verdicts are there. Every run must have ended.
 func (f *Folder) Finish(c Command, s *record.Suite) error {
-	if err := f.joinTraces(); err != nil {
-		return err
-	}
 	files := []struct {
 		name  string
 		write func(io.Writer) error
 	}{
-		{"run.json", func(w io.Writer) error { return encode(w, c) }},
 		{"verdicts.json", func(w io.Writer) error { return encode(w, s) }},
+		{"run.json", func(w io.Writer) error { return encode(w, c) }},
 		{"junit.xml", func(w io.Writer) error { return JUnit(w, s) }},
+		{"trace.jsonl", func(w io.Writer) error { return f.joinTraces(w, s.Runs) }},
 	}
 	for _, file := range files {
 		if err := f.write(file.name, file.write); err != nil {
@@ -168,42 +164,47 @@ func (f *Folder) Finish(c Command, s *record.Suite) error {
 	return nil
 }
 
-func (f *Folder) joinTraces() error {
-	return f.write("trace.jsonl", func(w io.Writer) error {
-		for _, t := range f.traces {
-			if err := t.moveTo(w); err != nil {
-				return fmt.Errorf("the trace of %s: %w", t.run, err)
-			}
+// Close removes what is not finished. It may be called at any time after the last
+// run has ended, also after Finish, and also if that failed.
+func (f *Folder) Close() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var errs []error
+	for _, t := range f.traces {
+		errs = append(errs, t.discard())
+	}
+	clear(f.traces)
+	return errors.Join(errs...)
+}
+
+func (f *Folder) joinTraces(w io.Writer, runs []record.Run) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for i := range runs {
+		t, is := f.traces[runs[i].Scenario]
+		if !is {
+			continue // it could not be begun
 		}
-		f.traces = nil
-		return nil
-	})
+		if err := t.copyTo(w); err != nil {
+			return fmt.Errorf("the trace of %s: %w", t.run, err)
+		}
+		delete(f.traces, t.run)
+		if err := t.discard(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-func (t *Trace) moveTo(w io.Writer) error {
-	defer os.Remove(t.file.Name())
-	if t.err != nil {
-		return t.err
-	}
-	file, err := os.Open(t.file.Name())
-	if err != nil {
-		return err
-	}
-	defer file.Close()
-	_, err = io.Copy(w, file)
-	return err
-}
-
+// write leaves either the whole file or none.
 func (f *Folder) write(name string, write func(io.Writer) error) (err error) {
-	defer func() {
-		if err != nil {
-			err = fmt.Errorf("writing %s in %s: %w", name, f.path, err)
-		}
-	}()
-	file, err := os.Create(filepath.Join(f.path, name))
+	path := filepath.Join(f.path, name)
+	file, err := os.Create(path)
 	if err != nil {
-		return err
+		return fmt.Errorf("writing %s: %w", path, err)
 	}
-	defer func() { err = errors.Join(err, file.Close()) }()
-	return write(file)
+	if err = errors.Join(write(file), file.Close()); err != nil {
+		return errors.Join(fmt.Errorf("writing %s: %w", path, err), os.Remove(path))
+	}
+	return nil
 }

@@ -49,11 +49,11 @@ type (
 )
 
 // JUnit prints a suite as JUnit XML: a case per run, a failure per violation, an
-// error for a run that could not go on, skipped for one that was interrupted.
+// error for a run that could not go on, skipped for one that was not judged.
 func JUnit(w io.Writer, s *record.Suite) error {
 	suite := junitSuite{
 		Name: "hdm", Tests: len(s.Runs), Time: wall(s.WallSeconds),
-		Properties: []junitProp{{"seed", strconv.FormatUint(s.Seed, 10)}, {"transport", s.Transport}},
+		Properties: []junitProp{{"seed", seedOf(s)}, {"transport", s.Transport}},
 	}
 	for i := range s.Runs {
 		c := newCase(&s.Runs[i])
@@ -79,6 +79,14 @@ func JUnit(w io.Writer, s *record.Suite) error {
 	return err
 }
 
+// seedOf says which seed the runs had.
+func seedOf(s *record.Suite) string {
+	if s.Seed == nil {
+		return "each scenario's own"
+	}
+	return strconv.FormatUint(*s.Seed, 10)
+}
+
 func newCase(r *record.Run) junitCase {
 	c := junitCase{Class: "hdm.scenario", Name: r.Scenario, Time: wall(r.WallSeconds)}
 	context := fmt.Sprintf("scenario=%s seed=%d", r.Scenario, r.Seed)
@@ -97,6 +105,8 @@ func newCase(r *record.Run) junitCase {
 	case r.Error != "":
 		message, _, _ := strings.Cut(r.Error, "\n")
 		c.Error = &junitFailure{Type: "error", Message: message, Text: r.Error + "\n" + context}
+	case r.Verdict == record.Stopped:
+		c.Skipped = &junitSkipped{Message: "stopped before its end, as asked"}
 	case r.Verdict == record.Interrupted:
 		c.Skipped = &junitSkipped{Message: "interrupted before its end"}
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
 
 	"github.com/hdm-project/hdm/reports"
 	"github.com/hdm-project/hdm/reports/record"
@@ -31,7 +32,8 @@ func suite() *record.Suite {
 		{ID: "WARM-01", Must: "Refused when the deployment mode is Appliance Only."},
 		{ID: "WARM-02", Must: "Refused unless the VM is powered on with the latest tools."},
 	}
-	s := &record.Suite{Seed: 1, Transport: "direct", Workers: 2, WallSeconds: 0.412, Runs: []record.Run{
+	seed := uint64(1)
+	s := &record.Suite{Seed: &seed, Transport: "direct", Workers: 2, WallSeconds: 0.412, Runs: []record.Run{
 		{
 			Scenario: "cold-of-a-running-vm", Seed: 1, Verdict: record.Passed, Hash: record.Hash(0x1f0c), VirtualSeconds: 8041.5,
 			WallSeconds: 0.124, Events: 12345, VSphereCalls: 423, Covers: []string{"COLD-01", "MIG-08/cold"},
@@ -48,8 +50,10 @@ func suite() *record.Suite {
 			Scenario: "watchdog", Seed: 1, Verdict: record.Failed, Hash: record.Hash(2), VirtualSeconds: 3, WallSeconds: 1, Events: 1_000_000,
 			Error: "panic in appliance/step at 3s: boom\nstack line one\nstack line two", Replay: "hdm replay out/x/watchdog.failure.yaml",
 		},
+		{Scenario: "looked-at", Seed: 1, Verdict: record.Stopped, Hash: record.Hash(4), VirtualSeconds: 90, Replay: "hdm replay looked-at.yaml"},
 		{Scenario: "cut-short", Seed: 1, Verdict: record.Interrupted, Hash: record.Hash(3), Replay: "hdm replay cut-short.yaml"},
 	}}
+	s.Interrupted = true
 	s.Clauses = catalogue.Judge(s.Runs)
 	return s
 }
@@ -65,27 +69,37 @@ func golden(t *testing.T, name string, got []byte) {
 	assert.Equal(t, string(want), string(got), "if this is what it should be: go test ./reports -update")
 }
 
-func TestTheTextReportReadsAsAgreed(t *testing.T) {
+func text(t *testing.T, whole bool) string {
+	t.Helper()
 	var b bytes.Buffer
-	require.NoError(t, reports.Text(&b, suite()))
-	golden(t, "suite.txt", b.Bytes())
+	s := suite()
+	for i := range s.Runs {
+		require.NoError(t, reports.TextRun(&b, &s.Runs[i]))
+	}
+	require.NoError(t, reports.TextSummary(&b, s, whole))
+	return b.String()
 }
 
-func TestTheTextReportTellsTheSameAsItGoes(t *testing.T) {
-	var whole, parts bytes.Buffer
-	s := suite()
-	require.NoError(t, reports.Text(&whole, s))
-	for i := range s.Runs {
-		require.NoError(t, reports.TextRun(&parts, &s.Runs[i]))
-	}
-	require.NoError(t, reports.TextSummary(&parts, s))
-	assert.Equal(t, whole.String(), parts.String())
+func TestTheTextReportReadsAsAgreed(t *testing.T) {
+	golden(t, "suite.txt", []byte(text(t, true)))
+}
+
+func TestWhatIsUncoveredIsListedForTheWholeSuiteAndCountedForAnything(t *testing.T) {
+	assert.Contains(t, text(t, true), "uncovered (2): WARM-01 WARM-02\n")
+	assert.NotContains(t, text(t, false), "WARM-01")
+	assert.Contains(t, text(t, false), "2 uncovered\n")
+}
+
+func TestOneRunDoesNotFillThePageWithItsViolations(t *testing.T) {
+	r := record.Run{Verdict: record.Failed, Violations: make([]record.Violation, 500)}
+	var b bytes.Buffer
+	require.NoError(t, reports.TextRun(&b, &r))
+	assert.Less(t, strings.Count(b.String(), "\n"), 30)
+	assert.Contains(t, b.String(), "and 490 more")
 }
 
 func TestTheTextReportKeepsToItsWidth(t *testing.T) {
-	var b bytes.Buffer
-	require.NoError(t, reports.Text(&b, suite()))
-	for line := range strings.Lines(b.String()) {
+	for line := range strings.Lines(text(t, true)) {
 		assert.LessOrEqual(t, len([]rune(strings.TrimRight(line, "\n"))), reports.Width, "%s", line)
 	}
 }
@@ -97,7 +111,7 @@ func TestJUnitReadsAsAgreedAndIsXML(t *testing.T) {
 	require.NoError(t, xml.Unmarshal(b.Bytes(), new(struct{})))
 }
 
-func TestJSONHoldsExactlyTheAgreedKeys(t *testing.T) {
+func TestJSONHoldsExactlyTheAgreedKeysAndOfAFailedRunWhatFailed(t *testing.T) {
 	var b bytes.Buffer
 	require.NoError(t, reports.JSON(&b, suite()))
 	var got map[string]json.RawMessage
@@ -108,8 +122,28 @@ func TestJSONHoldsExactlyTheAgreedKeys(t *testing.T) {
 	assert.JSONEq(t, `{"COLD-01":"held","COLD-05":"violated","MIG-08":"partial","WARM-01":"uncovered","WARM-02":"uncovered"}`, string(got["clauses"]))
 	var runs []map[string]json.RawMessage
 	require.NoError(t, json.Unmarshal(got["runs"], &runs))
-	require.Len(t, runs, 4)
-	assert.ElementsMatch(t, []string{"scenario", "seed", "verdict", "hash", "virtual_seconds", "wall_seconds", "events", "vsphere_calls"}, keys(runs[0]))
+	require.Len(t, runs, 5)
+	agreed := []string{"scenario", "seed", "verdict", "hash", "virtual_seconds", "wall_seconds", "events", "vsphere_calls"}
+	for _, i := range []int{0, 3, 4} {
+		assert.ElementsMatch(t, agreed, keys(runs[i]), "run %d did not fail", i)
+	}
+	assert.ElementsMatch(t, append(agreed, "violations", "replay"), keys(runs[1]))
+	assert.ElementsMatch(t, append(agreed, "error", "replay"), keys(runs[2]))
+	assert.JSONEq(t, `[{"oracle":"no-lost-write","clauses":["COLD-05"],"at":"14m7s","subject":"db-01",
+		"what":"disk 1 block 0x41: write 412, acknowledged at 13m58s, is absent from the VM that it runs in now, cloud/db-01"}]`, string(runs[1]["violations"]))
+	assert.Contains(t, string(runs[2]["error"]), "boom")
+}
+
+func TestJSONOfAnExplorationSaysWhichSeedsWereRunAndWhichFailed(t *testing.T) {
+	s := suite()
+	s.Runs, s.Clauses, s.Seeds = s.Runs[1:2], nil, &record.Seeds{First: 8400, Run: 20, Failed: []uint64{8412}}
+	var b bytes.Buffer
+	require.NoError(t, reports.JSON(&b, s))
+	var got map[string]json.RawMessage
+	require.NoError(t, json.Unmarshal(b.Bytes(), &got))
+	assert.JSONEq(t, "19", string(got["passed"]))
+	assert.JSONEq(t, "1", string(got["failed"]))
+	assert.JSONEq(t, `{"first":8400,"run":20,"failed":[8412]}`, string(got["seeds"]))
 }
 
 func TestJSONOfNothingHasNoNulls(t *testing.T) {
@@ -126,36 +160,114 @@ func keys(m map[string]json.RawMessage) []string {
 	return all
 }
 
+// named is a suite of runs of those names.
+func named(names ...string) *record.Suite {
+	s := &record.Suite{}
+	for _, name := range names {
+		s.Runs = append(s.Runs, record.Run{Scenario: name, Verdict: record.Passed})
+	}
+	return s
+}
+
+func begin(t *testing.T) *reports.Folder {
+	t.Helper()
+	f, err := reports.NewFolder(filepath.Join(t.TempDir(), "out"), time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC))
+	require.NoError(t, err)
+	return f
+}
+
 func TestAFolderHoldsTracesInTheOrderOfTheRunsAndNothingHalfDone(t *testing.T) {
-	out := filepath.Join(t.TempDir(), "out")
-	f, err := reports.NewFolder(out, time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC))
+	f := begin(t)
+	second, err := f.Trace("second")
 	require.NoError(t, err)
 	first, err := f.Trace("first")
 	require.NoError(t, err)
-	second, err := f.Trace("second")
-	require.NoError(t, err)
-	second.Add(&record.Event{Seq: 1, Kind: "k", Subject: "s"})
+	second.Add(&record.Event{Seq: 1, Kind: "k", Subject: "s"}, false)
 	second.End()
-	first.Add(&record.Event{Seq: 1, At: time.Second, Kind: "k", Subject: "s", Attrs: []record.Attr{{Key: "a", Value: "b"}}})
-	first.Add(&record.Event{Seq: 2, Kind: "k", Subject: "s"})
-	first.End()
-	failure, err := f.SaveFailure("second", []byte("title: x\n"))
-	require.NoError(t, err)
-	again, err := f.SaveFailure("second", []byte("title: y\n"))
-	require.NoError(t, err)
-	environment, err := reports.ReadEnvironment(reports.Build{Version: "v0", Commit: "abc", Go: "go1"})
-	require.NoError(t, err)
-	require.NoError(t, f.Finish(reports.Command{Args: []string{"run"}, On: environment}, suite()))
-
-	trace, err := os.ReadFile(filepath.Join(f.Path(), "trace.jsonl"))
-	require.NoError(t, err)
+	first.Add(&record.Event{Seq: 1, At: time.Second, Kind: "k", Subject: "s", Attrs: []record.Attr{{Key: "a", Value: "b"}}}, false)
+	first.Add(&record.Event{Seq: 2, Kind: "k", Subject: "s"}, true)
+	require.NoError(t, f.Finish(reports.Command{}, named("first", "second")))
+	require.NoError(t, f.Close())
 	assert.Equal(t, `{"run":"first","seq":1,"at_ns":1000000000,"kind":"k","subject":"s","attrs":{"a":"b"}}
 {"run":"first","seq":2,"at_ns":0,"kind":"k","subject":"s"}
 {"run":"second","seq":1,"at_ns":0,"kind":"k","subject":"s"}
-`, string(trace))
-	assert.ElementsMatch(t, []string{"run.json", "trace.jsonl", "verdicts.json", "junit.xml", filepath.Base(failure), filepath.Base(again)}, names(t, f.Path()))
-	assert.NotEqual(t, failure, again)
+`, traceIn(t, f))
+	assert.ElementsMatch(t, []string{"run.json", "trace.jsonl", "verdicts.json", "junit.xml"}, names(t, f.Path()))
+}
 
+func traceIn(t *testing.T, f *reports.Folder) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(f.Path(), "trace.jsonl"))
+	require.NoError(t, err)
+	return string(text)
+}
+
+func TestAThinTraceIsTheWholeOneWithoutItsBulk(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		bulk := rapid.SliceOf(rapid.Bool()).Draw(rt, "bulk")
+		f := begin(t)
+		whole, err := f.Trace("whole")
+		require.NoError(t, err)
+		thin, err := f.Trace("thin")
+		require.NoError(t, err)
+		var want []uint64
+		for i, isBulk := range bulk {
+			whole.Add(&record.Event{Seq: uint64(i)}, isBulk)
+			thin.Add(&record.Event{Seq: uint64(i)}, isBulk)
+			if !isBulk {
+				want = append(want, uint64(i))
+			}
+		}
+		whole.End()
+		thin.End()
+		thin.Thin()
+		assert.Len(t, names(t, f.Path()), 2, "nothing is kept of what was left out")
+		require.NoError(t, f.Finish(reports.Command{}, named("whole", "thin")))
+		var got []uint64
+		n := 0
+		for line := range strings.Lines(traceIn(t, f)) {
+			var e struct {
+				Run string
+				Seq uint64
+			}
+			require.NoError(t, json.Unmarshal([]byte(line), &e))
+			if n++; e.Run == "thin" {
+				got = append(got, e.Seq)
+			}
+		}
+		assert.Equal(t, want, got)
+		assert.Equal(t, len(bulk)+len(want), n)
+	})
+}
+
+func TestTwoRunsOfOneNameAreNotMixed(t *testing.T) {
+	f := begin(t)
+	_, err := f.Trace("x")
+	require.NoError(t, err)
+	_, err = f.Trace("x")
+	require.ErrorContains(t, err, "two runs are named x")
+}
+
+func TestAFailureIsNamedByItsRunAndAReplayedOneAsTheFirst(t *testing.T) {
+	f := begin(t)
+	for _, test := range []struct{ run, file string }{
+		{"x", "x.failure.yaml"},
+		{"x", "x.failure-2.yaml"},
+		{"y.failure", "y.failure.yaml"},
+		{"d1/same", "d1-same.failure.yaml"},
+		{"../up", "-up.failure.yaml"},
+	} {
+		path, err := f.SaveFailure(test.run, []byte("title: x\n"))
+		require.NoError(t, err)
+		assert.Equal(t, filepath.Join(f.Path(), test.file), path)
+	}
+}
+
+func TestReportsSayWhatRanOnWhat(t *testing.T) {
+	f := begin(t)
+	environment, err := reports.ReadEnvironment(reports.Build{Version: "v0", Commit: "abc", Go: "go1"})
+	require.NoError(t, err)
+	require.NoError(t, f.Finish(reports.Command{Args: []string{"run"}, On: environment}, suite()))
 	var command reports.Command
 	read(t, filepath.Join(f.Path(), "run.json"), &command)
 	assert.Equal(t, environment, command.On)
@@ -183,14 +295,38 @@ func TestAFolderThatCannotBeMadeSaysWhatToDo(t *testing.T) {
 	assert.ErrorContains(t, err, "--out")
 }
 
-func TestATraceThatCannotBeWrittenIsAnErrorOfFinish(t *testing.T) {
-	f, err := reports.NewFolder(t.TempDir(), time.Unix(0, 0))
-	require.NoError(t, err)
+func TestWhetherAFolderCanBeMadeIsKnownBeforeAndLeavesNothing(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "file")
+	require.NoError(t, os.WriteFile(file, nil, 0o644))
+	require.NoError(t, reports.CheckOut(dir))
+	require.NoError(t, reports.CheckOut(filepath.Join(dir, "new", "deep")))
+	for _, out := range []string{file, filepath.Join(file, "below")} {
+		notFolder := new(reports.NotFolderError)
+		require.ErrorAs(t, reports.CheckOut(out), &notFolder, out)
+		assert.Equal(t, file, notFolder.Path)
+	}
+	assert.Equal(t, []string{"file"}, names(t, dir))
+}
+
+func TestATraceThatCannotBeWrittenIsAnErrorAndTheVerdictsAreThere(t *testing.T) {
+	f := begin(t)
 	trace, err := f.Trace("lost")
 	require.NoError(t, err)
 	trace.End()
 	require.NoError(t, os.Remove(filepath.Join(f.Path(), names(t, f.Path())[0])))
-	assert.ErrorContains(t, f.Finish(reports.Command{}, suite()), "the trace of lost")
+	assert.ErrorContains(t, f.Finish(reports.Command{}, named("lost")), "the trace of lost")
+	require.NoError(t, f.Close())
+	assert.ElementsMatch(t, []string{"run.json", "verdicts.json", "junit.xml"}, names(t, f.Path()), "no half trace")
+}
+
+func TestClosingAFolderThatWasNotFinishedLeavesNoParts(t *testing.T) {
+	f := begin(t)
+	trace, err := f.Trace("cut")
+	require.NoError(t, err)
+	trace.Add(&record.Event{Seq: 1}, false)
+	require.NoError(t, f.Close())
+	assert.Empty(t, names(t, f.Path()))
 }
 
 func names(t *testing.T, folder string) []string {

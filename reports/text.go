@@ -16,45 +16,43 @@ import (
 // only names, hashes and commands are never broken.
 const Width = 100
 
-// Text prints a suite for people: a line per run, what was violated, a table of
-// clauses, and what it comes to.
-func Text(w io.Writer, s *record.Suite) error {
-	b := bufio.NewWriter(w)
-	for i := range s.Runs {
-		writeRun(b, &s.Runs[i])
-	}
-	writeSummary(b, s)
-	return b.Flush()
-}
-
-// TextRun prints what Text prints about one run, so that a long suite can be
-// told as it goes.
+// TextRun prints a line about a run and, if it failed, why, so that a long suite
+// can be told as it goes.
 func TextRun(w io.Writer, r *record.Run) error {
 	b := bufio.NewWriter(w)
 	writeRun(b, r)
 	return b.Flush()
 }
 
-// TextSummary prints what Text prints after the runs.
-func TextSummary(w io.Writer, s *record.Suite) error {
+// TextSummary prints what follows the runs: a table of the clauses that were put
+// to the test, those that were not if whole is true, and what it comes to.
+func TextSummary(w io.Writer, s *record.Suite, whole bool) error {
 	b := bufio.NewWriter(w)
-	writeSummary(b, s)
+	writeClauses(b, s, whole)
+	writeCounts(b, s)
 	return b.Flush()
 }
+
+// mostViolations of one run are printed.
+const mostViolations = 10
 
 func writeRun(b *bufio.Writer, r *record.Run) {
 	fmt.Fprintf(b, "%-6s  %-38s %7s in %6s  %s events  %s\n", shortVerdict(r.Verdict), r.Scenario,
 		seconds(r.VirtualSeconds), seconds(r.WallSeconds), grouped(r.Events), r.Hash)
 	for i := range r.Violations {
+		if i == mostViolations {
+			fmt.Fprintf(b, "  and %d more: see verdicts.json\n", len(r.Violations)-i)
+			break
+		}
 		writeViolation(b, r, &r.Violations[i])
 	}
 	if r.Error != "" {
-		fmt.Fprintf(b, "FAILED  scenario=%s seed=%d t=%s\n", r.Scenario, r.Seed, seconds(r.VirtualSeconds))
+		fmt.Fprintf(b, "ERROR  scenario=%s seed=%d t=%s\n", r.Scenario, r.Seed, seconds(r.VirtualSeconds))
 		for line := range strings.Lines(r.Error) {
 			fmt.Fprintf(b, "  %s\n", strings.TrimRight(line, "\n"))
 		}
 	}
-	if r.Replay != "" && r.Verdict != record.Passed {
+	if r.Replay != "" && (r.Verdict == record.Failed || r.Verdict == record.Interrupted) {
 		fmt.Fprintf(b, "  replay: %s\n", r.Replay)
 	}
 }
@@ -66,11 +64,12 @@ func shortVerdict(v record.Verdict) string {
 	case record.Failed:
 		return "FAILED"
 	}
-	return "ended" // interrupted: before its time
+	return "ended" // before its time
 }
 
 func writeViolation(b *bufio.Writer, r *record.Run, v *record.Violation) {
-	fmt.Fprintf(b, "VIOLATED %s  scenario=%s seed=%d t=%s\n", v.Oracle, r.Scenario, r.Seed, v.At)
+	fmt.Fprintf(b, "VIOLATED %s  scenario=%s seed=%d t=%s\n", strings.Join(append([]string{v.Oracle}, v.Clauses...), " "),
+		r.Scenario, r.Seed, v.At.Round(time.Millisecond))
 	what := v.What
 	if v.Subject != "" {
 		what = v.Subject + ": " + what
@@ -96,36 +95,49 @@ const (
 	promiseColumn = idWidth + 1 + standingWidth + 1
 )
 
-func writeSummary(b *bufio.Writer, s *record.Suite) {
-	count := map[record.Standing]int{}
+func writeClauses(b *bufio.Writer, s *record.Suite, whole bool) {
+	var tested []*record.Clause
 	var uncovered []string
-	fmt.Fprintf(b, "\n%-*s %-*s %s\n", idWidth, "CLAUSE", standingWidth, "VERDICT", "PROMISE")
 	for i := range s.Clauses {
-		c := &s.Clauses[i]
-		count[c.Standing]++
-		if c.Standing == record.Uncovered {
+		if c := &s.Clauses[i]; c.Standing == record.Uncovered {
 			uncovered = append(uncovered, c.ID)
-			continue
+		} else {
+			tested = append(tested, c)
 		}
+	}
+	if len(tested) > 0 {
+		fmt.Fprintf(b, "\n%-*s %-*s %s\n", idWidth, "CLAUSE", standingWidth, "VERDICT", "PROMISE")
+	}
+	for _, c := range tested {
 		writeClause(b, c)
 	}
-	if len(uncovered) > 0 {
+	if len(uncovered) > 0 && whole {
 		fmt.Fprintln(b)
 		for _, line := range wrap(fmt.Sprintf("uncovered (%d): %s", len(uncovered), strings.Join(uncovered, " ")), Width) {
 			fmt.Fprintln(b, line)
 		}
 	}
+}
+
+func writeCounts(b *bufio.Writer, s *record.Suite) {
 	fmt.Fprintf(b, "\n%d passed, %d failed", s.Count(record.Passed), s.Count(record.Failed))
-	if n := s.Count(record.Interrupted); n > 0 || s.Interrupted {
+	if n := s.Count(record.Stopped); n > 0 {
+		fmt.Fprintf(b, ", %d ended at --until, not judged", n)
+	}
+	if s.Interrupted {
 		fmt.Fprintf(b, ", interrupted")
 	}
-	fmt.Fprintf(b, "; clauses: %d held, %d partial, %d violated, %d uncovered\n",
+	count := map[record.Standing]int{}
+	for i := range s.Clauses {
+		count[s.Clauses[i].Standing]++
+	}
+	fmt.Fprintf(b, "\nclauses: %d held, %d partial, %d violated, %d uncovered\n",
 		count[record.Held], count[record.Partial], count[record.Violated], count[record.Uncovered])
 	virtual := 0.0
 	for i := range s.Runs {
 		virtual += s.Runs[i].VirtualSeconds
 	}
-	fmt.Fprintf(b, "%s of virtual time in %s; seed %d, transport %s\n", seconds(virtual), seconds(s.WallSeconds), s.Seed, s.Transport)
+	fmt.Fprintf(b, "%s of virtual time in %s; seed: %s; transport: %s\n", seconds(virtual), seconds(s.WallSeconds), seedOf(s), s.Transport)
 }
 
 func writeClause(b *bufio.Writer, c *record.Clause) {

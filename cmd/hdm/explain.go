@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -28,7 +29,7 @@ func catalogue() record.Catalogue {
 
 func newExplain(t *terminal) *cobra.Command {
 	return &cobra.Command{
-		Use:   "explain [CLAUSE]",
+		Use:   "explain [CLAUSE or CLAUSE/PART]",
 		Short: "Tell what a clause promises, which scenarios show it and how it is judged",
 		Long:  "Tell what a clause promises, which scenarios show it and how it is judged. Without a clause, list them all.",
 		Args:  cobra.MaximumNArgs(1),
@@ -36,9 +37,17 @@ func newExplain(t *terminal) *cobra.Command {
 			if len(args) == 0 {
 				return listClauses(t)
 			}
-			clause, ok := scenarios.FindClause(strings.ToUpper(args[0]))
+			id, partID, _ := strings.Cut(args[0], "/")
+			clause, ok := scenarios.FindClause(strings.ToUpper(id))
 			if !ok {
 				return usage(fmt.Errorf("there is no clause %q: `hdm explain` lists them", args[0]))
+			}
+			if partID != "" {
+				part, ok := clause.Part(strings.ToLower(partID))
+				if !ok {
+					return usage(fmt.Errorf("clause %s has no part %q: `hdm explain %s` lists its parts", clause.ID, partID, clause.ID))
+				}
+				clause.Parts = []scenarios.Part{part}
 			}
 			return explain(t, clause)
 		},
@@ -79,7 +88,8 @@ func explain(t *terminal, c scenarios.Clause) error {
 	label := "shown by"
 	for _, s := range all {
 		for _, cover := range s.Covers {
-			if cover.Clause() == c.ID {
+			part := cover.Part()
+			if cover.Clause() == c.ID && (part == "" || slices.ContainsFunc(c.Parts, func(p scenarios.Part) bool { return p.ID == part })) {
 				fmt.Fprintf(w, "%s\t%s (%s): %s\n", label, run.Name(s), cover, s.Title)
 				label = ""
 			}

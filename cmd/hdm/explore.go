@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"github.com/hdm-project/hdm/harness/scenario"
 	"github.com/hdm-project/hdm/reports"
 	"github.com/hdm-project/hdm/reports/record"
+	"github.com/hdm-project/hdm/sim/site"
 )
 
 const exploreSeeds = "1-1000"
@@ -41,21 +43,21 @@ replays it.`,
 				return err
 			}
 			switch {
-			case duration < 0:
+			case cmd.Flags().Changed("for") && duration <= 0:
 				return usage(fmt.Errorf("--for %v: choose a time above zero", duration))
 			case most < 1:
 				return usage(fmt.Errorf("--most %d: choose 1 or more", most))
-			case c.seeded:
-				return usage(errors.New("--seed: an exploration has many seeds: give --seeds A-B"))
-			case c.transport != "direct":
-				return usage(errors.New("--transport: an exploration is in process; replay what it finds with --transport soap"))
 			case duration > 0 && !cmd.Flags().Changed("seeds"):
 				o.Last = math.MaxUint64 - 1
+			}
+			if err := c.checkOut(); err != nil {
+				return err
 			}
 			return exploreSeedsOf(cmd, t, &c, o)
 		},
 	}
-	c.register(cmd)
+	c.registerReports(cmd)
+	c.registerWorkers(cmd)
 	f := cmd.Flags()
 	f.StringVar(&seeds, "seeds", exploreSeeds, "seeds to run, A-B or one")
 	f.DurationVar(&duration, "for", 0, "begin no new seed after this time; without --seeds, go on from seed 1 until then")
@@ -78,45 +80,52 @@ func seedRange(s string) (first, last uint64, err error) {
 
 func exploreSeedsOf(cmd *cobra.Command, t *terminal, c *common, o explore.Options) error {
 	began := time.Now()
-	show := newShow(t, c.format, 0)
-	o.Ended = show.ended
-	summary, err := explore.Explore(cmd.Context(), o)
-	show.over()
-	if err != nil {
-		return environment(err)
+	show := newShow(t, c.format, nil, false)
+	seeds := &record.Seeds{First: o.First, Failed: []uint64{}}
+	o.Ended = func(r record.Run) {
+		if r.Verdict == record.Failed {
+			seeds.Failed = append(seeds.Failed, r.Seed)
+		}
+		show.ended(&r)
 	}
+	summary, failed := explore.Explore(cmd.Context(), o)
+	show.erase()
+	slices.Sort(seeds.Failed)
+	seeds.Run = summary.Runs
 	suite := record.Suite{
-		Seed: o.First, Transport: c.transport, Workers: c.workers, WallSeconds: summary.WallSeconds,
+		Seeds: seeds, Transport: string(site.Direct), Workers: c.workers, WallSeconds: summary.WallSeconds,
 		Interrupted: cmd.Context().Err() != nil,
 	}
+	var unkept error
 	if len(summary.Failures) > 0 {
-		folder, err := reports.NewFolder(c.out, began)
-		if err != nil {
-			return environment(err)
-		}
-		for _, f := range summary.Failures {
-			if err := keepFailure(folder, &f.Run, f.Scenario, c.transport); err != nil {
-				return environment(err)
-			}
-			suite.Runs = append(suite.Runs, f.Run)
-		}
-		t.log.Info("failures kept", "folder", folder.Path())
+		unkept = keepFailures(t, c, &suite, summary.Failures, began)
 	}
-	if err := printExploration(t, c.format, &suite, summary); err != nil {
+	if err := printExploration(t, c.format, &suite, &summary); err != nil {
 		return environment(err)
 	}
-	switch {
-	case len(summary.Failures) > 0:
-		return &exitError{code: exitBroken}
-	case suite.Interrupted:
-		return &exitError{exitInterrupted, errors.New("interrupted; what was done so far is told above")}
+	return outcome(&suite, errors.Join(failed, unkept))
+}
+
+// keepFailures makes runs of the suite of what failed, and keeps their scenarios.
+func keepFailures(t *terminal, c *common, suite *record.Suite, failures []explore.Failure, began time.Time) error {
+	folder, err := reports.NewFolder(c.out, began)
+	for _, f := range failures {
+		r := f.Run
+		r.Replay = t.command("explore", "--seeds", strconv.FormatUint(r.Seed, 10))
+		if folder != nil {
+			path, unkept := keepFailure(folder, &r, f.Scenario)
+			if err = errors.Join(err, unkept); unkept == nil {
+				r.Replay = t.command("replay", asPath(path))
+			}
+		}
+		suite.Runs = append(suite.Runs, r)
 	}
-	return nil
+	return err
 }
 
 // printExploration prints the failures as runs are printed and, for people, what
 // it comes to.
-func printExploration(t *terminal, format string, suite *record.Suite, summary explore.Summary) error {
+func printExploration(t *terminal, format string, suite *record.Suite, summary *explore.Summary) error {
 	if format != "text" {
 		return printers[format](t.out, suite)
 	}
@@ -125,27 +134,19 @@ func printExploration(t *terminal, format string, suite *record.Suite, summary e
 			return err
 		}
 	}
-	_, err := fmt.Fprintf(t.out, "%d seeds run from %d on, %d failed; %v of virtual time in %v\n", summary.Runs, suite.Seed, len(summary.Failures),
-		(time.Duration(summary.VirtualSeconds) * time.Second), time.Duration(summary.WallSeconds*float64(time.Second)).Round(time.Millisecond))
+	_, err := fmt.Fprintf(t.out, "%d seeds run from %d on, %d failed; %v of virtual time in %v\n", suite.Seeds.Run, suite.Seeds.First, len(suite.Seeds.Failed),
+		time.Duration(summary.VirtualSeconds)*time.Second, time.Duration(summary.WallSeconds*float64(time.Second)).Round(time.Millisecond))
 	return err
 }
 
-// keepFailure writes the scenario of a failed run, with its seed and its world
-// in it, and makes that file what replays it.
-func keepFailure(folder *reports.Folder, r *record.Run, of *scenario.Scenario, transport string) error {
+// keepFailure keeps the scenario of a failed run, with its seed and its world in
+// it, and returns its path.
+func keepFailure(folder *reports.Folder, r *record.Run, of *scenario.Scenario) (string, error) {
 	s := *of
 	s.Seed, s.World.Name = r.Seed, ""
 	text, err := scenario.Format(&s)
 	if err != nil {
-		return fmt.Errorf("keeping the scenario of a failed run: %w", err)
+		return "", fmt.Errorf("keeping the scenario of a failed run: %w", err)
 	}
-	path, err := folder.SaveFailure(r.Scenario, text)
-	if err != nil {
-		return err
-	}
-	r.Replay = "hdm replay " + path
-	if transport != "direct" {
-		r.Replay += " --transport " + transport
-	}
-	return nil
+	return folder.SaveFailure(r.Scenario, text)
 }

@@ -6,7 +6,8 @@
 // and progress to stderr. A command with bad input writes nothing.
 //
 // Exit codes: 0 every promise held, 1 one was broken, 2 wrong usage or input,
-// 3 the machine failed (a disk is full, a port is taken), 130 interrupted.
+// 3 the machine failed (a disk is full, a port is taken) or hdm has a bug, 130
+// interrupted. A broken promise comes before what else failed.
 package main
 
 import (
@@ -14,18 +15,22 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"os/signal"
+	"runtime/debug"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// A reader that goes away is an error of the write, so that reports are still
+	// finished; a terminal that goes away ends a command as an interrupt does.
+	signal.Ignore(syscall.SIGPIPE)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	context.AfterFunc(ctx, stop) // a second interrupt ends the program at once
-	os.Exit(execute(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+	os.Exit(execute(ctx, os.Args[0], os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
 // The exit codes.
@@ -54,19 +59,30 @@ func usage(err error) error { return &exitError{exitUsage, err} }
 // environment is an error of the machine's.
 func environment(err error) error { return &exitError{exitEnvironment, err} }
 
-// execute runs one command and returns its exit code.
-func execute(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	t := &terminal{in: stdin, out: stdout, err: stderr, log: slog.New(slog.NewTextHandler(stderr, nil))}
+// execute runs one command of the program, as it was called, and returns its
+// exit code.
+func execute(ctx context.Context, program string, args []string, stdin io.Reader, stdout, stderr io.Writer) (code int) {
+	defer func() {
+		if p := recover(); p != nil {
+			fmt.Fprintf(stderr, "hdm: panic: %v: this is a bug; report it with the command\n%s", p, debug.Stack())
+			code = exitEnvironment
+		}
+	}()
+	out := &output{to: stdout}
+	t := &terminal{program: program, in: stdin, out: out, err: stderr, live: isTerminal(stderr)}
 	root := newRoot(t)
 	root.SetArgs(args)
 	root.SetIn(stdin)
-	root.SetOut(stdout)
+	root.SetOut(out)
 	root.SetErr(stderr)
 	err := root.ExecuteContext(ctx)
+	if out.err != nil && !isBroken(err) {
+		err = environment(fmt.Errorf("writing to stdout: %w", out.err))
+	}
 	if err == nil {
 		return exitHeld
 	}
-	code := exitUsage // what cobra refuses: an unknown command or flag, too many arguments
+	code = exitUsage // what cobra refuses: an unknown command, too many arguments
 	if typed := new(exitError); errors.As(err, &typed) {
 		code, err = typed.code, typed.err
 	}
@@ -79,11 +95,43 @@ func execute(ctx context.Context, args []string, stdin io.Reader, stdout, stderr
 	return code
 }
 
+// isBroken: a broken promise is told by the exit code, whatever else failed.
+func isBroken(err error) bool {
+	typed := new(exitError)
+	return errors.As(err, &typed) && typed.code == exitBroken
+}
+
+// output is stdout. It keeps the first error, so that no command has to look
+// for it.
+type output struct {
+	to  io.Writer
+	err error
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	n, err := o.to.Write(p)
+	if o.err == nil {
+		o.err = err
+	}
+	return n, err
+}
+
 // terminal is where a command reads and writes.
 type terminal struct {
-	in       io.Reader
-	out, err io.Writer
-	log      *slog.Logger
+	program string // as it was called
+	in      io.Reader
+	out     *output
+	err     io.Writer
+	live    bool // err is a screen
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
 func newRoot(t *terminal) *cobra.Command {
@@ -98,6 +146,24 @@ Exit codes: 0 every promise held, 1 one was broken, 2 wrong usage or input,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
+	root.SetFlagErrorFunc(flagError)
+	root.SetHelpCommand(newHelp())
 	root.AddCommand(newRun(t), newReplay(t), newExplore(t), newExplain(t), newSchema(t), newVersion(t))
 	return root
+}
+
+// newHelp is cobra's help, but what it does not know is wrong usage.
+func newHelp() *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [COMMAND]",
+		Short: "Tell about a command",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			about, rest, err := cmd.Root().Find(args)
+			if err != nil || len(rest) > 0 {
+				return usage(fmt.Errorf("there is no command %q", strings.Join(args, " ")))
+			}
+			about.InitDefaultHelpFlag()
+			return about.Help()
+		},
+	}
 }

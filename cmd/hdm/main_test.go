@@ -5,14 +5,18 @@ import (
 	"context"
 	"encoding/json"
 	"encoding/xml"
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/hdm-project/hdm/reports/record"
 )
 
 // result is what a command left.
@@ -30,13 +34,25 @@ func hdm(t *testing.T, stdin string, args ...string) result {
 
 func hdmIn(t *testing.T, ctx context.Context, stdin string, args ...string) result {
 	t.Helper()
+	inFolder(t)
+	return call(t, ctx, stdin, args...)
+}
+
+// inFolder goes to a folder with the files of these tests.
+func inFolder(t *testing.T) {
+	t.Helper()
 	t.Chdir(t.TempDir())
 	require.NoError(t, os.WriteFile("held.yaml", []byte(held), 0o644))
 	require.NoError(t, os.WriteFile("broken.yaml", []byte(broken), 0o644))
 	require.NoError(t, os.WriteFile("unknown-key.yaml", []byte("title: x\nworld: tiny\nstepz: []\n"), 0o644))
 	require.NoError(t, os.Mkdir("empty", 0o755))
+	require.NoError(t, os.WriteFile("file", nil, 0o644))
+}
+
+func call(t *testing.T, ctx context.Context, stdin string, args ...string) result {
+	t.Helper()
 	var stdout, stderr bytes.Buffer
-	code := execute(ctx, args, strings.NewReader(stdin), &stdout, &stderr)
+	code := execute(ctx, "bin/hdm", args, strings.NewReader(stdin), &stdout, &stderr)
 	return result{code: code, stdout: stdout.String(), err: stderr.String(), out: "out"}
 }
 
@@ -73,8 +89,28 @@ func TestBadInputEndsWith2SaysWhatToDoAndWritesNothing(t *testing.T) {
 		{"one good file, one not there", []string{"run", "held.yaml", "gone.yaml"}, []string{"gone.yaml"}},
 		{"unknown key", []string{"run", "unknown-key.yaml"}, []string{"unknown-key.yaml:3:1", "stepz"}},
 		{"folder without scenarios", []string{"run", "empty"}, []string{"empty holds no scenario"}},
-		{"unknown name", []string{"run", "--only", "nobody", "held.yaml"}, []string{"--only nobody", "held"}},
+		{"unknown name", []string{"run", "--only", "nobody", "held.yaml"}, []string{`--only "nobody"`, "held"}},
 		{"replay of nothing", []string{"replay"}, []string{"1 arg"}},
+		{"replay of a folder", []string{"replay", "."}, []string{"is a folder", "hdm run"}},
+		{"empty file name", []string{"run", ""}, []string{"an argument is empty"}},
+		{"empty file name to replay", []string{"replay", ""}, []string{"the argument is empty"}},
+		{"no name", []string{"run", "--only", "", "held.yaml"}, []string{"--only", "empty"}},
+		{"one name of two", []string{"run", "--only", "held,", "held.yaml"}, []string{"--only", "empty"}},
+		{"unknown trace", []string{"run", "--trace", "some"}, []string{"choose failed or all"}},
+		{"a file for reports", []string{"run", "held.yaml", "--out", "file"}, []string{"--out", "file is a file"}},
+		{"reports below a file", []string{"replay", "held.yaml", "--out", "file/x"}, []string{"--out", "file is a file"}},
+		{"a file for what an exploration finds", []string{"explore", "--seeds", "1", "--out", "file"}, []string{"--out", "file is a file"}},
+		{"speed that is no number", []string{"replay", "held.yaml", "--speed", "NaN"}, []string{"--speed NaN"}},
+		{"speed without end", []string{"replay", "held.yaml", "--speed", "Inf"}, []string{"--speed +Inf"}},
+		{"speed that never comes anywhere", []string{"replay", "held.yaml", "--speed", "1e-300"}, []string{"0.001"}},
+		{"no time", []string{"replay", "held.yaml", "--until", "0"}, []string{"--until 0s"}},
+		{"time without unit", []string{"replay", "held.yaml", "--until", "14"}, []string{"--until", "90s, 14m"}},
+		{"exploration for no time", []string{"explore", "--for", "0"}, []string{"--for 0s"}},
+		{"flag without value", []string{"run", "--seed"}, []string{"--seed", "a whole number from 0"}},
+		{"seed below zero", []string{"run", "--seed", "-1"}, []string{`--seed "-1"`, "a whole number from 0"}},
+		{"workers for one scenario", []string{"replay", "held.yaml", "--workers", "2"}, []string{"--workers", "hdm replay has", "--speed"}},
+		{"help on nothing there is", []string{"help", "nope"}, []string{"nope"}},
+		{"part that there is not", []string{"explain", "MIG-08/hot"}, []string{"hot", "hdm explain MIG-08"}},
 		{"negative speed", []string{"replay", "held.yaml", "--speed", "-1"}, []string{"as fast as possible"}},
 		{"negative time", []string{"replay", "held.yaml", "--until", "-1s"}, []string{"--until"}},
 		{"events as JSON", []string{"replay", "held.yaml", "--events", "--format", "json"}, []string{"leave out --format"}},
@@ -86,7 +122,8 @@ func TestBadInputEndsWith2SaysWhatToDoAndWritesNothing(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			r := hdm(t, "", test.args...)
-			assert.Equal(t, exitUsage, r.code)
+			assert.Equal(t, exitUsage, r.code, r.err)
+			assert.NotContains(t, r.err, "strconv")
 			for _, s := range test.says {
 				assert.Contains(t, r.err, s)
 			}
@@ -106,17 +143,154 @@ func TestARunThatHoldsEndsWith0AndLeavesItsReports(t *testing.T) {
 }
 
 func TestABrokenPromiseEndsWith1AndItsReplayBreaksItAgainTheSameWay(t *testing.T) {
-	r := hdm(t, "", "run", "broken.yaml", "--seed", "7")
+	r := hdm(t, "", "run", "broken.yaml", "--seed", "7", "--out", "it's here")
 	require.Equal(t, exitBroken, r.code, "%s%s", r.stdout, r.err)
 	assert.Contains(t, r.stdout, "VIOLATED expect  scenario=broken seed=7")
 	assert.Contains(t, r.stdout, "COLD-04  violated")
-	replay := regexp.MustCompile(`replay: hdm (replay (\S+))`).FindStringSubmatch(r.stdout)
+	replay := regexp.MustCompile(`replay: bin/hdm replay (.*)\n`).FindStringSubmatch(r.stdout)
 	require.NotNil(t, replay, r.stdout)
+	require.Regexp(t, `^'it'\\''s here/\w+/broken.failure.yaml'$`, replay[1], "as a shell takes it")
+	file := strings.ReplaceAll(strings.Trim(replay[1], "'"), `'\''`, "'")
 
-	var stdout, stderr bytes.Buffer
-	assert.Equal(t, exitBroken, execute(context.Background(), strings.Fields(replay[1]), nil, &stdout, &stderr), stderr.String())
+	again := call(t, context.Background(), "", "replay", file)
+	assert.Equal(t, exitBroken, again.code, again.err)
 	hash := regexp.MustCompile(`[0-9a-f]{16}\n`)
-	assert.Equal(t, hash.FindString(r.stdout), hash.FindString(stdout.String()), "the same trace")
+	assert.Equal(t, hash.FindString(r.stdout), hash.FindString(again.stdout), "the same trace")
+	assert.Regexp(t, `replay out/\w+/broken.failure.yaml\n`, again.stdout, "the name does not grow")
+}
+
+func TestAWordOfAShellIsThatWordWhateverItHolds(t *testing.T) {
+	for _, test := range []struct{ text, word string }{
+		{"out/a-b_c.yaml", "out/a-b_c.yaml"},
+		{"a b", "'a b'"},
+		{"it's", `'it'\''s'`},
+		{"$(id);`id`", "'$(id);`id`'"},
+		{"", "''"},
+	} {
+		assert.Equal(t, test.word, quote(test.text))
+	}
+	assert.Equal(t, "./-x.yaml", asPath("-x.yaml"))
+}
+
+func TestTheTraceOfARunThatFailedIsWholeAndOfOneThatPassedIfAskedFor(t *testing.T) {
+	kinds := func(r result) map[string]int {
+		n := map[string]int{}
+		for line := range strings.Lines(traceOf(t, r.out)) {
+			var e struct{ Kind string }
+			require.NoError(t, json.Unmarshal([]byte(line), &e))
+			n[e.Kind]++
+		}
+		return n
+	}
+	running := func(text string, args ...string) result {
+		inFolder(t)
+		writes := "vms: [{name: db-01, workload: {kind: random, rate: 2, span: 256 KB, flush-every: 3s}, "
+		require.NoError(t, os.WriteFile("writes.yaml", []byte(strings.Replace(text, "vms: [{name: db-01, ", writes, 1)), 0o644))
+		return call(t, context.Background(), "", append([]string{"run", "writes.yaml"}, args...)...)
+	}
+	passed := kinds(running(held))
+	all := kinds(running(held, "--trace", "all"))
+	failed := kinds(running(broken))
+	for kind := range bulk {
+		assert.Zero(t, passed[kind], kind)
+		assert.Positive(t, all[kind], kind)
+		assert.Positive(t, failed[kind], kind)
+		delete(all, kind)
+	}
+	assert.Equal(t, all, passed, "and nothing else is left out")
+}
+
+func traceOf(t *testing.T, out string) string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(out, "*", "trace.jsonl"))
+	require.NoError(t, err)
+	require.Len(t, files, 1)
+	text, err := os.ReadFile(files[0])
+	require.NoError(t, err)
+	return string(text)
+}
+
+func TestScenariosOfOneNameAreToldApartAndOneNamedTwiceRunsOnce(t *testing.T) {
+	inFolder(t)
+	require.NoError(t, os.MkdirAll("d", 0o755))
+	require.NoError(t, os.WriteFile("d/held.yaml", []byte(held), 0o644))
+	r := call(t, context.Background(), "", "run", "held.yaml", "d/held.yaml", "./held.yaml", "d")
+	require.Equal(t, exitHeld, r.code, r.err)
+	assert.Regexp(t, `(?m)^passed  held `, r.stdout)
+	assert.Regexp(t, `(?m)^passed  d/held `, r.stdout)
+	assert.Contains(t, r.stdout, "2 passed")
+}
+
+func TestASmallRunListsWhatItPutToTheTestAndCountsTheRest(t *testing.T) {
+	r := hdm(t, "", "run", "held.yaml")
+	assert.Contains(t, r.stdout, "COLD-01  held")
+	assert.NotContains(t, r.stdout, "WARM-01")
+	assert.Regexp(t, `clauses: \d+ held, \d+ partial, 0 violated, \d{2,} uncovered`, r.stdout)
+	assert.Contains(t, r.stdout, "seed: each scenario's own")
+	assert.Contains(t, hdm(t, "", "run", "held.yaml", "--seed", "0").stdout, "seed: 0")
+}
+
+// full is a disk without room.
+type full struct{}
+
+func (full) Write([]byte) (int, error) { return 0, syscall.ENOSPC }
+
+func TestResultsThatCannotBePrintedEndWith3AndAreKept(t *testing.T) {
+	for _, args := range [][]string{{"schema"}, {"version"}, {"explain"}, {"help"}, {"run", "held.yaml"}, {"replay", "held.yaml", "--format", "json"}} {
+		inFolder(t)
+		var stderr bytes.Buffer
+		assert.Equal(t, exitEnvironment, execute(context.Background(), "hdm", args, nil, full{}, &stderr), "%v", args)
+		assert.Contains(t, stderr.String(), "stdout")
+		if len(args) > 1 {
+			assert.Contains(t, filesOf(t, "out"), "verdicts.json")
+		}
+	}
+	inFolder(t)
+	assert.Equal(t, exitBroken, execute(context.Background(), "hdm", []string{"run", "broken.yaml"}, nil, full{}, io.Discard), "a broken promise comes first")
+}
+
+func TestWhatPeopleAreToldSurvivesAFolderThatGoesAway(t *testing.T) {
+	inFolder(t)
+	ended := false
+	stdout := writer(func(p []byte) (int, error) {
+		if !ended { // the run's own line is the first thing printed
+			ended = true
+			require.NoError(t, os.RemoveAll("out"))
+		}
+		return len(p), nil
+	})
+	var stderr bytes.Buffer
+	assert.Equal(t, exitEnvironment, execute(context.Background(), "hdm", []string{"run", "held.yaml"}, nil, stdout, &stderr))
+	assert.True(t, ended)
+	assert.Contains(t, stderr.String(), "verdicts.json")
+}
+
+type writer func([]byte) (int, error)
+
+func (w writer) Write(p []byte) (int, error) { return w(p) }
+
+func TestAPanicEndsWith3(t *testing.T) {
+	inFolder(t)
+	var stderr bytes.Buffer
+	stdout := writer(func([]byte) (int, error) { panic("a bug, for example") })
+	assert.Equal(t, exitEnvironment, execute(context.Background(), "hdm", []string{"version"}, nil, stdout, &stderr))
+	assert.Contains(t, stderr.String(), "a bug, for example")
+}
+
+func TestProgressIsOneLineThatIsTakenAway(t *testing.T) {
+	var stdout, stderr bytes.Buffer
+	s := newShow(&terminal{out: &output{to: &stdout}, err: &stderr, live: true}, "text", []string{"a", "b"}, false)
+	long := strings.Repeat("b", 200)
+	s.order[1] = long
+	s.ended(&record.Run{Scenario: long, Verdict: record.Failed})
+	assert.Empty(t, stdout.String(), "the first comes first")
+	s.ended(&record.Run{Scenario: "a", Verdict: record.Passed})
+	assert.Regexp(t, `^passed  a .*\nFAILED  b+ .*\n$`, stdout.String())
+	lines := strings.Split(stderr.String(), eraseLine)
+	assert.Equal(t, "0 of 2 run, 0 failed", lines[0])
+	assert.True(t, strings.HasPrefix(lines[1], "1 of 2 run, 1 failed; last: bbb"), lines[1])
+	assert.LessOrEqual(t, len(lines[1]), progressWidth)
+	assert.Empty(t, lines[2])
 }
 
 func TestJSONAndJUnitGoToStdoutAlone(t *testing.T) {
@@ -148,8 +322,8 @@ func TestAnInterruptedCommandEndsWith130AndTellsWhatItDid(t *testing.T) {
 }
 
 func TestAMachineThatFailsEndsWith3(t *testing.T) {
-	r := hdm(t, "", "run", "held.yaml", "--out", "held.yaml")
-	assert.Equal(t, exitEnvironment, r.code)
+	r := hdm(t, "", "run", "held.yaml", "--out", "/proc/nowhere/out")
+	assert.Equal(t, exitEnvironment, r.code, r.err)
 	assert.Contains(t, r.err, "--out")
 }
 
@@ -160,6 +334,7 @@ func TestReplayPrintsEventsAndStops(t *testing.T) {
 	assert.NotContains(t, r.stdout, "lease.closed")
 	assert.Contains(t, r.stdout, "1m30s")
 	assert.Contains(t, r.stdout, "0 held", "what was not judged shows nothing")
+	assert.Contains(t, r.stdout, "0 passed, 0 failed, 1 ended at --until, not judged\n")
 }
 
 func TestReplayStepsThroughEventsAndIsTheSameRun(t *testing.T) {
@@ -179,6 +354,15 @@ func TestExploreRunsItsSeedsAndLeavesNothingIfAllHold(t *testing.T) {
 	require.Equal(t, exitHeld, r.code, "%s%s", r.stdout, r.err)
 	assert.Contains(t, r.stdout, "3 seeds run from 1 on, 0 failed")
 	assert.NoDirExists(t, r.out)
+
+	r = hdm(t, "", "explore", "--seeds", "2-3", "--format", "json")
+	var got struct {
+		Passed int
+		Seeds  map[string]any
+	}
+	require.NoError(t, json.Unmarshal([]byte(r.stdout), &got))
+	assert.Equal(t, 2, got.Passed)
+	assert.Equal(t, map[string]any{"first": 2.0, "run": 2.0, "failed": []any{}}, got.Seeds)
 }
 
 func TestExplainTellsPromiseAndScenarios(t *testing.T) {
@@ -187,6 +371,10 @@ func TestExplainTellsPromiseAndScenarios(t *testing.T) {
 	assert.Contains(t, r.stdout, "_HDM_MIGRATEPOOL")
 	assert.Contains(t, r.stdout, "MIG-08/cold")
 	assert.Regexp(t, `shown by +\S+ \(MIG-08/cold\)`, r.stdout)
+	part := hdm(t, "", "explain", "MIG-08/cold")
+	require.Equal(t, exitHeld, part.code, part.err)
+	assert.Contains(t, part.stdout, "MIG-08/cold: ")
+	assert.NotContains(t, part.stdout, "MIG-08/warm")
 	all := hdm(t, "", "explain")
 	assert.Greater(t, strings.Count(all.stdout, "\n"), 100)
 }

@@ -17,6 +17,12 @@ import (
 	"github.com/hdm-project/hdm/sim/kernel"
 )
 
+// Speeds that are neither as fast as possible nor too slow for a clock.
+const (
+	minSpeed = 0.001
+	maxSpeed = 1e6
+)
+
 func newReplay(t *terminal) *cobra.Command {
 	var c common
 	var speed float64
@@ -35,12 +41,16 @@ the end, q gives up.`,
 				return err
 			}
 			switch {
-			case speed < 0:
-				return usage(fmt.Errorf("--speed %v: choose 0 (as fast as possible), 1 (real time), 60 (a minute per second)", speed))
-			case until < 0:
+			case speed != 0 && !(speed >= minSpeed && speed <= maxSpeed): // NaN, too
+				return usage(fmt.Errorf("--speed %v: choose 0 (as fast as possible), 1 (real time), 60 (a minute per second), or any from %v to %v", speed, minSpeed, maxSpeed))
+			case cmd.Flags().Changed("until") && until <= 0:
 				return usage(fmt.Errorf("--until %v: choose a virtual time after the start", until))
 			case (step || events) && c.format != "text":
 				return usage(errors.New("--step and --events print text: leave out --format"))
+			case args[0] == "":
+				return usage(errors.New("the argument is empty: name a scenario file"))
+			case isFolder(args[0]):
+				return usage(fmt.Errorf("%s is a folder: replay takes one scenario file; `hdm run` runs all of a folder", args[0]))
 			}
 			s, err := scenario.Parse(args[0])
 			if err != nil {
@@ -48,6 +58,7 @@ the end, q gives up.`,
 			}
 			ctx, cancel := context.WithCancel(cmd.Context())
 			defer cancel()
+			c.fromFiles, c.workers, c.trace = true, 1, traceAll
 			o := c.options()
 			o.Speed, o.Until = speed, until
 			if step {
@@ -60,7 +71,8 @@ the end, q gives up.`,
 			return runSuite(ctx, t, &c, []*scenario.Scenario{s}, o, []string{"replay", args[0]}, follow)
 		},
 	}
-	c.register(cmd)
+	c.registerReports(cmd)
+	c.registerChoice(cmd)
 	f := cmd.Flags()
 	f.Float64Var(&speed, "speed", 0, "virtual seconds per second; 0 is as fast as possible")
 	f.DurationVar(&until, "until", 0, "stop at this virtual time; then nothing is judged")

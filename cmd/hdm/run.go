@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -21,7 +23,11 @@ func newRun(t *terminal) *cobra.Command {
 		Short: "Run scenarios and judge them clause by clause",
 		Long: `Run scenarios and judge them clause by clause: by default the whole conformance
 suite. Prints a line for each and a table of clauses, and writes everything
-else (trace, verdicts, what it ran on) into a folder of its own under --out.`,
+else (trace, verdicts, what it ran on) into a folder of its own under --out.
+
+trace.jsonl holds every event of the runs that failed. Of those that passed it
+leaves out the writes and flushes of guests, and when calls were sent and
+answered, which are nearly all; --trace all keeps them.`,
 		Example: "  hdm run\n  hdm run scenarios/conformance --format json\n  hdm run my.yaml --seed 7 --transport soap",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := c.check(cmd); err != nil {
@@ -31,21 +37,34 @@ else (trace, verdicts, what it ran on) into a folder of its own under --out.`,
 			if err != nil {
 				return err
 			}
-			if all, err = only(all, names); err != nil {
-				return err
+			if cmd.Flags().Changed("only") {
+				if len(names) == 0 || slices.Contains(names, "") {
+					return usage(errors.New("--only: a name is empty: write names of scenarios, with commas between them"))
+				}
+				if all, err = only(all, names); err != nil {
+					return err
+				}
 			}
+			c.fromFiles = len(args) > 0
 			return runSuite(cmd.Context(), t, &c, all, c.options(), append([]string{"run"}, args...), nil)
 		},
 	}
-	c.register(cmd)
+	c.registerReports(cmd)
+	c.registerChoice(cmd)
+	c.registerWorkers(cmd)
+	cmd.Flags().StringVar(&c.trace, "trace", traceFailed, "whose traces to keep whole: of runs that failed, or all")
 	cmd.Flags().StringSliceVar(&names, "only", nil, "run only the scenarios of these names")
 	return cmd
 }
 
 // runSuite runs scenarios, prints and keeps what comes out, and returns the
 // error that means the exit code. follow, if not nil, follows each run beside
-// the trace.
+// the trace. What is told people comes before what is kept, so that a full disk
+// loses no verdict.
 func runSuite(ctx context.Context, t *terminal, c *common, all []*scenario.Scenario, o run.Options, args []string, follow run.Watcher) error {
+	if err := c.checkOut(); err != nil {
+		return err
+	}
 	began := time.Now()
 	on, err := reports.ReadEnvironment(built())
 	if err != nil {
@@ -55,59 +74,64 @@ func runSuite(ctx context.Context, t *terminal, c *common, all []*scenario.Scena
 	if err != nil {
 		return environment(err)
 	}
-	watched := newWatched(folder, follow)
-	o.Watch = watched.watch
-	show := newShow(t, c.format, len(all))
-	o.Ended = show.ended
-	suite, err := run.Suite(ctx, all, catalogue(), o)
-	show.over()
-	if err = errors.Join(err, watched.err); err != nil {
-		return environment(err)
+	defer folder.Close()
+	names := run.Names(all)
+	kept := newTraces(folder, all, c.trace == traceAll, follow)
+	o.Watch = kept.watch
+	show := newShow(t, c.format, names, !c.fromFiles && len(all) > 1)
+	settled := make([]*record.Run, len(all))
+	var unkept []error
+	o.Ended = func(r record.Run) {
+		i := slices.Index(names, r.Scenario)
+		settled[i] = &r
+		unkept = append(unkept, c.settle(t, folder, &r, all[i]))
+		kept.ended(&r)
+		show.ended(&r)
 	}
-	if o.Until > 0 {
-		unjudge(&suite)
+	suite, failed := run.Suite(ctx, all, catalogue(), o)
+	for i := range suite.Runs {
+		suite.Runs[i] = *settled[i]
 	}
-	if err := keepFailures(folder, all, &suite, c.transport); err != nil {
-		return environment(err)
-	}
+	show.suite(&suite) // output keeps the error
 	command := reports.Command{
 		Args: args, Started: began.UTC(), Seconds: time.Since(began).Seconds(), Seed: suite.Seed,
-		Transport: suite.Transport, Workers: suite.Workers, Scenarios: namesOf(all), On: on,
+		Transport: suite.Transport, Workers: suite.Workers, Scenarios: names, On: on,
 	}
-	if err := folder.Finish(command, &suite); err != nil {
-		return environment(err)
+	err = errors.Join(errors.Join(unkept...), kept.err, folder.Finish(command, &suite), folder.Close())
+	if err == nil {
+		fmt.Fprintf(t.err, "reports: %s\n", folder.Path())
 	}
-	if err := show.suite(&suite); err != nil {
-		return environment(err)
+	return outcome(&suite, errors.Join(failed, err))
+}
+
+// settle makes the record of a run that ended whole: with the command that runs
+// it again and, if it failed, with its scenario in the folder.
+func (c *common) settle(t *terminal, folder *reports.Folder, r *record.Run, s *scenario.Scenario) error {
+	r.Replay = c.again(t, s, r)
+	if r.Verdict != record.Failed {
+		return nil
 	}
-	t.log.Info("reports written", "folder", folder.Path())
-	switch {
-	case suite.Count(record.Failed) > 0:
-		return &exitError{code: exitBroken}
-	case suite.Interrupted && o.Until == 0:
-		return &exitError{exitInterrupted, errors.New("interrupted; what was done so far is told above")}
+	path, err := keepFailure(folder, r, s)
+	if err != nil {
+		return err
 	}
+	r.Replay = t.command(append([]string{"replay", asPath(path)}, c.way()...)...)
 	return nil
 }
 
-// unjudge: runs that were stopped at a time of the user's show nothing.
-func unjudge(suite *record.Suite) {
-	for i := range suite.Runs {
-		if suite.Runs[i].Verdict == record.Passed {
-			suite.Runs[i].Verdict = record.Interrupted
-		}
-	}
-	suite.Clauses = catalogue().Judge(suite.Runs)
-}
-
-// keepFailures keeps the scenario of each failed run: see keepFailure.
-func keepFailures(folder *reports.Folder, all []*scenario.Scenario, suite *record.Suite, transport string) error {
-	for i := range suite.Runs {
-		if r := &suite.Runs[i]; r.Verdict == record.Failed {
-			if err := keepFailure(folder, r, all[i], transport); err != nil {
-				return err
-			}
-		}
+// outcome is the error that means the exit code. A broken promise comes before
+// what else failed, and what failed before an interruption.
+func outcome(suite *record.Suite, failed error) error {
+	broken := slices.ContainsFunc(suite.Runs, func(r record.Run) bool {
+		return r.Verdict == record.Failed && (len(r.Violations) > 0 || failed == nil)
+	})
+	switch {
+	case broken:
+		return &exitError{code: exitBroken, err: failed}
+	case failed != nil:
+		return environment(failed)
+	case suite.Interrupted:
+		return &exitError{exitInterrupted, errors.New("interrupted; what was done so far is told above")}
 	}
 	return nil
 }

@@ -8,28 +8,54 @@ import (
 	"github.com/hdm-project/hdm/harness/scenario"
 	"github.com/hdm-project/hdm/reports"
 	"github.com/hdm-project/hdm/reports/record"
+	"github.com/hdm-project/hdm/sim/event"
 	"github.com/hdm-project/hdm/sim/kernel"
 )
 
-// watched keeps the trace of every run, several at once.
-type watched struct {
+// bulk are the kinds of events that make up nearly all of a trace, and that only
+// somebody who looks for a failure reads.
+var bulk = map[string]bool{
+	event.GuestWrite: true, event.GuestFlush: true, event.CallSent: true, event.CallAnswered: true,
+}
+
+// traces keeps the trace of every run, several at once.
+type traces struct {
 	folder *reports.Folder
+	names  map[*scenario.Scenario]string
+	whole  bool        // keep the bulk of runs that passed, too
 	follow run.Watcher // beside the trace; may be nil
 
-	mu  sync.Mutex
-	err error // the first error
+	mu    sync.Mutex
+	byRun map[string]*reports.Trace
+	err   error // the first errors
 }
 
-func newWatched(folder *reports.Folder, follow run.Watcher) *watched {
-	return &watched{folder: folder, follow: follow}
+func newTraces(folder *reports.Folder, all []*scenario.Scenario, whole bool, follow run.Watcher) *traces {
+	w := &traces{folder: folder, names: map[*scenario.Scenario]string{}, whole: whole, follow: follow, byRun: map[string]*reports.Trace{}}
+	for i, name := range run.Names(all) {
+		w.names[all[i]] = name
+	}
+	return w
 }
 
-func (w *watched) watch(s *scenario.Scenario, _ uint64) run.Watcher {
-	trace, err := w.folder.Trace(run.Name(s))
+func (w *traces) watch(s *scenario.Scenario, _ uint64) run.Watcher {
+	name := w.names[s]
+	trace, err := w.folder.Trace(name)
 	w.mu.Lock()
+	defer w.mu.Unlock()
 	w.err = errors.Join(w.err, err)
-	w.mu.Unlock()
+	w.byRun[name] = trace
 	return &follower{trace: trace, follow: w.follow}
+}
+
+// ended hears how a run ended. One that did not pass keeps its whole trace.
+func (w *traces) ended(r *record.Run) {
+	w.mu.Lock()
+	trace := w.byRun[r.Scenario]
+	w.mu.Unlock()
+	if trace != nil && r.Verdict == record.Passed && !w.whole {
+		trace.Thin()
+	}
 }
 
 // follower writes the trace of one run, and passes on what it hears.
@@ -41,7 +67,7 @@ type follower struct {
 // Event implements run.Watcher.
 func (f *follower) Event(e record.Event) {
 	if f.trace != nil {
-		f.trace.Add(&e)
+		f.trace.Add(&e, bulk[e.Kind])
 	}
 	if f.follow != nil {
 		f.follow.Event(e)

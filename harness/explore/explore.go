@@ -73,7 +73,7 @@ func Explore(ctx context.Context, o Options) (Summary, error) {
 				r, err := run.One(ctx, s, run.Options{})
 				mu.Lock()
 				failed = errors.Join(failed, err)
-				if err == nil && r.Verdict != record.Interrupted {
+				if r.Verdict != record.Interrupted {
 					summary.Runs++
 					summary.VirtualSeconds += r.VirtualSeconds
 					if r.Verdict == record.Failed {

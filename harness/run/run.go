@@ -18,9 +18,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
-	"strings"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -39,7 +37,7 @@ type Options struct {
 	Transport site.Mode // site.Direct if ""
 	Workers   int       // runs at once; 1 if 0
 	Speed     float64   // 0: as fast as possible; 1: real time
-	// Until ends each run at that virtual time, judged or not; 0: when it ends.
+	// Until ends each run at that virtual time, not judged; 0: when it ends.
 	Until time.Duration
 	// Limits are watchdogs, beside the scenario's own limit of virtual time: a run
 	// that hits one has failed. Fields that are 0 get a default; a paced run has no
@@ -84,14 +82,14 @@ func (o Options) limits() kernel.Limits {
 }
 
 // Suite runs scenarios and judges them together. It ends early when ctx is
-// cancelled, with what was done so far. The error is for what kept it from
-// running at all; a broken promise is in the record.
+// cancelled, with what was done so far. The error is for what kept runs from
+// being run at all (see One); the others are whole. A broken promise is in the
+// record.
 func Suite(ctx context.Context, all []*scenario.Scenario, catalogue record.Catalogue, o Options) (record.Suite, error) {
 	began := time.Now()
 	suite := record.Suite{Transport: string(mode(o)), Workers: max(o.Workers, 1)}
-	if o.Seed != nil {
-		suite.Seed = *o.Seed
-	}
+	suite.Seed = o.Seed
+	names := Names(all)
 	runs := make([]record.Run, len(all))
 	errs := make([]error, len(all))
 	next := make(chan int)
@@ -103,7 +101,8 @@ func Suite(ctx context.Context, all []*scenario.Scenario, catalogue record.Catal
 			defer workers.Done()
 			for i := range next {
 				runs[i], errs[i] = One(ctx, all[i], o)
-				if o.Ended != nil && errs[i] == nil {
+				runs[i].Scenario = names[i]
+				if o.Ended != nil {
 					told.Lock()
 					o.Ended(runs[i])
 					told.Unlock()
@@ -136,25 +135,27 @@ func mode(o Options) site.Mode {
 	return o.Transport
 }
 
-// Name is what a run of the scenario is called in reports.
-func Name(s *scenario.Scenario) string {
-	if s.File() == "" {
-		return strings.ReplaceAll(strings.ToLower(s.Title), " ", "-")
-	}
-	return strings.TrimSuffix(filepath.Base(s.File()), filepath.Ext(s.File()))
-}
-
-// One runs one scenario once. The error is for a world that cannot be built; a
-// broken promise is in the record.
+// One runs one scenario once. The error is for a world that cannot be built and
+// for a panic outside of it (see PanicError); then the record says so too, and
+// the run has failed. A broken promise is in the record alone.
 func One(ctx context.Context, s *scenario.Scenario, o Options) (r record.Run, err error) {
 	began := time.Now()
 	seed := s.Seed
 	if o.Seed != nil {
 		seed = *o.Seed
 	}
+	defer func() {
+		if p := recover(); p != nil {
+			err = errors.Join(&PanicError{Value: p, Stack: debug.Stack()}, err)
+		}
+		if err != nil {
+			unrun(&r, s, seed, err)
+			err = fmt.Errorf("%s: %w", Name(s), err)
+		}
+	}()
 	st, err := newStage(s, seed, o)
 	if err != nil {
-		return record.Run{}, fmt.Errorf("%s: %w", Name(s), err)
+		return r, err
 	}
 	defer func() { err = errors.Join(err, st.close()) }()
 	interrupted := st.play(ctx.Done())
@@ -165,7 +166,7 @@ func One(ctx context.Context, s *scenario.Scenario, o Options) (r record.Run, er
 		Scenario: Name(s), Title: s.Title, Seed: seed, Hash: record.Hash(st.kernel.Hash()),
 		VirtualSeconds: st.kernel.Now().Seconds(), WallSeconds: time.Since(began).Seconds(), Events: st.events,
 		VSphereCalls: uint64(st.world.OnPremises.Path.Calls() + st.world.Cloud.Path.Calls()),
-		Violations:   st.violations, Replay: replay(s, seed),
+		Violations:   st.violations,
 	}
 	for _, c := range s.Covers {
 		r.Covers = append(r.Covers, string(c))
@@ -180,6 +181,8 @@ func One(ctx context.Context, s *scenario.Scenario, o Options) (r record.Run, er
 		r.Verdict = record.Failed
 	case interrupted:
 		r.Verdict = record.Interrupted
+	case o.Until > 0:
+		r.Verdict = record.Stopped
 	default:
 		r.Verdict = record.Passed
 	}
@@ -189,16 +192,23 @@ func One(ctx context.Context, s *scenario.Scenario, o Options) (r record.Run, er
 	return r, nil
 }
 
-// replay is the command that runs it again. A scenario that is no file yet is
-// told by what wrote it.
-func replay(s *scenario.Scenario, seed uint64) string {
-	if s.File() == "" {
-		return ""
+// PanicError is a panic of the harness. One of the product or of the world is a
+// failure of the run instead.
+type PanicError struct {
+	Value any
+	Stack []byte
+}
+
+func (e *PanicError) Error() string {
+	return fmt.Sprintf("hdm itself panicked: %v: this is a bug; report it with the command and the scenario", e.Value)
+}
+
+// unrun makes r the record of a run that could not be run to its end.
+func unrun(r *record.Run, s *scenario.Scenario, seed uint64, err error) {
+	r.Scenario, r.Title, r.Seed, r.Verdict, r.Error = Name(s), s.Title, seed, record.Failed, err.Error()
+	if p := new(PanicError); errors.As(err, &p) {
+		r.Error += "\n" + string(p.Stack)
 	}
-	if _, err := os.Stat(s.File()); err != nil {
-		return fmt.Sprintf("hdm run --only %s --seed %d", Name(s), seed)
-	}
-	return fmt.Sprintf("hdm replay %s --seed %d", s.File(), seed)
 }
 
 // rules are those that oracles judge by.

@@ -53,9 +53,9 @@ type Clause struct {
 
 // Judge turns runs into the standing of every promise. A failed run breaks what
 // its scenario covers and what its violations name; what its oracles tested
-// besides, it neither shows nor breaks. Interrupted runs count for nothing. To
-// cite a clause that has parts without naming one shows nothing, but breaks it
-// whole.
+// besides, it neither shows nor breaks. Runs that were not judged count for
+// nothing. To cite a clause that has parts without naming one shows nothing, but
+// breaks it whole.
 func (c Catalogue) Judge(runs []Run) []Clause {
 	passed, broken := map[string][]string{}, map[string][]string{}
 	for i := range runs {

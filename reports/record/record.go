@@ -23,12 +23,13 @@ type Verdict string
 const (
 	Passed      Verdict = "passed"
 	Failed      Verdict = "failed"
+	Stopped     Verdict = "stopped" // at a virtual time that was asked for; not judged
 	Interrupted Verdict = "interrupted"
 )
 
 // Run is one scenario, run once from one seed.
 type Run struct {
-	Scenario       string      `json:"scenario"` // the file's name without folder and ending
+	Scenario       string      `json:"scenario"` // the file's name without ending, with folders where that tells two apart
 	Title          string      `json:"title,omitempty"`
 	Seed           uint64      `json:"seed"`
 	Verdict        Verdict     `json:"verdict"`
@@ -116,13 +117,22 @@ func appendString(b []byte, s string) []byte {
 
 // Suite is the runs of one command, and what they say together.
 type Suite struct {
-	Seed        uint64   `json:"seed"`
-	Transport   string   `json:"transport"` // "direct" or "soap"
+	Seed        *uint64  `json:"seed,omitempty"` // nil: each scenario's own
+	Transport   string   `json:"transport"`      // "direct" or "soap"
 	Workers     int      `json:"workers"`
 	WallSeconds float64  `json:"wall_seconds"`
 	Interrupted bool     `json:"interrupted,omitempty"` // not every scenario was run
+	Seeds       *Seeds   `json:"seeds,omitempty"`       // of an exploration
 	Runs        []Run    `json:"runs"`                  // in the order in which they were asked for
 	Clauses     []Clause `json:"clauses"`               // in the catalogue's order
+}
+
+// Seeds are those of an exploration: a run each, of which only the failures are
+// among the suite's runs.
+type Seeds struct {
+	First  uint64   `json:"first"`
+	Run    int      `json:"run"`    // how many were run to their end, from First on
+	Failed []uint64 `json:"failed"` // sorted
 }
 
 // Count is how many runs ended with that verdict.
