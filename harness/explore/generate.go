@@ -34,7 +34,7 @@ const (
 // documents promise for its faults; what holds in every run, the oracles know.
 func Generate(seed uint64) *scenario.Scenario {
 	g := &generator{chance: rand.New(rand.NewPCG(seed, stream("explore"))), cancelled: map[string]bool{}}
-	s := &scenario.Scenario{Title: fmt.Sprintf("Exploration from seed %d", seed), Seed: seed, IdleFaults: true}
+	s := &scenario.Scenario{Title: fmt.Sprintf("Exploration from seed %d", seed), Seed: seed, IdleFaults: true, IdleSteps: true}
 	s.World.Description = g.world()
 	g.steps(s)
 	g.faults(s)

@@ -20,6 +20,9 @@ import (
 
 // judge holds the world at the end against the oracles and the scenario.
 func (st *stage) judge() {
+	if st.unover {
+		return
+	}
 	truth := st.truth()
 	for _, o := range st.oracles {
 		st.violations = append(st.violations, o.Finish(truth)...)
@@ -29,6 +32,7 @@ func (st *stage) judge() {
 			st.violate("expect", "", fmt.Sprintf("fault %d", i+1), "it never acted: %s", f)
 		}
 	}
+	st.judgeSteps()
 	for _, e := range st.scenario.Expect {
 		st.expect(e.Promise)
 	}

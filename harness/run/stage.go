@@ -57,6 +57,9 @@ type stage struct {
 
 	presence presence
 	answers  map[string]answer // by request
+	outcomes []*outcome        // of the steps; nil: none yet
+	hands    map[string]int    // steps whose tasks run, by site and task
+	unover   bool              // it was not over at its limit
 
 	agenda agenda
 	acting acting
@@ -68,6 +71,7 @@ func newStage(s *scenario.Scenario, seed uint64, o Options) (*stage, error) {
 	st := &stage{
 		scenario: s, options: o, kernel: kernel.New(seed), journal: journal.NewMemory(),
 		presence: newPresence(), answers: map[string]answer{},
+		outcomes: make([]*outcome, len(s.Steps)), hands: map[string]int{},
 		gauges: map[string]gauge{},
 		acting: acting{acted: map[int]bool{}, outage: map[wan.Direction]int{}},
 	}
@@ -119,6 +123,7 @@ func (st *stage) hear(e kernel.Event) {
 	}
 	st.presence.hear(e)
 	st.agenda.hear(st, e)
+	st.handed(e)
 	if st.watcher != nil {
 		told := record.Event{Run: Name(st.scenario), Seq: e.Seq, At: e.At, Kind: e.Kind, Subject: e.Subject}
 		for _, a := range e.Attrs {
@@ -174,10 +179,14 @@ func (st *stage) underWay() string {
 	case st.teller.untold():
 		return "vCenter did not show the end of a migration yet"
 	}
+	if booting := st.world.Booting(); len(booting) > 0 {
+		return "the guest of " + booting[0] + " had not come up"
+	}
 	return ""
 }
 
-// late tells of a run that was not over at its limit.
+// late tells of a run that was not over at its limit. It is judged no further:
+// what is under way has broken no promise yet.
 func (st *stage) late() {
 	why := st.underWay()
 	if why == "" {
@@ -186,7 +195,8 @@ func (st *stage) late() {
 	if st.teller.live() > 0 {
 		why += ": " + st.teller.names()
 	}
-	st.violate("liveness", "REC-10", "the run", "it was not over at its limit of %v: %s", st.scenario.End(), why)
+	st.unover = true
+	st.violate("liveness", "", "the run", "it was not over at its limit of %v: %s", st.scenario.End(), why)
 }
 
 func (st *stage) violate(by, clause, subject, format string, args ...any) {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/hdm-project/hdm/core/appliance"
 	"github.com/hdm-project/hdm/core/migration"
+	"github.com/hdm-project/hdm/core/vsphere"
 	"github.com/hdm-project/hdm/harness/scenario"
 	"github.com/hdm-project/hdm/sim/event"
 	"github.com/hdm-project/hdm/sim/kernel"
@@ -28,16 +29,87 @@ func (st *stage) take(i int) {
 		st.user(number, func() { st.order(i, s.Migrate) })
 	case s.Cancel != nil:
 		st.kernel.Emit(event.Step, number, "what", "cancel", "vm", s.Cancel.VM)
-		st.user(number, func() {
-			st.ask(func(app *appliance.Appliance) error {
-				_, err := app.Cancel(s.Cancel.VM)
-				return err
-			})
-		})
+		st.user(number, func() { st.cancel(i, s.Cancel) })
 	case s.Power != nil:
 		st.kernel.Emit(event.Step, number, "what", "power", "vm", string(s.Power.Site)+"/"+s.Power.VM, "state", string(s.Power.State))
-		// What the vCenter refuses, the person sees and leaves.
-		_ = st.world.At(s.Power.Site).Power(s.Power.VM, s.Power.State == site.On)
+		st.power(i, s.Power)
+	}
+}
+
+// stepEnded notes what came of step i: why it was refused, "" if it was done.
+func (st *stage) stepEnded(i int, what, refused string) {
+	st.outcomes[i] = &outcome{refused}
+	kv := []string{"what", what, "outcome", "done"}
+	if refused != "" {
+		kv = []string{"what", what, "outcome", "refused", "why", refused}
+	}
+	st.kernel.Emit(event.StepEnded, strconv.Itoa(i+1), kv...)
+}
+
+// outcome is what came of a step.
+type outcome struct{ refused string }
+
+// cancel asks for a migration to be cancelled.
+func (st *stage) cancel(i int, c *scenario.Cancel) {
+	var refused string
+	st.ask(func(app *appliance.Appliance) error {
+		a, err := app.Cancel(c.VM)
+		refused = ""
+		if a.Outcome == appliance.Rejected && len(a.Reasons) > 0 {
+			refused = a.Reasons[0].What
+		}
+		return err
+	})
+	st.stepEnded(i, "cancel", refused)
+}
+
+// power is a person at a vCenter. What it refuses, the person sees and leaves.
+func (st *stage) power(i int, p *scenario.Power) {
+	task, err := st.world.At(p.Site).Power(p.VM, p.State == site.On)
+	if err != nil {
+		st.stepEnded(i, "power", err.Error())
+		return
+	}
+	st.busy++
+	st.hands[string(p.Site)+"/"+task] = i
+}
+
+// handed hears of the ends of tasks that people started.
+func (st *stage) handed(e kernel.Event) {
+	if e.Kind != event.TaskFinished || len(st.hands) == 0 {
+		return
+	}
+	key := e.Subject + "/" + e.Attr("task")
+	i, ok := st.hands[key]
+	if !ok {
+		return
+	}
+	delete(st.hands, key)
+	var refused string
+	if e.Attr("state") != string(vsphere.TaskSuccess) {
+		refused = fmt.Sprintf("the vCenter refused it with %s", e.Attr("error"))
+	}
+	st.kernel.After(0, func() { // not in the middle of the event
+		st.busy--
+		st.stepEnded(i, "power", refused)
+	})
+}
+
+// judgeSteps tells of steps that did not do what they are there for.
+func (st *stage) judgeSteps() {
+	for i, s := range st.scenario.Steps {
+		told := func(format string, args ...any) {
+			st.violate("expect", "", fmt.Sprintf("step %d", i+1), format, args...)
+		}
+		switch o := st.outcomes[i]; {
+		case o == nil && !st.scenario.IdleSteps:
+			told("it never acted: %s", s)
+		case o == nil:
+		case o.refused != "" && !s.MayBeRefused() && !st.scenario.IdleSteps:
+			told("it did not act: %s: %s", s, o.refused)
+		case o.refused == "" && s.MayBeRefused():
+			told("it was not refused: %s", s)
+		}
 	}
 }
 
@@ -65,6 +137,7 @@ func (st *stage) order(i int, m *scenario.Migrate) {
 			return err
 		})
 	}
+	st.stepEnded(i, "migrate", "") // a refusal is an answer like any other
 }
 
 // ask asks the appliance until it answers. The asking itself runs on the

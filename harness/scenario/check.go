@@ -30,9 +30,13 @@ func (s *Scenario) Check() error {
 	}}
 	c.context = faults.Context{End: s.End(), Migrations: s.Migrations()}
 	c.head()
+	taken := s.reachable()
 	for i, step := range s.Steps {
 		c.path = fmt.Sprintf("steps[%d]", i)
 		c.step(step)
+		if _, migrated := c.context.Migrations[waitsFor(step)]; migrated && !taken[i] {
+			c.fail("when", "let one of them begin at a time", "it waits for a migration of %s that only comes after it: it would never act", waitsFor(step))
+		}
 	}
 	for _, p := range faults.Validate(s.Faults, c.context) {
 		c.path = "faults" + p.Path
@@ -131,13 +135,42 @@ func (c *checker) step(step Step) {
 		actions++
 		known := c.vms[step.Power.Site]
 		if step.Power.Site == vsphere.Cloud {
-			known = append(slices.Clone(known), c.vms[vsphere.OnPremises]...) // it may have been migrated by then
+			known = append(slices.Clone(known), slices.Sorted(maps.Keys(c.context.Migrations))...) // they may be there by then
 		}
-		c.vm("power.vm", step.Power.VM, known, "on that site")
+		c.vm("power.vm", step.Power.VM, known, "at that site, and no step brings it there")
 	}
 	if actions != 1 {
 		c.fail("", "write exactly one of migrate, cancel, power in each step", "it does %d things", actions)
 	}
+}
+
+// waitsFor is the VM whose migration a step waits for, "" if for none.
+func waitsFor(s Step) string {
+	if s.At != nil || s.When == nil {
+		return ""
+	}
+	return s.When.VM
+}
+
+// reachable says of each step whether it can ever be taken: at its time, or
+// after a step that orders the migration that it waits for.
+func (s *Scenario) reachable() []bool {
+	taken, ordered := make([]bool, len(s.Steps)), map[string]bool{}
+	for grew := true; grew; {
+		grew = false
+		for i, step := range s.Steps {
+			if vm := waitsFor(step); taken[i] || vm != "" && !ordered[vm] {
+				continue
+			}
+			taken[i], grew = true, true
+			if step.Migrate != nil {
+				for _, vm := range step.Migrate.Names() {
+					ordered[vm] = true
+				}
+			}
+		}
+	}
+	return taken
 }
 
 func (c *checker) migrate(m *Migrate) {

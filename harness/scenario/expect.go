@@ -191,15 +191,18 @@ func (e *Expectation) DecodeStrict(d *strictyaml.Decoder, node *yaml.Node, path 
 func (e Expectation) MarshalYAML() (any, error) { return e.Promise, nil }
 
 // String is the expectation as one line of YAML.
-func (e Expectation) String() string {
+func (e Expectation) String() string { return line(e) }
+
+// line is a part of a scenario as one line of YAML.
+func line(v any) string {
 	var node yaml.Node
-	if err := node.Encode(e); err != nil {
-		return fmt.Sprintf("expectation that does not print: %v", err)
+	if err := node.Encode(v); err != nil {
+		return fmt.Sprintf("%T that does not print: %v", v, err)
 	}
 	setFlow(&node)
 	text, err := yaml.Marshal(&node)
 	if err != nil {
-		return fmt.Sprintf("expectation that does not print: %v", err)
+		return fmt.Sprintf("%T that does not print: %v", v, err)
 	}
 	return strings.TrimSpace(string(text))
 }

@@ -54,8 +54,10 @@ type Scenario struct {
 	Faults []faults.Fault `yaml:"faults,omitempty"`
 	// IdleFaults lets a fault never act, where chance drew it; else a fault that
 	// did not act breaks the scenario's word.
-	IdleFaults bool          `yaml:"idle-faults,omitempty"`
-	Expect     []Expectation `yaml:"expect,omitempty"`
+	IdleFaults bool `yaml:"idle-faults,omitempty"`
+	// IdleSteps lets a step never be taken, or come to nothing, in the same way.
+	IdleSteps bool          `yaml:"idle-steps,omitempty"`
+	Expect    []Expectation `yaml:"expect,omitempty"`
 
 	file string     // where it was read from; "" if it was made
 	root *yaml.Node // nil if it was made
@@ -164,6 +166,8 @@ func (m *Migrate) Orders() []migration.Order {
 // Cancel asks HDM to cancel the running or queued migration of a VM.
 type Cancel struct {
 	VM string `yaml:"vm"`
+	// Refused: there is nothing to cancel any more, and HDM says so.
+	Refused bool `yaml:"refused,omitempty"`
 }
 
 // Power is a person who powers a VM on or off by hand, past HDM.
@@ -171,6 +175,16 @@ type Power struct {
 	Site  vsphere.Site `yaml:"site" jsonschema:"enum=on-premises,enum=cloud"`
 	VM    string       `yaml:"vm"`
 	State site.Power   `yaml:"state" jsonschema:"enum=on,enum=off"`
+	// Refused: the vCenter does not let it happen, at once or when it is tried.
+	Refused bool `yaml:"refused,omitempty"`
+}
+
+// String is the step as one line of YAML.
+func (s Step) String() string { return line(s) }
+
+// MayBeRefused says whether the step is there to be refused.
+func (s Step) MayBeRefused() bool {
+	return s.Cancel != nil && s.Cancel.Refused || s.Power != nil && s.Power.Refused
 }
 
 // Migrations are the VMs that steps migrate, and as which types.

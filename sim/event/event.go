@@ -67,4 +67,5 @@ const (
 	FaultBegan = "fault.began" // the fault's number: kind, target
 	FaultEnded = "fault.ended" // the fault's number: kind
 	Step       = "step"        // the step's number: what
+	StepEnded  = "step.ended"  // the step's number: what, outcome=done|refused, why
 )

@@ -116,6 +116,12 @@ func (r *Run) Rename(vm string) { r.vm = vm }
 // Up says whether the guest works: booted, and not stopped.
 func (r *Run) Up() bool { return r.state == up }
 
+// Booting says whether it is on, and will be up.
+func (r *Run) Booting() bool { return r.state == booting && r.next != nil }
+
+// Guest is the name of the guest that runs.
+func (r *Run) Guest() string { return r.guest.spec.Name }
+
 func (r *Run) up() {
 	r.state = up
 	r.kernel().Emit(event.GuestStarted, r.guest.spec.Name, "site", r.site, "vm", r.vm)

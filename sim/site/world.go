@@ -116,6 +116,18 @@ func (w *World) Places() []*Place {
 // Guests are all the guests of the world.
 func (w *World) Guests() *guest.Guests { return w.guests.all }
 
+// Booting are the guests that are coming up on VMs that are on, sorted.
+func (w *World) Booting() []string {
+	var all []string
+	for _, r := range w.guests.runs {
+		if r.Booting() {
+			all = append(all, r.Guest())
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
 // At is the place of that site.
 func (w *World) At(site vsphere.Site) *Place {
 	if site == vsphere.Cloud {

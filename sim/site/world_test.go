@@ -135,26 +135,33 @@ func TestAGuestThatIsAskedToShutDownDoesAndItsVMGoesOff(t *testing.T) {
 func TestAGuestWorksAfterItsBootTimeOnly(t *testing.T) {
 	w, trace := start(t, worlds(t)["tiny"], Options{})
 	w.Kernel.After(time.Second, func() {
-		assert.NoError(t, w.OnPremises.Power("vm-2", true)) // takes 3 s, and the guest 10 s more
+		_, err := w.OnPremises.Power("vm-2", true) // takes 3 s, and the guest 10 s more
+		assert.NoError(t, err)
 	})
 	run(t, w, 13*time.Second)
 	vm, _ := w.OnPremises.VCenter.VM("vm-2")
 	assert.Equal(t, vsphere.On, vm.Power)
 	assert.False(t, vm.ToolsRunning)
+	assert.Equal(t, []string{"vm-2"}, w.Booting())
 	run(t, w, 15*time.Second)
 	vm, _ = w.OnPremises.VCenter.VM("vm-2")
 	assert.True(t, vm.ToolsRunning)
 	assert.Contains(t, said(*trace, event.GuestStarted), "vm-2 site=on-premises vm=vm-2")
 
-	require.NoError(t, w.OnPremises.Power("vm-2", false))
+	assert.Empty(t, w.Booting())
+	task, err := w.OnPremises.Power("vm-2", false)
+	require.NoError(t, err)
+	assert.Contains(t, strings.Join(said(*trace, event.TaskStarted), " "), "task="+task+" ")
 	run(t, w, 20*time.Second)
 	assert.True(t, strings.HasPrefix(said(*trace, event.GuestStopped)[0], "vm-2 site=on-premises vm=vm-2 how=power-off"))
 }
 
 func TestAnOperatorIsRefusedWhatTheVCenterRefuses(t *testing.T) {
 	w, _ := start(t, worlds(t)["misfits"], Options{})
-	assert.ErrorContains(t, w.OnPremises.Power("gone-01", false), "gone-01")
-	assert.ErrorContains(t, w.OnPremises.Power("nobody", true), "nobody")
+	_, err := w.OnPremises.Power("gone-01", false)
+	assert.ErrorContains(t, err, "gone-01")
+	_, err = w.OnPremises.Power("nobody", true)
+	assert.ErrorContains(t, err, "nobody")
 	assert.Empty(t, w.OnPremises.VCenter.Sessions())
 }
 
