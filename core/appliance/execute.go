@@ -256,11 +256,17 @@ func powerOnCopy(ctx context.Context, m migration.Migration, here, there *vspher
 	if err := here.Settle(ctx, m.Plan.Source); err != nil {
 		return err
 	}
+	source, err := here.VM(ctx, m.Plan.Source)
+	if err != nil {
+		return err
+	}
 	on, err := here.LastPowerOn(ctx, m.Plan.Source)
 	if err != nil {
 		return err
 	}
-	if on != m.LastOn {
+	// Both: the event can come a moment after the state, the state can be over. An
+	// event that the vCenter has forgotten since is no newer one.
+	if source.Power != vsphere.Off || on > m.LastOn {
 		return &vsphere.Error{
 			Site: vsphere.OnPremises, Op: "rely on", Object: m.Plan.Name, Class: vsphere.Refused,
 			Hint: "leave the VM off while it is migrated, and order the migration again",
