@@ -109,11 +109,12 @@ world:
 steps:
 `+order1+`expect:
   - {vm: vm-1, tasks: {export: success, import: success}}
-  - {vm: vm-1, tasks: {export: success, import: success}, progress: rising}
+  - {vm: vm-1, tasks: {migration: success, export: success, import: success}, progress: rising}
 `), run.Options{})
-	require.Len(t, r.Violations, 2)
+	require.Len(t, r.Violations, 3)
 	assert.Contains(t, r.Violations[0].What, "the progress of the task of its export was seen at 0 values between 0 and 100")
-	assert.Contains(t, r.Violations[1].What, "the progress of the task of its import was seen at 0 values between 0 and 100")
+	assert.Contains(t, r.Violations[1].What, "the progress of the task of its import was seen at 0 values between 0 and 100; a rise is 2")
+	assert.Regexp(t, "the progress of the task of its migration was seen at [1-6] values between 0 and 100; a rise is 7", r.Violations[2].What, "it told of its steps, and not of how far each was")
 }
 
 func TestWhatAMigrationListsAsLeftIsHeldAgainstWhatIsExpectedAndExactlyThatIsAccepted(t *testing.T) {

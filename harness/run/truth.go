@@ -179,8 +179,8 @@ func (g *gauge) look(percent int32) {
 	g.last = percent
 }
 
-// rose says whether it was seen on its way, and forward only.
-func (g *gauge) rose() bool { return g.between >= 2 && !g.fell }
+// rose says whether it was seen at so many values on its way, and forward only.
+func (g *gauge) rose(least int) bool { return g.between >= least && !g.fell }
 
 func gaugeKey(at vsphere.Site, t vcenter.Task) string { return string(at) + "/" + t.ID }
 

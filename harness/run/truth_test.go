@@ -71,7 +71,7 @@ func TestProgressRisesIfItIsSeenOnItsWayAndForwardOnly(t *testing.T) {
 			for _, percent := range c.seen {
 				g.look(percent)
 			}
-			assert.Equal(t, c.rose, g.rose())
+			assert.Equal(t, c.rose, g.rose(2))
 		})
 	}
 }
