@@ -95,8 +95,8 @@ expect:
   - {vm: vm-2, tasks: {migration: success}}
   - {request: r-2, answer: accepted}
 `), run.Options{})
-	require.Len(t, r.Violations, 4)
-	for i, says := range []string{"it was never migrated", "it was never migrated", "no task shows its migration", "it was never answered"} {
+	require.Len(t, r.Violations, 5)
+	for i, says := range []string{"it never acted", "it was never migrated", "it was never migrated", "no task shows its migration", "it was never answered"} {
 		assert.Contains(t, r.Violations[i].What, says)
 	}
 }
