@@ -127,6 +127,11 @@ func writeCounts(b *bufio.Writer, s *record.Suite) {
 	if s.Interrupted {
 		fmt.Fprintf(b, ", interrupted")
 	}
+	if names := failedIn(s); len(names) > 0 {
+		for _, line := range wrap("failed: "+strings.Join(names, ", "), Width-2) {
+			fmt.Fprintf(b, "\n  %s", line)
+		}
+	}
 	count := map[record.Standing]int{}
 	for i := range s.Clauses {
 		count[s.Clauses[i].Standing]++
@@ -138,6 +143,23 @@ func writeCounts(b *bufio.Writer, s *record.Suite) {
 		virtual += s.Runs[i].VirtualSeconds
 	}
 	fmt.Fprintf(b, "%s of virtual time in %s; seed: %s; transport: %s\n", seconds(virtual), seconds(s.WallSeconds), seedOf(s), s.Transport)
+}
+
+// mostNames of runs that failed are repeated at the end.
+const mostNames = 20
+
+// failedIn names the runs that failed: why stands far above by then.
+func failedIn(s *record.Suite) []string {
+	var names []string
+	for i := range s.Runs {
+		if s.Runs[i].Verdict == record.Failed {
+			names = append(names, s.Runs[i].Scenario)
+		}
+	}
+	if more := len(names) - mostNames; more > 0 {
+		names = append(names[:mostNames], fmt.Sprintf("and %d more", more))
+	}
+	return names
 }
 
 func writeClause(b *bufio.Writer, c *record.Clause) {

@@ -81,7 +81,8 @@ func (t *Trace) keep(s span) {
 	t.slim = append(t.slim, s)
 }
 
-// End says that the run is over.
+// End says that the run is over. A trace that could not be written whole gives its
+// place on disk to what is more important.
 func (t *Trace) End() {
 	if t.file == nil {
 		return
@@ -91,6 +92,9 @@ func (t *Trace) End() {
 	}
 	t.err = errors.Join(t.err, t.file.Close())
 	t.file, t.w, t.line = nil, nil, nil
+	if t.err != nil {
+		os.Remove(t.path) // what is left of it shows in Close
+	}
 }
 
 // Thin leaves out the bulk of a run that has ended, and gives its place on disk
@@ -101,8 +105,8 @@ func (t *Trace) Thin() {
 		return
 	}
 	whole := t.path
-	t.err = t.copySlim(whole)
-	t.err = errors.Join(t.err, os.Remove(whole))
+	err := t.copySlim(whole)
+	t.err = errors.Join(err, os.Remove(whole))
 	t.slim = nil
 }
 
