@@ -42,7 +42,7 @@ the end, q gives up.`,
 			}
 			switch {
 			case speed != 0 && !(speed >= minSpeed && speed <= maxSpeed): // NaN, too
-				return usage(fmt.Errorf("--speed %v: choose 0 (as fast as possible), 1 (real time), 60 (a minute per second), or any from %v to %v", speed, minSpeed, maxSpeed))
+				return usage(fmt.Errorf("--speed %v: choose 0 (as fast as possible), 1 (real time), 60 (a minute per second), or any from %v to %.0f", speed, minSpeed, maxSpeed))
 			case cmd.Flags().Changed("until") && until <= 0:
 				return usage(fmt.Errorf("--until %v: choose a virtual time after the start", until))
 			case (step || events) && c.format != "text":
