@@ -31,7 +31,10 @@ type Clause struct {
 	Must  string `yaml:"must"`
 	See   string `yaml:"see"`
 	How   How    `yaml:"how"`
-	Parts []Part `yaml:"parts,omitempty"`
+	// Needs are the facts that a run must establish to show it; without any, this
+	// version cannot show it.
+	Needs []string `yaml:"needs,omitempty"`
+	Parts []Part   `yaml:"parts,omitempty"`
 }
 
 // How a clause is shown to hold.
@@ -48,6 +51,18 @@ const (
 type Part struct {
 	ID   string `yaml:"id"`
 	What string `yaml:"what"`
+	// Needs are as those of a clause.
+	Needs []string `yaml:"needs,omitempty"`
+}
+
+// Needed are the facts that a run must establish to show the clause, or the part
+// of it; none if this version cannot show it.
+func (c Clause) Needed(part string) []string {
+	if part == "" {
+		return slices.Clone(c.Needs)
+	}
+	p, _ := c.Part(part)
+	return slices.Clone(p.Needs)
 }
 
 // Part is the part of that id.

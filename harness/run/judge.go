@@ -33,6 +33,7 @@ func (st *stage) judge() {
 		}
 	}
 	st.judgeSteps()
+	st.judgeCovers()
 	for _, e := range st.scenario.Expect {
 		st.expect(e.Promise)
 	}

@@ -166,10 +166,7 @@ func One(ctx context.Context, s *scenario.Scenario, o Options) (r record.Run, er
 		Scenario: Name(s), Title: s.Title, Seed: seed, Hash: record.Hash(st.kernel.Hash()),
 		VirtualSeconds: st.kernel.Now().Seconds(), WallSeconds: time.Since(began).Seconds(), Events: st.events,
 		VSphereCalls: uint64(st.world.OnPremises.Path.Calls() + st.world.Cloud.Path.Calls()),
-		Violations:   st.violations,
-	}
-	for _, c := range s.Covers {
-		r.Covers = append(r.Covers, string(c))
+		Violations:   st.violations, Covers: st.covered(),
 	}
 	for _, w := range st.oracles {
 		r.Tested = append(r.Tested, w.Tested()...)

@@ -58,8 +58,9 @@ type stage struct {
 	presence presence
 	answers  map[string]answer // by request
 	outcomes []*outcome        // of the steps; nil: none yet
-	hands    map[string]int    // steps whose tasks run, by site and task
-	unover   bool              // it was not over at its limit
+	facts    *facts
+	hands    map[string]int // steps whose tasks run, by site and task
+	unover   bool           // it was not over at its limit
 
 	agenda agenda
 	acting acting
@@ -71,7 +72,7 @@ func newStage(s *scenario.Scenario, seed uint64, o Options) (*stage, error) {
 	st := &stage{
 		scenario: s, options: o, kernel: kernel.New(seed), journal: journal.NewMemory(),
 		presence: newPresence(), answers: map[string]answer{},
-		outcomes: make([]*outcome, len(s.Steps)), hands: map[string]int{},
+		outcomes: make([]*outcome, len(s.Steps)), hands: map[string]int{}, facts: newFacts(s),
 		gauges: map[string]gauge{},
 		acting: acting{acted: map[int]bool{}, outage: map[wan.Direction]int{}},
 	}
@@ -122,6 +123,7 @@ func (st *stage) hear(e kernel.Event) {
 		st.violations = append(st.violations, o.Observe(e)...)
 	}
 	st.presence.hear(e)
+	st.facts.hear(e)
 	st.agenda.hear(st, e)
 	st.handed(e)
 	if st.watcher != nil {

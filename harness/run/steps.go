@@ -130,6 +130,7 @@ func (st *stage) order(i int, m *scenario.Migrate) {
 			o.Request = fmt.Sprintf("step-%d/%s", i+1, o.VM)
 		}
 		st.ask(func(app *appliance.Appliance) error {
+			st.facts.given(o.Request)
 			a, err := app.Order(o)
 			if err == nil {
 				st.answers[o.Request] = a

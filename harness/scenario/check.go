@@ -113,6 +113,8 @@ func (c *checker) cover(key string, cover Cover) {
 		c.fail(key, "write "+clause.ID, "%s has no parts", clause.ID)
 	case cover.Part() != "" && !known:
 		c.fail(key, "use one of "+strings.Join(parts, ", "), "%s has no part %q", clause.ID, cover.Part())
+	case len(clause.Needed(cover.Part())) == 0:
+		c.fail(key, "leave it out", "this version cannot show %s yet", cover)
 	}
 }
 

@@ -149,14 +149,17 @@ func expectations() *jsonschema.Schema {
 	return s
 }
 
-// covers are all that a scenario can cover: clauses without parts, and parts.
+// covers are all that a scenario can cover: clauses without parts, and parts, as
+// far as this version can show them.
 func covers() (all []string) {
 	for _, clause := range scenarios.Clauses() {
-		if len(clause.Parts) == 0 {
+		if len(clause.Needs) > 0 {
 			all = append(all, clause.ID)
 		}
 		for _, p := range clause.Parts {
-			all = append(all, clause.ID+"/"+p.ID)
+			if len(p.Needs) > 0 {
+				all = append(all, clause.ID+"/"+p.ID)
+			}
 		}
 	}
 	return all

@@ -119,7 +119,7 @@ func (w *World) Guests() *guest.Guests { return w.guests.all }
 // Booting are the guests that are coming up on VMs that are on, sorted.
 func (w *World) Booting() []string {
 	var all []string
-	for _, r := range w.guests.runs {
+	for _, r := range w.guests.runs { //hdm:order-safe sorted below
 		if r.Booting() {
 			all = append(all, r.Guest())
 		}
