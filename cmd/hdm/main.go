@@ -19,6 +19,7 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"strings"
+	"sync"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -76,8 +77,8 @@ func execute(ctx context.Context, program string, args []string, stdin io.Reader
 	root.SetOut(out)
 	root.SetErr(stderr)
 	err := root.ExecuteContext(ctx)
-	if out.err != nil && !isBroken(err) {
-		err = environment(fmt.Errorf("writing to stdout: %w", out.err))
+	if failed := out.err(); failed != nil && !isBroken(err) {
+		err = environment(fmt.Errorf("writing to stdout: %w", failed))
 	}
 	if err == nil {
 		return exitHeld
@@ -101,19 +102,29 @@ func isBroken(err error) bool {
 	return errors.As(err, &typed) && typed.code == exitBroken
 }
 
-// output is stdout. It keeps the first error, so that no command has to look
-// for it.
+// output is stdout, which runs and people's answers may write at once. It keeps
+// the first error, so that no command has to look for it.
 type output struct {
-	to  io.Writer
-	err error
+	to io.Writer
+
+	mu    sync.Mutex
+	first error
 }
 
 func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
 	n, err := o.to.Write(p)
-	if o.err == nil {
-		o.err = err
+	if o.first == nil {
+		o.first = err
 	}
 	return n, err
+}
+
+func (o *output) err() error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.first
 }
 
 // terminal is where a command reads and writes.

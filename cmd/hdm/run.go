@@ -92,7 +92,7 @@ func runSuite(ctx context.Context, t *terminal, c *common, all []*scenario.Scena
 	for i := range suite.Runs {
 		suite.Runs[i] = *settled[i]
 	}
-	show.suite(&suite) // output keeps the error
+	show.suite(&suite)
 	command := reports.Command{
 		Args: args, Started: began.UTC(), Seconds: time.Since(began).Seconds(), Seed: suite.Seed,
 		Transport: suite.Transport, Workers: suite.Workers, Scenarios: names, On: on,

@@ -58,7 +58,7 @@ func (s *show) print() {
 			return
 		}
 		delete(s.waiting, r.Scenario)
-		reports.TextRun(s.t.out, r) // output keeps the error
+		_ = reports.TextRun(s.t.out, r) // output keeps the error
 		s.next++
 	}
 }
@@ -84,13 +84,15 @@ func (s *show) erase() {
 
 var printers = map[string]func(io.Writer, *record.Suite) error{"json": reports.JSON, "junit": reports.JUnit}
 
-// suite prints what came out, as far as it was not printed before.
-func (s *show) suite(all *record.Suite) error {
+// suite prints what came out, as far as it was not printed before. The terminal's
+// output keeps the error.
+func (s *show) suite(all *record.Suite) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.erase()
 	if s.format != "text" {
-		return printers[s.format](s.t.out, all)
+		_ = printers[s.format](s.t.out, all)
+		return
 	}
-	return reports.TextSummary(s.t.out, all, s.whole)
+	_ = reports.TextSummary(s.t.out, all, s.whole)
 }
