@@ -46,6 +46,7 @@ type Command struct {
 	Seed      *uint64     `json:"seed,omitempty"` // nil: each scenario's own
 	Transport string      `json:"transport"`
 	Workers   int         `json:"workers"`
+	Trace     string      `json:"trace"` // whose traces are whole: of runs that failed, or all
 	Scenarios []string    `json:"scenarios"`
 	On        Environment `json:"on"`
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"encoding/xml"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -12,10 +13,14 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/hdm-project/hdm/harness/explore"
+	"github.com/hdm-project/hdm/harness/run"
+	"github.com/hdm-project/hdm/harness/scenario"
 	"github.com/hdm-project/hdm/reports/record"
 )
 
@@ -319,6 +324,75 @@ func TestAnInterruptedCommandEndsWith130AndTellsWhatItDid(t *testing.T) {
 	r := hdmIn(t, ctx, "", "run", "held.yaml")
 	assert.Equal(t, exitInterrupted, r.code, "%s%s", r.stdout, r.err)
 	assert.Contains(t, r.stdout, "0 passed, 0 failed, interrupted")
+}
+
+func TestAnInterruptLeavesWholeReportsOfWhatWasDone(t *testing.T) {
+	inFolder(t)
+	require.NoError(t, os.WriteFile("next.yaml", []byte(held), 0o644))
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	stdout := writer(func(p []byte) (int, error) {
+		cancel()
+		return len(p), nil
+	})
+	code := execute(ctx, "hdm", []string{"run", "held.yaml", "next.yaml", "--workers", "1"}, nil, stdout, io.Discard)
+	assert.Equal(t, exitInterrupted, code)
+	assert.ElementsMatch(t, []string{"run.json", "trace.jsonl", "verdicts.json", "junit.xml"}, filesOf(t, "out"))
+}
+
+func TestTheExitCodeTellsABrokenPromiseFirstAndAnInterruptLast(t *testing.T) {
+	broke := record.Run{Verdict: record.Failed, Violations: []record.Violation{{}}}
+	stuck := record.Run{Verdict: record.Failed, Error: "a watchdog, or a panic"}
+	passed := record.Run{Verdict: record.Passed}
+	full := errors.New("the disk is full")
+	tests := []struct {
+		name        string
+		runs        []record.Run
+		interrupted bool
+		failed      error
+		code        int
+	}{
+		{"all passed", []record.Run{passed}, false, nil, exitHeld},
+		{"one broke", []record.Run{passed, broke}, false, nil, exitBroken},
+		{"one did not come to its end", []record.Run{stuck}, false, nil, exitBroken},
+		{"one broke, and the disk was full", []record.Run{broke}, true, full, exitBroken},
+		{"one could not be run at all", []record.Run{stuck}, false, full, exitEnvironment},
+		{"the disk was full", []record.Run{passed}, true, full, exitEnvironment},
+		{"interrupted", []record.Run{passed}, true, nil, exitInterrupted},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			err := outcome(&record.Suite{Runs: test.runs, Interrupted: test.interrupted}, test.failed)
+			code := exitHeld
+			if typed := new(exitError); errors.As(err, &typed) {
+				code = typed.code
+			}
+			assert.Equal(t, test.code, code)
+			if test.failed != nil {
+				assert.ErrorContains(t, err, "the disk is full", "and it is told")
+			}
+		})
+	}
+}
+
+func TestWhatAnExplorationFindsIsKeptOrElseFoundAgainByItsSeed(t *testing.T) {
+	inFolder(t)
+	term := &terminal{program: "bin/hdm"}
+	s := explore.Generate(3)
+	found := []explore.Failure{{Run: record.Run{Scenario: run.Name(s), Seed: 3, Verdict: record.Failed}, Scenario: s}}
+	var suite record.Suite
+	require.NoError(t, keepFailures(term, &common{out: "out"}, &suite, found, time.Unix(0, 0)))
+	require.Len(t, suite.Runs, 1)
+	file, is := strings.CutPrefix(suite.Runs[0].Replay, "bin/hdm replay ")
+	require.True(t, is, suite.Runs[0].Replay)
+	kept, err := scenario.Parse(file)
+	require.NoError(t, err)
+	assert.Equal(t, uint64(3), kept.Seed)
+
+	suite = record.Suite{}
+	require.Error(t, keepFailures(term, &common{out: "file"}, &suite, found, time.Unix(0, 0)))
+	require.Len(t, suite.Runs, 1)
+	assert.Equal(t, "bin/hdm explore --seeds 3", suite.Runs[0].Replay)
 }
 
 func TestAMachineThatFailsEndsWith3(t *testing.T) {

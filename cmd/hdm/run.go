@@ -95,7 +95,7 @@ func runSuite(ctx context.Context, t *terminal, c *common, all []*scenario.Scena
 	show.suite(&suite)
 	command := reports.Command{
 		Args: args, Started: began.UTC(), Seconds: time.Since(began).Seconds(), Seed: suite.Seed,
-		Transport: suite.Transport, Workers: suite.Workers, Scenarios: names, On: on,
+		Transport: suite.Transport, Workers: suite.Workers, Trace: c.trace, Scenarios: names, On: on,
 	}
 	err = errors.Join(errors.Join(unkept...), kept.err, folder.Finish(command, &suite), folder.Close())
 	if err == nil {
