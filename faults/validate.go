@@ -40,6 +40,7 @@ func Validate(all []Fault, in Context) []Problem {
 		for j := range i {
 			if what := contradiction(all[j], all[i]); what != "" {
 				c.fail(fmt.Sprintf("[%d]", i), "move one of them, or drop it", "it contradicts fault %d, %s: %s", j+1, all[j], what)
+				break // the others are echoes
 			}
 		}
 	}

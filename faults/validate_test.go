@@ -97,6 +97,12 @@ func TestFaultsThatContradictOneAnotherAreRefused(t *testing.T) {
 	}
 }
 
+func TestAFaultThatContradictsSeveralIsToldOnce(t *testing.T) {
+	problems := Validate(read(t, "{at: 1m, wan-down: {for: 1m}}", "{at: 3m, wan-down: {for: 1m}}", "{at: 1m, wan-down: {for: 3m}}"), context)
+	require.Len(t, problems, 1)
+	assert.Equal(t, "[2]", problems[0].Path)
+}
+
 func TestTooManyFaultsAreRefusedBeforeTheyAreCompared(t *testing.T) {
 	problems := Validate(make([]Fault, MaxFaults+1), context)
 	require.Len(t, problems, 1)

@@ -27,6 +27,9 @@ func (st *stage) judge() {
 	for _, o := range st.oracles {
 		st.violations = append(st.violations, o.Finish(truth)...)
 	}
+	for _, m := range st.meddled {
+		st.explain(m)
+	}
 	for i, f := range st.scenario.Faults {
 		if !st.acting.acted[i] && !st.scenario.IdleFaults {
 			st.violate("expect", "", fmt.Sprintf("fault %d", i+1), "it never acted: %s", f)

@@ -58,6 +58,7 @@ type stage struct {
 	presence presence
 	answers  map[string]answer // by request
 	outcomes []*outcome        // of the steps; nil: none yet
+	meddled  []meddling
 	facts    *facts
 	hands    map[string]int // steps whose tasks run, by site and task
 	unover   bool           // it was not over at its limit

@@ -71,3 +71,16 @@ func TestARunIsNotOverWhileAGuestComesUp(t *testing.T) {
 	require.Len(t, short.Violations, 1)
 	assert.Contains(t, short.Violations[0].What, "the guest of vm-1 had not come up")
 }
+
+func TestWhatAPersonBreaksAfterAMigrationIsToldAsThePersons(t *testing.T) {
+	r := play(t, pair(t, "  - {when: {vm: vm-1, enters: completed, after: 1m}, power: {site: on-premises, vm: vm-1, state: on}}\n"), run.Options{})
+	assert.Equal(t, record.Failed, r.Verdict)
+	require.Len(t, r.Violations, 1, "one cause, told once")
+	v := r.Violations[0]
+	assert.Equal(t, "step 2", v.Subject)
+	assert.Empty(t, v.Clauses)
+	assert.Contains(t, v.What, "it powers on vm-1 by hand after its migration m-0001 was over")
+	assert.Contains(t, v.What, "(no-lost-write, one-copy)")
+	harmless := play(t, pair(t, "  - {when: {vm: vm-1, enters: completed, after: 1m}, power: {site: cloud, vm: vm-1, state: off}}\n"), run.Options{})
+	assert.Equal(t, record.Passed, harmless.Verdict, "%v", harmless.Violations)
+}

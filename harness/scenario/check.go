@@ -243,7 +243,7 @@ func (e *Ends) check(c *checker) {
 	if !slices.Contains(faults.States(), string(e.Migration)) || !e.Migration.Final() {
 		c.fail("migration", "use completed, refused, failed or cancelled", "no migration ends as %q", e.Migration)
 	}
-	if e.Within < 0 || e.Within > c.s.End() {
+	if e.Within < 0 || c.s.End() > 0 && e.Within > c.s.End() {
 		c.fail("within", fmt.Sprintf("use a duration up to the limit of the run, %v", c.s.End()), "%v cannot be seen", e.Within)
 	}
 	if e.Reason != "" && e.Migration == migration.Completed {

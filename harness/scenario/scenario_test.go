@@ -177,6 +177,7 @@ func TestBadInputIsRefusedWithItsPlaceAndWhatToDo(t *testing.T) {
 		{"a part of a later version", "limit: 12h", "covers: [MIG-08/warm]", ":3:10: ", []string{"this version cannot show MIG-08/warm yet"}},
 		{"an empty title", "title: good", "title: ' '", ":1:8: ", []string{"the title is empty"}},
 		{"no limit", "limit: 12h", "limit: -1h", ":3:8: ", []string{"-1h"}},
+		{"an end before the order", "migration: completed", "migration: completed, within: -1h", ":9:47: ", []string{"cannot be seen"}},
 		{"nothing to do", "  - {at: 0s, migrate: {vm: db-01, type: cold, request: r-1}}\n", "  []\n", ":5:3: ", []string{"0 steps"}},
 		{"an expectation of nothing", "migration: completed", "within: 1h", ":9:5: ", []string{"use one of the keys"}},
 		{"an end that is none", "migration: completed", "migration: queued", ":9:28: ", []string{"completed, refused"}},

@@ -146,6 +146,7 @@ func TestADescriptionThatCannotBeBuiltIsRefusedWithItsPlace(t *testing.T) {
 		{"no number", "links: {wan: {loss: .nan}}", "links.wan.loss"},
 		{"no number of writes", vm + "workload: {kind: random, rate: .nan}}]}", "on-premises.vms[0].workload.rate"},
 		{"an IDE disk too many", vm + "disks: [{controller: ide}, {controller: ide}, {controller: ide}, {controller: ide}, {controller: ide}]}]}", "on-premises.vms[0].disks[4].controller"},
+		{"a disk too many", vm + "disks: [" + strings.Repeat("{}, ", MaxDisks+1) + "]}]}", "on-premises.vms[0].disks"},
 		{"a SCSI controller too many", vm + "disks: [" + strings.Repeat("{controller: lsilogic}, ", 31) + "{controller: pvscsi}, {controller: buslogic}]}]}", "on-premises.vms[0].disks[32].controller"},
 		{"a snapshot too many", vm + "snapshots: [" + many("s%d, ", MaxSnapshots+1) + "]}]}", "on-premises.vms[0].snapshots"},
 		{"a control character", `cloud: {vms: [{name: "a\x1b[31m"}]}`, "cloud.vms[0].name"},

@@ -250,7 +250,9 @@ func (c *vmChecker) devices(path string, v VM) {
 		oneOf(c.checker, at+".controller", d.Controller, controllers)
 		c.among(at+".datastore", d.Datastore, c.stores, "datastores")
 	}
-	c.controllers(path, v.Disks)
+	if len(v.Disks) <= MaxDisks {
+		c.controllers(path, v.Disks)
+	}
 	inRange(c.checker, path+".nics", len(v.NICs), 0, MaxNICs)
 	for i, n := range v.NICs {
 		at := fmt.Sprintf("%s.nics[%d]", path, i)
