@@ -108,8 +108,11 @@ func (f *tracer) Driving(d *kernel.Driver) {
 		return
 	}
 	d.Pause()
+	fmt.Fprintln(f.out, stepHelp)
 	go f.listen(d)
 }
+
+const stepHelp = "Enter: the next event; a number: so many; c: to the end; q: give up"
 
 // listen obeys what is typed. It ends with its input, at the latest with the
 // program.
@@ -128,7 +131,7 @@ func (f *tracer) listen(d *kernel.Driver) {
 		default:
 			n, err := strconv.Atoi(line)
 			if err != nil || n < 1 {
-				fmt.Fprintln(f.out, "Enter: the next event; a number: so many; c: to the end; q: give up")
+				fmt.Fprintln(f.out, stepHelp)
 				continue
 			}
 			d.Step(n)
