@@ -140,8 +140,9 @@ func TestAMigrationThatIsTakenBackIsCounted(t *testing.T) {
 }
 
 func TestWhatAnOracleSeesIsInTheRecordWithItsEvidence(t *testing.T) {
-	// A person starts the old VM while the new one runs: nothing HDM could do.
-	r := play(t, pair(t, "  - {at: 20m, power: {site: on-premises, vm: vm-1, state: on}}\n"), run.Options{})
+	// A person starts the old VM while the new one is being started: nothing HDM
+	// could do.
+	r := play(t, pair(t, "  - {when: {vm: vm-1, enters: power-on, after: 1s}, power: {site: on-premises, vm: vm-1, state: on}}\n"), run.Options{})
 	assert.Equal(t, record.Failed, r.Verdict)
 	require.NotEmpty(t, r.Violations)
 	v := r.Violations[0]

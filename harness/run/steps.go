@@ -92,10 +92,11 @@ type meddling struct {
 // explain tells one cause in place of all breaches that follow from it.
 func (st *stage) explain(m meddling) {
 	var by []string
+	var evidence []uint64
 	rest := slices.DeleteFunc(slices.Clone(st.violations), func(v record.Violation) bool {
 		follows := v.At >= m.at && len(v.Clauses) > 0 && slices.Contains(strings.Split(v.Subject, "/"), m.vm)
 		if follows {
-			by = append(by, v.Oracle)
+			by, evidence = append(by, v.Oracle), append(evidence, v.Evidence...)
 		}
 		return follows
 	})
@@ -108,6 +109,8 @@ func (st *stage) explain(m meddling) {
 	st.violate("expect", "", fmt.Sprintf("step %d", m.step+1),
 		"it powers on %s by hand after its migration %s was over, which HDM does not guard: %d breaches that follow (%s) are the person's, and say nothing about HDM",
 		m.vm, m.last, breaches, strings.Join(slices.Compact(by), ", "))
+	slices.Sort(evidence)
+	st.violations[len(st.violations)-1].Evidence = slices.Compact(evidence)
 }
 
 // handed hears of the ends of tasks that people started.

@@ -81,6 +81,7 @@ func TestWhatAPersonBreaksAfterAMigrationIsToldAsThePersons(t *testing.T) {
 	assert.Empty(t, v.Clauses)
 	assert.Contains(t, v.What, "it powers on vm-1 by hand after its migration m-0001 was over")
 	assert.Contains(t, v.What, "(no-lost-write, one-copy)")
+	assert.NotEmpty(t, v.Evidence)
 	harmless := play(t, pair(t, "  - {when: {vm: vm-1, enters: completed, after: 1m}, power: {site: cloud, vm: vm-1, state: off}}\n"), run.Options{})
 	assert.Equal(t, record.Passed, harmless.Verdict, "%v", harmless.Violations)
 }
