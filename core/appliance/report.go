@@ -268,7 +268,10 @@ func why(m Status) string {
 	for _, r := range m.Reasons {
 		all = append(all, r.What)
 	}
-	return strings.Join(append(all, m.Leftovers...), "; ")
+	for _, l := range m.Leftovers {
+		all = append(all, l.String())
+	}
+	return strings.Join(all, "; ")
 }
 
 func shows(m Status) string {

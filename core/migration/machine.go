@@ -413,12 +413,11 @@ func (d *decision) undoFailed(f Failure) {
 		d.redo(d.backoff(d.m.Tries))
 		return
 	}
-	what := fmt.Sprintf("%s: could not %s: %s", doing.Step, doing.Does, f.What)
 	if doing.Does == ConfirmOff {
-		d.leave(what)
+		d.leave(f.What)
 		return
 	}
-	d.m.Leftovers = append(d.m.Leftovers, what)
+	d.m.Leftovers = append(d.m.Leftovers, Leftover{doing, f.What})
 	d.m.ToUndo = d.m.ToUndo[1:]
 	d.nextUndo()
 }
@@ -426,7 +425,7 @@ func (d *decision) undoFailed(f Failure) {
 // leave takes nothing more back: the copy may run, so above all the source must
 // stay off (MIG-13).
 func (d *decision) leave(what string) {
-	d.m.Leftovers = append(d.m.Leftovers, what)
+	d.m.Leftovers = append(d.m.Leftovers, Leftover{d.m.ToUndo[0], what})
 	d.m.ToUndo = nil
 	d.nextUndo()
 }
@@ -480,7 +479,7 @@ func (m *Migration) trim() {
 		m.Reasons[i].What, m.Reasons[i].Fix = cut(m.Reasons[i].What), cut(m.Reasons[i].Fix)
 	}
 	for i := range m.Leftovers {
-		m.Leftovers[i] = cut(m.Leftovers[i])
+		m.Leftovers[i].What = cut(m.Leftovers[i].What)
 	}
 }
 

@@ -1,6 +1,7 @@
 package migration
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -113,12 +114,12 @@ type Migration struct {
 	Version int    `json:"version"`
 	Moved   []Move `json:"moved,omitempty"`
 
-	Reasons   []Reason  `json:"reasons,omitempty"`   // why refused, failed or cancelled
-	Leftovers []string  `json:"leftovers,omitempty"` // what undoing could not put back
-	Ordered   time.Time `json:"ordered"`
-	Ended     time.Time `json:"ended,omitzero"`
-	Told      Told      `json:"told,omitzero"`
-	Reported  bool      `json:"reported,omitempty"` // its task in vCenter shows the end
+	Reasons   []Reason   `json:"reasons,omitempty"`   // why refused, failed or cancelled
+	Leftovers []Leftover `json:"leftovers,omitempty"` // what undoing could not put back
+	Ordered   time.Time  `json:"ordered"`
+	Ended     time.Time  `json:"ended,omitzero"`
+	Told      Told       `json:"told,omitzero"`
+	Reported  bool       `json:"reported,omitempty"` // its task in vCenter shows the end
 }
 
 // Undo is one thing that is taken back.
@@ -126,6 +127,14 @@ type Undo struct {
 	Step StepName `json:"step"` // that it belongs to
 	Does Kind     `json:"does"`
 }
+
+// Leftover is something that undoing could not put back: a person has to look.
+type Leftover struct {
+	Undo
+	What string `json:"what"` // why not
+}
+
+func (l Leftover) String() string { return fmt.Sprintf("%s: could not %s: %s", l.Step, l.Does, l.What) }
 
 // Told is what vCenter's log tells of a migration.
 type Told struct {

@@ -106,12 +106,10 @@ func (st *stage) expectEnds(p *scenario.Ends, broken breach) {
 	}
 }
 
-// stepsLeft are the steps that a migration lists as not put back, sorted: each
-// leftover begins with the name of its step.
+// stepsLeft are the steps that a migration lists as not put back, sorted.
 func stepsLeft(m migration.Migration) (left []migration.StepName) {
 	for _, l := range m.Leftovers {
-		step, _, _ := strings.Cut(l, ":")
-		left = append(left, migration.StepName(step))
+		left = append(left, l.Step)
 	}
 	slices.Sort(left)
 	return left

@@ -59,11 +59,20 @@ func (t *teller) Changed(m migration.Migration) {
 			kv = append(kv, "reason", m.Reasons[0].Code)
 		}
 		if move.To.Final() && len(m.Leftovers) > 0 {
-			kv = append(kv, "left", strings.Join(m.Leftovers, "; "))
+			kv = append(kv, "left", left(m))
 		}
 		t.kernel.Emit(event.Migration, string(m.ID), kv...)
 	}
 	t.atOnce = max(t.atOnce, t.active())
+}
+
+// left is what a migration lists as not put back, by what could not be done.
+func left(m migration.Migration) string {
+	var all []string
+	for _, l := range m.Leftovers {
+		all = append(all, string(l.Does))
+	}
+	return strings.Join(all, ", ")
 }
 
 // EffectStarted implements appliance.Observer.

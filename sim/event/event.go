@@ -55,7 +55,7 @@ const (
 	JournalWrite  = "journal.write"  // appliance: records, cause
 	JournalSync   = "journal.sync"   // appliance
 	// Migration is every change of a migration's state or step, as journalled.
-	Migration     = "migration"      // migration: vm, type, from, to, step, attempt, reason, left (what could not be put back, once over)
+	Migration     = "migration"      // migration: vm, type, from, to, step, attempt, reason, left (what could not be put back, by what could not be done, once over)
 	EffectStarted = "effect.started" // migration: key, kind, step, attempt, epoch
 	EffectEnded   = "effect.ended"   // migration: key, kind, step, attempt, epoch, outcome=done|<class>, error
 	EffectStale   = "effect.stale"   // migration: key, why: a late completion that was not accepted
