@@ -78,7 +78,7 @@ func look(t *testing.T, client string, w *site.World) {
 	there.finished(t, "ResourcePool.importVApp", "VirtualMachine.powerOnVM")
 
 	// A running VM's disks are locked, as on ESXi.
-	_, err = w.Cloud.Power("db-01", false)
+	_, err := w.Cloud.Power("db-01", false)
 	require.NoError(t, err)
 	require.NoError(t, kernel.NewDriver(w.Kernel, 0, kernel.Limits{}).Run(w.Kernel.Now()+time.Minute, nil))
 	assert.Equal(t, "poweredOff", there.vm("db-01").Runtime.PowerState)
