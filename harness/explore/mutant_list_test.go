@@ -105,7 +105,7 @@ var mutants = []mutant{
 	{
 		name: "the source is put right before the copy is known to be off", file: "core/migration/machine.go",
 		edits:   []edit{{"slices.Concat(first, here, there)", "slices.Concat(here, first, there)"}},
-		matters: "the VM runs at both sites", oracles: []string{"one-copy"},
+		matters: "the VM runs at both sites", oracles: []string{"one-copy", "no-lost-vm"},
 	},
 	{
 		name: "a copy that runs is taken for off", file: "core/migration/machine.go",
