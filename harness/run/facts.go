@@ -212,7 +212,7 @@ func (st *stage) covered() (covers []string) {
 func (st *stage) judgeCovers() {
 	for _, c := range st.scenario.Covers {
 		if fact := st.facts.missing(c); fact != "" {
-			st.violate("expect", "", "covers", "it covers %s, but %s", c, absent[fact])
+			st.violate("expect", "covers", "it covers %s, but %s", c, absent[fact])
 		}
 	}
 }

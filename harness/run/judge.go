@@ -32,7 +32,7 @@ func (st *stage) judge() {
 	}
 	for i, f := range st.scenario.Faults {
 		if !st.acting.acted[i] && !st.scenario.IdleFaults {
-			st.violate("expect", "", fmt.Sprintf("fault %d", i+1), "it never acted: %s", f)
+			st.violate("expect", fmt.Sprintf("fault %d", i+1), "it never acted: %s", f)
 		}
 	}
 	st.judgeSteps()
@@ -44,7 +44,7 @@ func (st *stage) judge() {
 
 // expect holds one promise of the scenario against the world.
 func (st *stage) expect(p scenario.Promise) {
-	broken := func(format string, args ...any) { st.violate("expect", "", p.Subject(), format, args...) }
+	broken := func(format string, args ...any) { st.violate("expect", p.Subject(), format, args...) }
 	switch p := p.(type) {
 	case *scenario.Ends:
 		st.expectEnds(p, broken)

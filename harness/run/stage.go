@@ -199,15 +199,11 @@ func (st *stage) late() {
 		why += ": " + st.teller.names()
 	}
 	st.unover = true
-	st.violate("liveness", "", "the run", "it was not over at its limit of %v: %s", st.scenario.End(), why)
+	st.violate("liveness", "the run", "it was not over at its limit of %v: %s", st.scenario.End(), why)
 }
 
-func (st *stage) violate(by, clause, subject, format string, args ...any) {
-	v := record.Violation{Oracle: by, At: st.kernel.Now(), Subject: subject, What: fmt.Sprintf(format, args...)}
-	if clause != "" {
-		v.Clauses = []string{clause}
-	}
-	st.violations = append(st.violations, v)
+func (st *stage) violate(by, subject, format string, args ...any) {
+	st.violations = append(st.violations, record.Violation{Oracle: by, At: st.kernel.Now(), Subject: subject, What: fmt.Sprintf(format, args...)})
 }
 
 // boot starts the appliance on a fresh machine.

@@ -106,7 +106,7 @@ func (st *stage) explain(m meddling) {
 	breaches := len(by)
 	slices.Sort(by)
 	st.violations = rest
-	st.violate("expect", "", fmt.Sprintf("step %d", m.step+1),
+	st.violate("expect", fmt.Sprintf("step %d", m.step+1),
 		"it powers on %s by hand after its migration %s was over, which HDM does not guard: %d breaches that follow (%s) are the person's, and say nothing about HDM",
 		m.vm, m.last, breaches, strings.Join(slices.Compact(by), ", "))
 	slices.Sort(evidence)
@@ -138,7 +138,7 @@ func (st *stage) handed(e kernel.Event) {
 func (st *stage) judgeSteps() {
 	for i, s := range st.scenario.Steps {
 		told := func(format string, args ...any) {
-			st.violate("expect", "", fmt.Sprintf("step %d", i+1), format, args...)
+			st.violate("expect", fmt.Sprintf("step %d", i+1), format, args...)
 		}
 		switch o := st.outcomes[i]; {
 		case o == nil && !st.scenario.IdleSteps:

@@ -6,6 +6,7 @@ import (
 	"compress/gzip"
 	_ "embed"
 	"encoding/binary"
+	"errors"
 	"io"
 	"sync"
 )
@@ -40,7 +41,7 @@ func decodeTrace(file []byte) ([]uint32, error) {
 	block := int64(0)
 	for r := bufio.NewReader(z); ; {
 		d, err := binary.ReadVarint(r)
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return requests, nil
 		}
 		if err != nil {

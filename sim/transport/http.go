@@ -78,11 +78,14 @@ func (a *httpAnswer) apply(body []byte) string {
 	if len(body) > 0 {
 		req.Body = io.NopCloser(bytes.NewReader(body))
 	}
-	if a.res, a.err = a.path.Target.HTTP.RoundTrip(req); a.err != nil {
+	res, err := a.path.Target.HTTP.RoundTrip(req)
+	if err != nil {
+		a.err = err
 		return string(Broken)
 	}
-	defer a.res.Body.Close()
-	if a.body, a.err = readAll(a.res.Body); a.err != nil {
+	defer res.Body.Close()
+	a.res = res
+	if a.body, a.err = readAll(res.Body); a.err != nil {
 		return string(Broken)
 	}
 	if a.res.StatusCode < http.StatusBadRequest {

@@ -188,7 +188,7 @@ func (d *decoder) unpack(packed []byte) (err error) {
 	}
 	// The end is where the checksum is looked at.
 	var more [1]byte
-	if n, err := d.unpacker.Read(more[:]); n != 0 || err != io.EOF {
+	if n, err := d.unpacker.Read(more[:]); n != 0 || !errors.Is(err, io.EOF) {
 		if err == nil {
 			err = errors.New("it inflates to more than 64 KiB")
 		}
