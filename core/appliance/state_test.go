@@ -125,7 +125,14 @@ func (c *control) order(request, vm string) Answer {
 
 // sound holds the state against what must be so after every event.
 func (c *control) sound() {
-	require.LessOrEqual(c.t, len(c.state.ended), c.knobs.History, "what has ended is bounded")
+	shown := 0
+	for _, m := range c.state.ended {
+		if m.Shown() {
+			shown++
+		}
+	}
+	require.LessOrEqual(c.t, shown, c.knobs.History, "what has ended and is shown is bounded")
+	require.True(c.t, len(c.state.ended) <= c.knobs.History || shown == 0, "what is shown is forgotten first")
 	active := 0
 	for _, m := range c.state.live {
 		require.False(c.t, m.State.Final(), "%s is live", m.ID)
