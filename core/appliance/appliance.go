@@ -39,6 +39,9 @@ type Config struct {
 	// Patience is how long a guest may take to shut down before its VM is
 	// powered off.
 	Patience time.Duration
+	// ProbeEvery is how often the vCenters are asked whether they are there. 0:
+	// never, and they count as reached.
+	ProbeEvery time.Duration
 	// Observer is told what happens, in order. May be nil.
 	Observer Observer
 	// BeforeCompletion, if not nil, is called when an effect has been done and
@@ -81,6 +84,7 @@ type Appliance struct {
 	progress map[migration.ID]vsphere.Progress
 	settled  map[vsphere.Site]*settlement
 	reporter *reporter
+	probes   []*probe
 
 	incarnation string // see Counters
 }
@@ -115,6 +119,7 @@ func Boot(ctx context.Context, c Config) (*Appliance, error) {
 	if _, err := a.deliver(Booted{Incarnation: a.incarnation}, "boot"); err != nil {
 		return nil, fmt.Errorf("the appliance cannot start: %w", err)
 	}
+	a.startProbes()
 	return a, nil
 }
 
@@ -123,9 +128,15 @@ func Boot(ctx context.Context, c Config) (*Appliance, error) {
 // nothing it did could be taken up again.
 var ErrJournal = errors.New("the journal cannot be written: free or repair the appliance's disk and restart it")
 
-// Order asks for a migration. The answer is durable when it returns.
+// Order asks for a migration. The answer is durable when it returns. One that
+// came by message is refused while HDM is not ready (SQS-08), unless it was heard
+// before.
 func (a *Appliance) Order(o migration.Order) (Answer, error) {
-	d, err := a.deliver(OrderGiven{o}, "order")
+	given := OrderGiven{Order: o}
+	if h := a.Health(); o.Origin == migration.FromMessage && !h.Ready() {
+		given.Unready = []migration.Reason{{Code: migration.CodeNotReady, What: h.String(), Fix: "wait for a heartbeat that says Ready, and order again under another name"}}
+	}
+	d, err := a.deliver(given, "order")
 	if err == nil && a.Observer != nil {
 		a.Observer.Answered(o, d.Answer)
 	}
@@ -136,12 +147,6 @@ func (a *Appliance) Order(o migration.Order) (Answer, error) {
 func (a *Appliance) Cancel(vm string) (Answer, error) {
 	d, err := a.deliver(CancelGiven{vm}, "cancel")
 	return d.Answer, err
-}
-
-// Status is a migration with what is known of its progress.
-type Status struct {
-	migration.Migration
-	Transfer vsphere.Progress // of the bulk transfer under way
 }
 
 // Migrations lists every migration, first those that ended, in the order of

@@ -17,8 +17,6 @@ const (
 	reportEvery = 10 * time.Second
 	// reportTries bounds how often vCenter is asked to show a migration's end.
 	reportTries = 100
-	// percentOfSteps is what a step other than the bulk transfer stands for.
-	percentOfSteps = 3
 )
 
 // ExtensionVersion is what vCenter shows as HDM's version.
@@ -205,7 +203,7 @@ func (r *reporter) log(ctx context.Context, s *vsphere.Session, m Status) error 
 		err = r.post(ctx, s, m, EventStarted, "%s: %s migration %s to the cloud began", m.Plan.Name, m.Order.Type, m.ID)
 	}
 	for n := m.Told.Retries + 1; n <= m.Retries && err == nil; n++ {
-		err = r.post(ctx, s, m, EventRetried, "%s: migration %s: retry %d; now %s", m.Plan.Name, m.ID, n, cmp.Or(shows(m), string(m.State)))
+		err = r.post(ctx, s, m, EventRetried, "%s: migration %s: retry %d; now %s", m.Plan.Name, m.ID, n, cmp.Or(m.Shows(), string(m.State)))
 	}
 	if err != nil || m.Told.Began && m.Told.Retries == m.Retries {
 		return err
@@ -217,13 +215,13 @@ func (r *reporter) log(ctx context.Context, s *vsphere.Session, m Status) error 
 // showProgress never goes back: a bulk transfer that begins anew stands still
 // until it is further than before.
 func (r *reporter) showProgress(ctx context.Context, m Status, now shown, task vsphere.TaskHandle) error {
-	if text := shows(m); text != now.text {
+	if text := m.Shows(); text != now.text {
 		if err := task.Describe(ctx, text); err != nil {
 			return err
 		}
 		now.text = text
 	}
-	if p := percent(m); p > now.percent {
+	if p := m.Percent(); p > now.percent {
 		if err := task.Progress(ctx, p); err != nil {
 			return err
 		}
@@ -272,37 +270,4 @@ func why(m Status) string {
 		all = append(all, l.String())
 	}
 	return strings.Join(all, "; ")
-}
-
-func shows(m Status) string {
-	for _, row := range migration.Tables[m.Order.Type] {
-		if row.Step == m.Step {
-			if m.State == migration.Undoing {
-				return "Undoing: " + row.Shows
-			}
-			return row.Shows
-		}
-	}
-	return ""
-}
-
-// percent of a migration that is done: the bulk transfer takes nearly all of
-// the time, so nearly all of the scale is its.
-func percent(m Status) int32 {
-	table := migration.Tables[m.Order.Type]
-	transfer := int32(100 - percentOfSteps*len(table))
-	var sum int32
-	for _, row := range table {
-		if row.Step == m.Step {
-			break
-		}
-		sum += percentOfSteps
-		if row.Does == migration.Transfer {
-			sum += transfer
-		}
-	}
-	if m.Step == migration.StepTransfer {
-		sum += transfer * m.Transfer.Percent / 100
-	}
-	return min(sum, 99)
 }

@@ -52,8 +52,12 @@ type (
 	// Booted: the appliance came up. Incarnation is what it is called from now on
 	// if it has none.
 	Booted struct{ Incarnation string }
-	// OrderGiven: a user wants a migration.
-	OrderGiven struct{ Order migration.Order }
+	// OrderGiven: a user wants a migration. Unready is why HDM serves no new one;
+	// nothing if it does.
+	OrderGiven struct {
+		Order   migration.Order
+		Unready []migration.Reason
+	}
 	// CancelGiven: a user wants a VM's migration to stop.
 	CancelGiven struct{ VM string }
 	// Heard: a migration's own event.
@@ -105,7 +109,7 @@ func (s *State) Step(knobs migration.Knobs, now migration.Now, ev Event) Decisio
 	case Booted:
 		p.boot(ev.Incarnation)
 	case OrderGiven:
-		p.order(ev.Order)
+		p.order(ev.Order, ev.Unready)
 	case CancelGiven:
 		p.cancel(ev.VM)
 	case Heard:
@@ -154,7 +158,7 @@ func (p *step) boot(incarnation string) {
 	}
 }
 
-func (p *step) order(o migration.Order) {
+func (p *step) order(o migration.Order, unready []migration.Reason) {
 	if id, ok := p.byName[o.Request]; ok && o.Request != "" {
 		p.d.Answer = p.repeated(id, o)
 		return
@@ -164,7 +168,11 @@ func (p *step) order(o migration.Order) {
 		return
 	}
 	p.d.Orders++
-	if why := p.knobs.Admit(o, p.fleet()); len(why) > 0 {
+	why := unready
+	if len(why) == 0 {
+		why = p.knobs.Admit(o, p.fleet())
+	}
+	if len(why) > 0 {
 		m := migration.RefusedAtOnce(p.d.Orders, o, p.now.Wall, why)
 		p.create(m)
 		p.d.Answer = Answer{Outcome: Rejected, Migration: m.ID, Reasons: why}
@@ -273,7 +281,7 @@ func (p *step) forget() {
 		if now, ok := p.changed[m.ID]; ok {
 			m = now
 		}
-		if len(p.d.Forgotten) < min(excess, mostForgotten) && m.Shown() {
+		if len(p.d.Forgotten) < min(excess, mostForgotten) && m.Shown() && m.Answered() {
 			p.d.Forgotten = append(p.d.Forgotten, m.ID)
 		}
 	}

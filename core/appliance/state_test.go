@@ -120,7 +120,7 @@ func (c *control) finish() {
 }
 
 func (c *control) order(request, vm string) Answer {
-	return c.hear(OrderGiven{migration.Order{Request: request, VM: vm, Type: migration.Cold}}).Answer
+	return c.hear(OrderGiven{Order: migration.Order{Request: request, VM: vm, Type: migration.Cold}}).Answer
 }
 
 // sound holds the state against what must be so after every event.
@@ -175,7 +175,7 @@ func TestInEveryHistoryStepIsPureAndTheJournalHoldsTheState(t *testing.T) {
 			"order": func(r *rapid.T) {
 				kind := rapid.SampledFrom([]migration.Type{migration.Cold, migration.Cold, migration.Cold, "lukewarm"}).Draw(r, "type")
 				request := rapid.SampledFrom([]string{"", "r-1", "r-2", "r-3", "r-4", "r-5"}).Draw(r, "request")
-				c.hear(OrderGiven{migration.Order{Request: request, VM: vm.Draw(r, "vm"), Type: kind}})
+				c.hear(OrderGiven{Order: migration.Order{Request: request, VM: vm.Draw(r, "vm"), Type: kind}})
 			},
 			"cancel":         func(r *rapid.T) { c.hear(CancelGiven{vm.Draw(r, "vm")}) },
 			"an effect done": well, "another effect done": well, "one more effect done": well,
@@ -345,7 +345,7 @@ func TestARefusedOrderIsAnsweredWithAllThatIsAgainstIt(t *testing.T) {
 	for i := range c.knobs.Queue {
 		require.Equal(t, Accepted, c.order("", fmt.Sprint("vm-", i)).Outcome)
 	}
-	a := c.hear(OrderGiven{migration.Order{VM: "vm-0", Type: "lukewarm"}}).Answer
+	a := c.hear(OrderGiven{Order: migration.Order{VM: "vm-0", Type: "lukewarm"}}).Answer
 	assert.Equal(t, Rejected, a.Outcome)
 	var codes []string
 	for _, r := range a.Reasons {

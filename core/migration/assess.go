@@ -44,6 +44,42 @@ func Assess(o Order, s Sites) (Plan, []Reason) {
 	return plan, nil
 }
 
+// Offered is a VM of the inventory, and why it cannot be migrated; nothing if it
+// can, as far as the premises tell.
+type Offered struct {
+	VM      vsphere.VM
+	Reasons []Reason
+}
+
+// Offer is the inventory as users see it: every VM but HDM's own, each with all
+// that stands against its migration (SQS-03, A-22). It is pure.
+func Offer(vms []vsphere.VM, pools []vsphere.Pool) []Offered {
+	named := map[string]int{}
+	for _, vm := range vms {
+		named[vm.Name]++
+	}
+	var all []Offered
+	for _, vm := range vms {
+		if own(vm) {
+			continue
+		}
+		a := &assessment{sites: Sites{PremisesPools: pools}, vm: vm}
+		a.source()
+		if named[vm.Name] > 1 {
+			a.against = append(a.against, ambiguous(vm.Name, named[vm.Name]))
+		}
+		all = append(all, Offered{vm, a.against})
+	}
+	return all
+}
+
+// own says whether a VM is one of HDM's, which are known by their names.
+func own(vm vsphere.VM) bool { return strings.Contains(strings.ToLower(vm.Name), "hdm") }
+
+func ambiguous(name string, n int) Reason {
+	return Reason{CodeAmbiguous, fmt.Sprintf("%d VMs on premises are named %q", n, name), "give each a name of its own"}
+}
+
 type assessment struct {
 	order   Order
 	sites   Sites
@@ -68,7 +104,8 @@ func find(name string, vms []vsphere.VM) (vsphere.VM, *Reason) {
 	case 1:
 		return found[0], nil
 	}
-	return vsphere.VM{}, &Reason{CodeAmbiguous, fmt.Sprintf("%d VMs on premises are named %q", len(found), name), "give each a name of its own"}
+	several := ambiguous(name, len(found))
+	return vsphere.VM{}, &several
 }
 
 // source is what the VM itself must meet. A cold migration needs neither
@@ -79,7 +116,7 @@ func (a *assessment) source() {
 		broken          bool
 		code, what, fix string
 	}{
-		{strings.Contains(strings.ToLower(vm.Name), "hdm"), CodeOwnVM, `its name contains "hdm", as HDM's own VMs do`, "rename the VM"},
+		{own(vm), CodeOwnVM, `its name contains "hdm", as HDM's own VMs do`, "rename the VM"},
 		{strings.Contains(vm.Name, ".."), CodeName, `its name contains ".."`, "rename the VM"},
 		{a.migrated(), CodeMigrated, "it is in " + MigratePool + ": it has been migrated", "migrate it back, or move it to its own pool to use it on premises again"},
 		{vm.Template, CodeTemplate, "it is a template", "convert it to a VM"},

@@ -88,6 +88,11 @@ type (
 	Shown struct{ Retries int }
 	// EndReported: vCenter's task shows the end.
 	EndReported struct{}
+	// Responded: the message bus was told so many percent, or the end.
+	Responded struct {
+		Percent int32
+		Final   bool
+	}
 )
 
 func (EffectDone) event()   {}
@@ -98,6 +103,7 @@ func (CancelAsked) event()  {}
 func (Restarted) event()    {}
 func (Shown) event()        {}
 func (EndReported) event()  {}
+func (Responded) event()    {}
 
 // Failure is why an effect failed.
 type Failure struct {

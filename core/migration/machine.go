@@ -105,6 +105,8 @@ func (k Knobs) Decide(m Migration, now Now, ev Event) Verdict {
 		} else {
 			d.ignore("its end was reported in state %s", m.State)
 		}
+	case Responded:
+		d.responded(ev)
 	default:
 		panic(fmt.Sprintf("migration: unknown event %T", ev))
 	}
@@ -138,6 +140,19 @@ type decision struct {
 }
 
 func (d *decision) ignore(format string, args ...any) { d.ignored = fmt.Sprintf(format, args...) }
+
+// responded notes what the message bus was told. After the end it is told
+// nothing more.
+func (d *decision) responded(ev Responded) {
+	switch r := &d.m.Responses; {
+	case r.Final:
+		d.ignore("its end was told before")
+	case ev.Final && !d.m.State.Final():
+		d.ignore("its end was told in state %s", d.m.State)
+	default:
+		r.Count, r.Percent, r.Final = r.Count+1, max(r.Percent, ev.Percent), ev.Final
+	}
+}
 
 // awaits is the fence against late completions: only the outstanding effect's
 // answer counts, and every attempt has its own key.

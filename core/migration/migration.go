@@ -27,11 +27,22 @@ type Order struct {
 	VM      string `json:"vm"` // name on premises
 	Type    Type   `json:"type"`
 	Target  Target `json:"target"`
+	Origin  Origin `json:"origin,omitempty"`
 }
+
+// Origin is the way in which an order came.
+type Origin string
+
+// The ways. They differ in what they ask of a VM (A-20), and in where its
+// migration's statuses go.
+const (
+	FromVCenter Origin = ""
+	FromMessage Origin = "message" // over the message bus
+)
 
 // Equal says whether two orders ask for the same.
 func (o Order) Equal(p Order) bool {
-	return o.Request == p.Request && o.VM == p.VM && o.Type == p.Type && o.Target.Pool == p.Target.Pool &&
+	return o.Request == p.Request && o.VM == p.VM && o.Type == p.Type && o.Origin == p.Origin && o.Target.Pool == p.Target.Pool &&
 		o.Target.Datastore == p.Target.Datastore && o.Target.Adapter == p.Target.Adapter && slices.Equal(o.Target.Networks, p.Target.Networks)
 }
 
@@ -120,6 +131,14 @@ type Migration struct {
 	Ended     time.Time  `json:"ended,omitzero"`
 	Told      Told       `json:"told,omitzero"`
 	Reported  bool       `json:"reported,omitempty"` // its task in vCenter shows the end
+	Responses Responses  `json:"responses,omitzero"` // to an order FromMessage
+}
+
+// Responses are what the message bus was told of a migration (SQS-06).
+type Responses struct {
+	Count   int   `json:"count,omitempty"`
+	Percent int32 `json:"percent,omitempty"` // the most that was told: it never falls
+	Final   bool  `json:"final,omitempty"`   // the last one was sent
 }
 
 // Undo is one thing that is taken back.
@@ -152,6 +171,10 @@ type Reason struct {
 // Shown reports whether vCenter shows the migration's end, or has nothing to
 // show it on.
 func (m *Migration) Shown() bool { return m.Reported || m.Plan.Source == "" }
+
+// Answered reports whether whoever ordered the migration by message has been
+// told its end, or nobody has to be.
+func (m *Migration) Answered() bool { return m.Order.Origin != FromMessage || m.Responses.Final }
 
 // Active reports whether the migration takes one of the slots that limits
 // count.

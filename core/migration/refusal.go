@@ -12,6 +12,7 @@ const (
 	CodeQueueFull = "queue-full" // too many wait
 	CodeTooLarge  = "too-large"  // the order itself
 	CodeBusy      = "busy"       // the VM is being migrated already
+	CodeNotReady  = "not-ready"  // HDM itself (SQS-08)
 
 	// Why a VM cannot be migrated.
 	CodeUnknownVM    = "unknown-vm"

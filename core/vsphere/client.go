@@ -192,6 +192,13 @@ func (c *Client) serviceContent(ctx context.Context, rt soap.RoundTripper) (type
 	return content, nil
 }
 
+// Ping asks whether the vCenter is there. It needs no login.
+func (c *Client) Ping(ctx context.Context) error {
+	s := &Session{client: c, runtime: c.runtime, site: c.endpoint.Site}
+	_, err := methods.GetServiceContent(ctx, c.connect())
+	return s.fail("reach", "the vCenter", err, reads)
+}
+
 // Close logs out. What was sent in the session and has not been applied can
 // no longer act; the next Open sees to that if the logout gets no answer. It
 // works with a ctx that is cancelled already.

@@ -1,0 +1,61 @@
+package appliance
+
+import (
+	"context"
+
+	"github.com/hdm-project/hdm/core/health"
+	"github.com/hdm-project/hdm/core/vsphere"
+)
+
+// probe asks one vCenter again and again whether it is there.
+type probe struct {
+	client *vsphere.Client
+	name   string // of the component
+	// began says whether what earlier boots left there has been ended: until then
+	// the appliance is still coming up.
+	began bool
+	down  bool
+}
+
+// startProbes begins to watch both vCenters.
+func (a *Appliance) startProbes() {
+	if a.ProbeEvery <= 0 {
+		return
+	}
+	a.probes = []*probe{{client: a.OnPremises, name: health.OnPremises}, {client: a.Cloud, name: health.Cloud}}
+	for _, p := range a.probes {
+		a.Runtime.Go(a.ctx, "probe/"+string(p.client.Site()), func(ctx context.Context) { a.watch(ctx, p) })
+	}
+}
+
+// watch goes on until the appliance stops.
+func (a *Appliance) watch(ctx context.Context, p *probe) {
+	for {
+		err := a.settle(ctx, p.client)
+		if err == nil {
+			err = p.client.Ping(ctx)
+		}
+		a.mu.Lock()
+		p.began, p.down = p.began || err == nil, err != nil
+		a.mu.Unlock()
+		if a.Runtime.Sleep(ctx, a.ProbeEvery) != nil {
+			return
+		}
+	}
+}
+
+// Health is the state of HDM as of the last probes (SQS-02).
+func (a *Appliance) Health() health.State {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var down []string
+	for _, p := range a.probes {
+		if !p.began && !p.down { // not known yet: HDM is booting
+			return health.Of([]string{health.Appliance}, nil)
+		}
+		if p.down {
+			down = append(down, p.name)
+		}
+	}
+	return health.Of(down, nil)
+}
