@@ -60,9 +60,11 @@ func (a *Appliance) Unanswered() []Status {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	var all []Status
-	for _, m := range a.statuses() {
-		if !m.Answered() {
-			all = append(all, m)
+	for _, list := range [][]migration.Migration{a.state.live, a.state.ended} {
+		for i := range list {
+			if m := &list[i]; !m.Answered() {
+				all = append(all, Status{*m, a.progress[m.ID]})
+			}
 		}
 	}
 	slices.SortFunc(all, func(p, q Status) int { return byNumber(p.Migration, q.Migration) })
