@@ -1,0 +1,83 @@
+package sqs
+
+import "time"
+
+// Kind of a Change.
+type Kind string
+
+// The kinds.
+const (
+	Sent         Kind = "sent"
+	Suppressed   Kind = "suppressed" // a FIFO queue has had it in the last 5 minutes: it is answered, not stored
+	Duplicated   Kind = "duplicated" // a standard queue has made a second copy of it
+	Received     Kind = "received"
+	Deleted      Kind = "deleted"
+	Moved        Kind = "moved" // to the dead-letter queue
+	Expired      Kind = "expired"
+	Purged       Kind = "purged" // once for the queue, not for each message
+	QueueCreated Kind = "queue created"
+	QueueDeleted Kind = "queue deleted"
+)
+
+// Change is something that has become true.
+type Change struct {
+	Kind    Kind
+	Queue   string
+	Message Message // as it is after the change; zero if the change is the queue's
+	To      string  // of Moved: the dead-letter queue
+}
+
+// State of a message.
+type State string
+
+// The states. Only a visible message is handed out, and of a FIFO queue's group
+// only while nothing of the group is in flight.
+const (
+	Visible  State = "visible"
+	InFlight State = "in flight"
+	Delayed  State = "delayed"
+)
+
+// Message is a message as it is stored.
+type Message struct {
+	ID         string
+	Body       string
+	Attributes map[string]Attribute // shared: not to be changed
+	Group      string               // MessageGroupId
+	Dedupe     string               // MessageDeduplicationId, given or made of the body
+	Sequence   string               // SequenceNumber, of FIFO queues
+	State      State
+	Sent       time.Time
+	Until      time.Time // when it becomes visible; zero if it is
+	First      time.Time // when it was first received; zero if it never was
+	Received   int       // how often it was handed out
+	Receipt    string    // the newest receipt handle; "" if there is none
+}
+
+// Attribute is a message attribute.
+type Attribute struct {
+	DataType string // String, Number or Binary, and perhaps a label: "Number.int"
+	String   string
+	Binary   []byte // of a Binary
+}
+
+// QueueInfo is a queue as it is.
+type QueueInfo struct {
+	Name       string
+	FIFO       bool
+	Visible    int
+	InFlight   int
+	Delayed    int
+	DeadLetter string // the name of its dead-letter queue, "" if it has none
+}
+
+// Queues are all queues, by name.
+func (s *Service) Queues() []QueueInfo { return nil }
+
+// Messages are all messages of a queue, in the order in which they were sent to
+// it; none if there is no such queue.
+func (s *Service) Messages(queue string) []Message { return nil }
+
+// NextDeadline is the earliest end of a pending long poll, for who drives the
+// clock; false if nobody waits.
+func (s *Service) NextDeadline() (time.Time, bool) { return time.Time{}, false }
