@@ -30,6 +30,15 @@ type Fault struct {
 	CallHang         *CallHang         `yaml:"call-hang,omitempty"`
 	CallLost         *CallLost         `yaml:"call-lost,omitempty"`
 	CallLate         *CallLate         `yaml:"call-late,omitempty"`
+
+	InternetDown      *InternetDown      `yaml:"internet-down,omitempty"`
+	MessageDuplicate  *MessageDuplicate  `yaml:"message-duplicate,omitempty"`
+	MessageReorder    *MessageReorder    `yaml:"message-reorder,omitempty"`
+	MessageLost       *MessageLost       `yaml:"message-lost,omitempty"`
+	MessageLateDelete *MessageLateDelete `yaml:"message-late-delete,omitempty"`
+	MessageCorrupt    *MessageCorrupt    `yaml:"message-corrupt,omitempty"`
+	QueueUnavailable  *QueueUnavailable  `yaml:"queue-unavailable,omitempty"`
+	QueueOverLimit    *QueueOverLimit    `yaml:"queue-over-limit,omitempty"`
 }
 
 // Kind is what goes wrong.
@@ -63,6 +72,30 @@ func (f Fault) kinds() (set []Kind) {
 	if k := f.CallLate; k != nil {
 		set = append(set, k)
 	}
+	if k := f.InternetDown; k != nil {
+		set = append(set, k)
+	}
+	if k := f.MessageDuplicate; k != nil {
+		set = append(set, k)
+	}
+	if k := f.MessageReorder; k != nil {
+		set = append(set, k)
+	}
+	if k := f.MessageLost; k != nil {
+		set = append(set, k)
+	}
+	if k := f.MessageLateDelete; k != nil {
+		set = append(set, k)
+	}
+	if k := f.MessageCorrupt; k != nil {
+		set = append(set, k)
+	}
+	if k := f.QueueUnavailable; k != nil {
+		set = append(set, k)
+	}
+	if k := f.QueueOverLimit; k != nil {
+		set = append(set, k)
+	}
 	return set
 }
 
@@ -70,7 +103,10 @@ func (f Fault) kinds() (set []Kind) {
 func Names() []string {
 	all := Fault{
 		ApplianceRestart: &ApplianceRestart{}, WANDown: &WANDown{}, CallError: &CallError{},
-		CallHang: &CallHang{}, CallLost: &CallLost{}, CallLate: &CallLate{},
+		CallHang: &CallHang{}, CallLost: &CallLost{}, CallLate: &CallLate{}, InternetDown: &InternetDown{},
+		MessageDuplicate: &MessageDuplicate{}, MessageReorder: &MessageReorder{}, MessageLost: &MessageLost{},
+		MessageLateDelete: &MessageLateDelete{}, MessageCorrupt: &MessageCorrupt{},
+		QueueUnavailable: &QueueUnavailable{}, QueueOverLimit: &QueueOverLimit{},
 	}
 	var names []string
 	for _, k := range all.kinds() {

@@ -11,7 +11,17 @@ import (
 type Context struct {
 	End        Duration                    // virtual time at which the run ends
 	Migrations map[string][]migration.Type // the VMs that steps migrate, and how
+	Bus        Bus                         // the message bus that there is
 }
+
+// Bus is the kind of a run's message queues; "" if it has none.
+type Bus string
+
+// The kinds of queues.
+const (
+	FIFO     Bus = "fifo"
+	Standard Bus = "standard"
+)
 
 // Problem is something wrong with a fault or a trigger.
 type Problem struct {
@@ -70,6 +80,8 @@ func (f Fault) ends(c *checker) {
 		key, lasts = "appliance-restart.for", f.ApplianceRestart.Downtime()
 	case f.WANDown != nil:
 		key, lasts = "wan-down.for", f.WANDown.For
+	case f.InternetDown != nil:
+		key, lasts = "internet-down.for", f.InternetDown.For
 	default:
 		return
 	}
@@ -100,6 +112,14 @@ func contradiction(a, b Fault) string {
 	case a.WANDown != nil && b.WANDown != nil:
 		if a.WANDown.Directions().meets(b.WANDown.Directions()) && overlap(a.Trigger, a.WANDown.For, b.Trigger, b.WANDown.For) {
 			return "the WAN would go down while it is down"
+		}
+	case a.InternetDown != nil && b.InternetDown != nil:
+		if a.InternetDown.Directions().meets(b.InternetDown.Directions()) && overlap(a.Trigger, a.InternetDown.For, b.Trigger, b.InternetDown.For) {
+			return "the Internet link would go down while it is down"
+		}
+	case a.ofQueue() != nil && b.ofQueue() != nil:
+		if sameTrigger(a.Trigger, b.Trigger) && meets(a.ofQueue(), b.ofQueue()) {
+			return "both claim the same call"
 		}
 	case a.calls() != nil && b.calls() != nil:
 		if sameTrigger(a.Trigger, b.Trigger) && a.calls().meets(b.calls()) {
@@ -164,6 +184,20 @@ func (c *checker) fail(key, fix, what string, args ...any) {
 func (c *checker) positive(key string, d Duration) {
 	if d <= 0 {
 		c.fail(key, "use a duration above 0, such as 30s", "%v is no time at all", d)
+	}
+}
+
+// hasBus says that a fault of the message bus needs one.
+func (c *checker) hasBus() {
+	if c.Bus == "" {
+		c.fail("", "give the scenario a bus:", "there is no message bus in this run: it would never act")
+	}
+}
+
+// standard says that only standard queues do what the fault is about.
+func (c *checker) standard() {
+	if c.Bus == FIFO {
+		c.fail("", "use standard queues, or message-lost: then a FIFO queue delivers again, too", "FIFO queues deliver no message twice by themselves: it would never act")
 	}
 }
 

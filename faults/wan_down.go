@@ -13,6 +13,24 @@ const (
 // meets says whether two outages have a direction in common.
 func (d Direction) meets(o Direction) bool { return d == Both || o == Both || d == o }
 
+// orBoth is the direction, or both where none was given.
+func (d Direction) orBoth() Direction {
+	if d == "" {
+		return Both
+	}
+	return d
+}
+
+// outage checks how a link is cut.
+func (c *checker) outage(lasts Duration, d Direction) {
+	c.positive("for", lasts)
+	switch d {
+	case Both, ToCloud, ToPremises:
+	default:
+		c.fail("direction", "use both, to-cloud or to-premises", "there is no direction %q", d)
+	}
+}
+
 // WANDown takes the WAN between the sites away. The Internet link stays up
 //
 type WANDown struct {
@@ -28,18 +46,6 @@ func (*WANDown) Name() string { return "wan-down" }
 func (w *WANDown) Target() string { return "wan " + string(w.Directions()) }
 
 // Directions is what is cut.
-func (w *WANDown) Directions() Direction {
-	if w.Direction == "" {
-		return Both
-	}
-	return w.Direction
-}
+func (w *WANDown) Directions() Direction { return w.Direction.orBoth() }
 
-func (w *WANDown) check(c *checker) {
-	c.positive("for", w.For)
-	switch w.Directions() {
-	case Both, ToCloud, ToPremises:
-	default:
-		c.fail("direction", "use both, to-cloud or to-premises", "there is no direction %q", w.Direction)
-	}
-}
+func (w *WANDown) check(c *checker) { c.outage(w.For, w.Directions()) }

@@ -35,7 +35,7 @@ func (g *generator) faults(s *scenario.Scenario) {
 // admit adds a fault, unless it contradicts those before it.
 func admit(s *scenario.Scenario, f faults.Fault) bool {
 	all := append(s.Faults[:len(s.Faults):len(s.Faults)], f)
-	if len(faults.Validate(all, faults.Context{End: s.End(), Migrations: s.Migrations()})) > 0 {
+	if len(faults.Validate(all, s.Context())) > 0 {
 		return false
 	}
 	s.Faults = all

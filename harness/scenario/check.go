@@ -28,8 +28,9 @@ func (s *Scenario) Check() error {
 	c := &checker{s: s, vms: map[vsphere.Site][]string{
 		vsphere.OnPremises: names(world.OnPremises.VMs), vsphere.Cloud: names(world.Cloud.VMs),
 	}}
-	c.context = faults.Context{End: s.End(), Migrations: s.Migrations()}
+	c.context = s.Context()
 	c.head()
+	c.bus()
 	taken := s.reachable()
 	for i, step := range s.Steps {
 		c.path = fmt.Sprintf("steps[%d]", i)
@@ -122,28 +123,48 @@ func (c *checker) step(step Step) {
 	for _, p := range step.Trigger.Check(c.context) {
 		c.fail(p.Path, p.Fix, "%s", p.What)
 	}
-	actions := 0
 	if step.Migrate != nil {
-		actions++
 		c.migrate(step.Migrate)
 	}
 	if step.Cancel != nil {
-		actions++
 		if _, ok := c.context.Migrations[step.Cancel.VM]; !ok {
 			c.fail("cancel.vm", "name a VM that a step migrates", "no step migrates %q, so there is nothing to cancel", step.Cancel.VM)
 		}
 	}
 	if step.Power != nil {
-		actions++
 		known := c.vms[step.Power.Site]
 		if step.Power.Site == vsphere.Cloud {
 			known = append(slices.Clone(known), slices.Sorted(maps.Keys(c.context.Migrations))...) // they may be there by then
 		}
 		c.vm("power.vm", step.Power.VM, known, "at that site, and no step brings it there")
 	}
-	if actions != 1 {
-		c.fail("", "write exactly one of migrate, cancel, power in each step", "it does %d things", actions)
+	c.messages(step)
+	if v := step.Views; v != nil {
+		for _, vm := range append(slices.Clone(v.InProgress), v.Summary...) {
+			if _, ok := c.context.Migrations[vm]; !ok {
+				c.fail("views", "name VMs that steps migrate", "no step migrates %q, so no view lists it", vm)
+			}
+		}
 	}
+	keys, does := step.actions()
+	actions := 0
+	for _, d := range does {
+		if d {
+			actions++
+		}
+	}
+	if actions != 1 {
+		c.fail("", "write exactly one of "+join(keys)+" in each step", "it does %d things", actions)
+	}
+}
+
+// Context is what the scenario's faults are judged against.
+func (s *Scenario) Context() faults.Context {
+	in := faults.Context{End: s.End(), Migrations: s.Migrations()}
+	if s.Bus != nil {
+		in.Bus = s.Bus.Queues
+	}
+	return in
 }
 
 // waitsFor is the VM whose migration a step waits for, "" if for none.
@@ -182,6 +203,12 @@ func (c *checker) migrate(m *Migrate) {
 	c.vm("migrate.vm", m.VM, c.vms[vsphere.OnPremises], "on premises")
 	for i, vm := range m.VMs {
 		c.vm(fmt.Sprintf("migrate.vms[%d]", i), vm, c.vms[vsphere.OnPremises], "on premises")
+	}
+	if m.ByMessage() && m.Request != "" {
+		c.identifier("migrate.request", m.Request)
+	}
+	if m.By != "" && m.By != byMessage && m.By != "vcenter" {
+		c.fail("migrate.by", "use vcenter or message", "no order is given by %q", m.By)
 	}
 	if m.Request != "" && len(m.VMs) > 1 {
 		c.fail("migrate.request", "order them in steps of their own", "one request cannot name %d orders", len(m.VMs))

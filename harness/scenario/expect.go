@@ -41,6 +41,12 @@ var promises = map[string]func() Promise{
 	"ended":       func() Promise { return &Ended{} },
 	"undone":      func() Promise { return &Undone{} },
 	"carried":     func() Promise { return &Carried{} },
+
+	"responses":    func() Promise { return &Responded{} },
+	"heartbeat":    func() Promise { return &Beats{} },
+	"errors":       func() Promise { return &Errors{} },
+	"dead-letters": func() Promise { return &DeadLetters{} },
+	"bus-needed":   func() Promise { return &SetUp{} },
 }
 
 // Ends: how the last migration of a VM ended.

@@ -49,6 +49,7 @@ type Scenario struct {
 	// Seed of everything that is left to chance; a flag can override it.
 	Seed   uint64         `yaml:"seed,omitempty"`
 	World  World          `yaml:"world"`
+	Bus    *Bus           `yaml:"bus,omitempty"`                     // left out: HDM has no message bus
 	Limit  Duration       `yaml:"limit,omitempty" nonzero:"default"` // default DefaultLimit
 	Steps  []Step         `yaml:"steps"`
 	Faults []faults.Fault `yaml:"faults,omitempty"`
@@ -121,6 +122,18 @@ type Step struct {
 	Migrate *Migrate `yaml:"migrate,omitempty"`
 	Cancel  *Cancel  `yaml:"cancel,omitempty"`
 	Power   *Power   `yaml:"power,omitempty"`
+
+	Message   *Message   `yaml:"message,omitempty"`
+	Inventory *Inventory `yaml:"inventory,omitempty"`
+	BulkDone  *BulkDone  `yaml:"bulk-done,omitempty"`
+	Queue     *QueueStep `yaml:"queue,omitempty"`
+	Views     *Views     `yaml:"views,omitempty"`
+}
+
+// actions are the keys of what a step can do, each with whether this one does it.
+func (s *Step) actions() (keys []string, does []bool) {
+	return []string{"migrate", "cancel", "power", "message", "inventory", "bulk-done", "queue", "views"},
+		[]bool{s.Migrate != nil, s.Cancel != nil, s.Power != nil, s.Message != nil, s.Inventory != nil, s.BulkDone != nil, s.Queue != nil, s.Views != nil}
 }
 
 // Migrate orders a migration.
@@ -132,6 +145,9 @@ type Migrate struct {
 	// Request is the user's own name for the order: given twice, it migrates once.
 	Request string `yaml:"request,omitempty"`
 	Target  Target `yaml:"target,omitempty"`
+	// By is how the order is given: from vCenter, which is the default, or as a
+	// message on the bus, by the client library.
+	By string `yaml:"by,omitempty" jsonschema:"enum=vcenter,enum=message"`
 }
 
 // Target is where in the cloud it goes. What is left out, HDM chooses.
@@ -158,7 +174,11 @@ func (m *Migrate) Orders() []migration.Order {
 	}
 	var orders []migration.Order
 	for _, vm := range m.Names() {
-		orders = append(orders, migration.Order{Request: m.Request, VM: vm, Type: m.Type, Target: target})
+		o := migration.Order{Request: m.Request, VM: vm, Type: m.Type, Target: target}
+		if m.ByMessage() {
+			o.Origin = migration.FromMessage
+		}
+		orders = append(orders, o)
 	}
 	return orders
 }

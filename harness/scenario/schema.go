@@ -66,7 +66,7 @@ func special(t reflect.Type) *jsonschema.Schema {
 		return expectations()
 	case reflect.TypeFor[Step]():
 		s := plain[Step]()
-		s.AllOf = []*jsonschema.Schema{exactlyOne("at", "when"), exactlyOne("migrate", "cancel", "power")}
+		s.AllOf = []*jsonschema.Schema{exactlyOne("at", "when"), exactlyOne(stepActions()...)}
 		return s
 	case reflect.TypeFor[faults.Fault]():
 		s := plain[faults.Fault]()
@@ -147,6 +147,11 @@ func expectations() *jsonschema.Schema {
 		s.OneOf = append(s.OneOf, one)
 	}
 	return s
+}
+
+func stepActions() []string {
+	keys, _ := (&Step{}).actions()
+	return keys
 }
 
 // covers are all that a scenario can cover: clauses without parts, and parts, as

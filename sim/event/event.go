@@ -62,6 +62,28 @@ const (
 	OrderAnswered = "order.answered" // appliance: request, vm, outcome=accepted|duplicate|refused, migration, reason
 )
 
+// What happens in the message queues, as they themselves know it. A message is
+// told by what is in it: type and request of a request; of a response besides
+// response (its id), final, and state and percent, status and details, or code
+// (of the first error). unreadable=true: it is neither.
+const (
+	SQSSent     = "sqs.sent"     // queue: message, bytes, and what is in it
+	SQSStored   = "sqs.stored"   // queue: message: a second time, by a standard queue itself
+	SQSDropped  = "sqs.dropped"  // queue: message: by deduplication, what is in it
+	SQSReceived = "sqs.received" // queue: message, times
+	SQSDeleted  = "sqs.deleted"  // queue: message
+	SQSMoved    = "sqs.moved"    // queue: message, to: a dead-letter queue
+	SQSExpired  = "sqs.expired"  // queue: message
+	SQSQueue    = "sqs.queue"    // queue: what=created|deleted|purged
+)
+
+// What the appliance's message bus and its clients see.
+const (
+	BusSetUp  = "bus.set-up" // appliance: outcome=done|failed, needs, why
+	Heartbeat = "heartbeat"  // appliance: status, details: on its way to whoever listens
+	Response  = "response"   // request: type, response, final, and so on, as in sqs.sent: a client has it
+)
+
 // What the test does to the world.
 const (
 	FaultBegan = "fault.began" // the fault's number: kind, target

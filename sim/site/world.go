@@ -15,6 +15,7 @@ import (
 	"github.com/hdm-project/hdm/sim/guest"
 	"github.com/hdm-project/hdm/sim/kernel"
 	"github.com/hdm-project/hdm/sim/machine"
+	"github.com/hdm-project/hdm/sim/sqs"
 	"github.com/hdm-project/hdm/sim/transport"
 	"github.com/hdm-project/hdm/sim/vcenter"
 	"github.com/hdm-project/hdm/sim/wan"
@@ -44,6 +45,7 @@ type World struct {
 	Cloud       *Place
 	WAN         *wan.Link // premises to cloud: data and the cloud's vCenter
 	Internet    *wan.Link // premises to the message queues
+	SQS         *sqs.Service
 
 	guests *guests
 	boots  int // of the appliance
@@ -80,6 +82,7 @@ func Build(k *kernel.Kernel, d Description, o Options) (_ *World, err error) {
 	if w.Internet, err = wan.New(k, "internet", wan.Symmetric(quality(d.Links.Internet))); err != nil {
 		return nil, err
 	}
+	w.SQS = sqs.New(sqs.Config{Clock: clock{k}, Observe: w.queued})
 	w.guests = newGuests(w)
 	if w.OnPremises, err = w.place(vsphere.OnPremises, d.OnPremises, o); err != nil {
 		return nil, err
@@ -152,7 +155,21 @@ func (w *World) Endpoints(agent string) (onPremises, cloud vsphere.Endpoint) {
 	return w.OnPremises.Path.Endpoint(agent), w.Cloud.Path.Endpoint(agent)
 }
 
-// clock is the kernel's time for a vCenter.
+// Queues is the way from the appliance to the message queues, over the Internet.
+func (w *World) Queues() *transport.QueuePath {
+	return &transport.QueuePath{Kernel: w.Kernel, Service: w.SQS, Link: w.Internet}
+}
+
+// ClientQueues is the way to the message queues from a client that is beside
+// them.
+func (w *World) ClientQueues() *transport.QueuePath {
+	return &transport.QueuePath{Kernel: w.Kernel, Service: w.SQS}
+}
+
+// Client is a machine that a client of HDM runs on.
+func (w *World) Client() *machine.Machine { return machine.New(w.Kernel, "client") }
+
+// clock is the kernel's time for a vCenter or a message queue.
 type clock struct{ kernel *kernel.Kernel }
 
 func (c clock) Now() time.Time { return machine.Epoch.Add(c.kernel.Now()) }
