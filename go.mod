@@ -1,6 +1,7 @@
 module github.com/hdm-project/hdm
 
 go 1.26
+
 require (
 	github.com/elastic/go-sysinfo v1.15.5
 	github.com/invopop/jsonschema v0.14.0
@@ -14,6 +15,11 @@ require (
 )
 
 require (
+	github.com/aws/aws-sdk-go-v2 v1.47.7 // indirect
+	github.com/aws/aws-sdk-go-v2/internal/configsources v1.5.10 // indirect
+	github.com/aws/aws-sdk-go-v2/internal/endpoints/v2 v2.8.10 // indirect
+	github.com/aws/aws-sdk-go-v2/service/sqs v1.52.10 // indirect
+	github.com/aws/smithy-go v1.28.8 // indirect
 	github.com/bahlo/generic-list-go v0.2.0 // indirect
 	github.com/buger/jsonparser v1.1.2 // indirect
 	github.com/elastic/go-windows v1.0.2 // indirect
