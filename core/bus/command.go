@@ -89,7 +89,7 @@ func (s *Service) command(ctx context.Context, d Delivery) error {
 	case err != nil:
 		return err
 	case !request.Head().Token.Equal(s.Token):
-		return s.deny(ctx, d, request.Head().RequestID)
+		return s.deny(ctx, d)
 	}
 	switch r := request.(type) {
 	case *protocol.InventoryRequest:
@@ -107,14 +107,14 @@ func (s *Service) command(ctx context.Context, d Delivery) error {
 // to the dead-letter queue first, so that it is never lost (SQS-10).
 func (s *Service) refuse(ctx context.Context, d Delivery, r *protocol.Refusal) error {
 	if !r.Unreadable && !r.Token.Equal(s.Token) {
-		return s.deny(ctx, d, r.RequestID)
+		return s.deny(ctx, d)
 	}
 	if r.Unreadable {
 		if err := s.bury(ctx, d, r); err != nil {
 			return err
 		}
 	}
-	return s.answerError(ctx, d, r.RequestID, &protocol.ErrorResponse{Errors: r.Problems, Final: r.RequestID != ""})
+	return s.answerError(ctx, d, r.RequestID, &protocol.ErrorResponse{Errors: r.Problems, Final: true})
 }
 
 // bury puts a message into the dead-letter queue, with the reason if both fit.
@@ -127,8 +127,11 @@ func (s *Service) bury(ctx context.Context, d Delivery, r *protocol.Refusal) err
 	return s.deadLetters.Send(ctx, m)
 }
 
-func (s *Service) deny(ctx context.Context, d Delivery, request string) error {
-	return s.answerError(ctx, d, request, &protocol.ErrorResponse{Final: request != "", Errors: []protocol.Problem{{
+// deny answers whoever has no token by SQS's name of the message, which its
+// sender was told. The name of a request in it may be somebody else's: that one
+// is not to hear that its request was refused.
+func (s *Service) deny(ctx context.Context, d Delivery) error {
+	return s.answerError(ctx, d, "", &protocol.ErrorResponse{Final: true, Errors: []protocol.Problem{{
 		Code: CodeToken, Field: "token", What: "it is missing, or not the message bus token of this appliance", Fix: "send the token that HDM was configured with",
 	}}})
 }

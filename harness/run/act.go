@@ -15,11 +15,12 @@ import (
 
 // acting is what the faults have under way.
 type acting struct {
-	open   int          // faults that have begun and will end by themselves
-	acted  map[int]bool // faults that have begun; the others may be armed
-	crash  []*armed     // waiting for the appliance to come to a crash point
-	calls  []*claimed
-	outage map[wan.Direction]int // how many faults keep a direction of the WAN down
+	open  int          // faults that have begun and will end by themselves
+	acted map[int]bool // faults that have begun; the others may be armed
+	crash []*armed     // waiting for the appliance to come to a crash point
+	calls []*claimed
+	// How many faults keep a direction of the WAN, and of the Internet link, down.
+	outage, internet map[wan.Direction]int
 }
 
 type armed struct {
@@ -57,7 +58,7 @@ func (st *stage) arm(i int) {
 	case f.ApplianceRestart != nil:
 		st.restart(i, f.ApplianceRestart, "")
 	case f.WANDown != nil:
-		st.wanDown(i, f.WANDown)
+		st.linkDown(i, st.world.WAN, a.outage, f.WANDown.Directions(), f.WANDown.For)
 	case f.CallError != nil:
 		st.claim(i, &f.CallError.Calls, func() transport.Act { return transport.Fail(faults.NewMethodFault(f.CallError.Fault)) })
 	case f.CallHang != nil:
@@ -66,6 +67,9 @@ func (st *stage) arm(i int) {
 		st.claim(i, &f.CallLost.Calls, transport.LoseAnswer)
 	case f.CallLate != nil:
 		st.claim(i, &f.CallLate.Calls, func() transport.Act { return transport.Late(time.Duration(f.CallLate.By)) })
+	case f.InternetDown != nil:
+		st.linkDown(i, st.world.Internet, a.internet, f.InternetDown.Directions(), f.InternetDown.For)
+	case st.armQueue(i, f):
 	default:
 		panic("run: no way to act fault " + f.String())
 	}
@@ -123,29 +127,31 @@ func (st *stage) reach(p faults.CrashPoint) {
 	}
 }
 
-// wanDown cuts directions of the WAN; where several outages overlap, the last
-// one to end brings the direction back.
-func (st *stage) wanDown(i int, w *faults.WANDown) {
+// linkDown cuts directions of a link for a while; where several outages overlap,
+// the last one to end brings the direction back. down counts them.
+func (st *stage) linkDown(i int, link *wan.Link, down map[wan.Direction]int, directions faults.Direction, lasts faults.Duration) {
 	var dirs []wan.Direction
-	if w.Directions() != faults.ToPremises {
+	if directions != faults.ToPremises {
 		dirs = append(dirs, wan.ToCloud)
 	}
-	if w.Directions() != faults.ToCloud {
+	if directions != faults.ToCloud {
 		dirs = append(dirs, wan.ToPremises)
 	}
 	for _, d := range dirs {
-		if st.acting.outage[d]++; st.acting.outage[d] == 1 {
-			st.world.WAN.SetDown(d, true)
+		if down[d]++; down[d] == 1 {
+			link.SetDown(d, true)
 		}
 	}
-	st.lasts(i, time.Duration(w.For), func() {
+	st.lasts(i, timeOf(lasts), func() {
 		for _, d := range dirs {
-			if st.acting.outage[d]--; st.acting.outage[d] == 0 {
-				st.world.WAN.SetDown(d, false)
+			if down[d]--; down[d] == 0 {
+				link.SetDown(d, false)
 			}
 		}
 	})
 }
+
+func timeOf(d faults.Duration) time.Duration { return time.Duration(d) }
 
 func (st *stage) claim(i int, calls *faults.Calls, act func() transport.Act) {
 	st.acting.calls = append(st.acting.calls, &claimed{fault: i, calls: calls, act: act})

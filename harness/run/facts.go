@@ -33,6 +33,8 @@ const (
 	factRestartIn    = "restart-in-transfer"
 	factResumed      = "resumed"
 	factRiddenOut    = "outage-ridden-out"
+	factOffered      = "offered"
+	factViewed       = "viewed"
 )
 
 // absent says of each fact, for people, that it did not happen.
@@ -53,6 +55,29 @@ var absent = map[string]string{
 	factRestartIn:    "the appliance never restarted during a bulk transfer",
 	factResumed:      "no migration that was under way when the appliance restarted completed",
 	factRiddenOut:    "no migration that ran when the WAN went down completed",
+	factOffered:      "nobody looked whether cold migration is offered",
+	factViewed:       "nobody saw a migration in both views, first in progress and then in the summary",
+
+	factByMessage:     "no migration that was ordered by message completed and was told so",
+	factToken:         "no message was refused for its token",
+	factReady:         "no heartbeat said Ready",
+	factBooting:       "no heartbeat said Not Ready because HDM was booting",
+	factVCenter:       "no heartbeat said Not Ready because a vCenter could not be reached",
+	factListed:        "no inventory was told to its last page",
+	factBadMode:       "no message was refused for its mode",
+	factMissingField:  "no message was refused for a field that is missing",
+	factUnknownVM:     "no message was refused for a VM that is not there",
+	factProgress:      "no migration was told of at several values on its way and once at its end",
+	factTBC:           "no try-before-commit was refused",
+	factBack:          "no migrate-back was refused",
+	factUnready:       "no message was refused with the state because HDM was not ready",
+	factToldOnce:      "no migration failed and was told so by a final response",
+	factAgainQueued:   "no message was delivered twice",
+	factDeadLettered:  "no message went to the dead-letter queue",
+	factNeedInternet:  "the message bus was never refused for want of the Internet",
+	factNeedCommands:  "the message bus was never refused for want of the command queue",
+	factNeedResponses: "the message bus was never refused for want of the response queue",
+	factSilent:        "the appliance was never down between two heartbeats",
 }
 
 // targets are the reasons of refusals that are about the target.
@@ -70,6 +95,9 @@ type facts struct {
 	targeted map[string]bool    // VMs that were ordered with a target
 	requests map[string]int     // how often each was given
 	counts   map[string]int     // of migrations by state
+	bus      busFacts
+
+	seenInProgress bool // in a view
 }
 
 // limitsOf are the documented numbers that facts are about.
@@ -85,7 +113,7 @@ type course struct {
 func newFacts(s *scenario.Scenario) *facts {
 	f := &facts{
 		rules: limitsOf{rules().ColdAtOnce, rules().Tries}, happened: map[string]bool{}, live: map[string]*course{},
-		tasks: map[string]bool{}, targeted: map[string]bool{}, requests: map[string]int{}, counts: map[string]int{},
+		bus: newBusFacts(), tasks: map[string]bool{}, targeted: map[string]bool{}, requests: map[string]int{}, counts: map[string]int{},
 	}
 	for _, step := range s.Steps {
 		if m := step.Migrate; m != nil && (m.Target.Pool != "" || m.Target.Datastore != "" || m.Target.Adapter != "" || len(m.Target.Networks) > 0) {
@@ -98,6 +126,7 @@ func newFacts(s *scenario.Scenario) *facts {
 }
 
 func (f *facts) hear(e kernel.Event) {
+	f.hearBus(e)
 	switch e.Kind {
 	case event.Migration:
 		f.moved(e)

@@ -80,7 +80,9 @@ func (st *stage) expect(p scenario.Promise) {
 	case *scenario.Carried:
 		st.expectCarried(p, broken)
 	default:
-		panic("run: no way to judge an expectation")
+		if !st.expectBus(p, broken) {
+			panic("run: no way to judge an expectation")
+		}
 	}
 }
 

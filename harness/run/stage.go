@@ -34,6 +34,9 @@ const (
 	look  = 10 * time.Second // how often the end is looked for
 )
 
+// probing is how often the appliance asks the vCenters whether they are there.
+const probing = 30 * time.Second
+
 // stage is one run under way.
 type stage struct {
 	scenario *scenario.Scenario
@@ -55,6 +58,7 @@ type stage struct {
 	violations []record.Violation
 	events     uint64
 
+	bus      *messages // nil if there is no message bus
 	presence presence
 	answers  map[string]answer // by request
 	outcomes []*outcome        // of the steps; nil: none yet
@@ -75,7 +79,7 @@ func newStage(s *scenario.Scenario, seed uint64, o Options) (*stage, error) {
 		presence: newPresence(), answers: map[string]answer{},
 		outcomes: make([]*outcome, len(s.Steps)), hands: map[string]int{}, facts: newFacts(s),
 		gauges: map[string]gauge{},
-		acting: acting{acted: map[int]bool{}, outage: map[wan.Direction]int{}},
+		acting: acting{acted: map[int]bool{}, outage: map[wan.Direction]int{}, internet: map[wan.Direction]int{}},
 	}
 	st.teller = newTeller(st.kernel)
 	st.oracles = oracle.All(rules(), eyes{st})
@@ -95,6 +99,9 @@ func newStage(s *scenario.Scenario, seed uint64, o Options) (*stage, error) {
 	world.OnPremises.Path.Intercept = st.intercept
 	world.Cloud.Path.Intercept = st.intercept
 	st.journal.OnPoint(st.journalPoint)
+	if err := st.openBus(); err != nil {
+		return nil, errors.Join(err, st.close())
+	}
 	st.kernel.At(0, st.boot)
 	for i := range s.Faults {
 		st.agenda.add(st, s.Faults[i].Trigger, func() { st.arm(i) })
@@ -179,6 +186,8 @@ func (st *stage) underWay() string {
 		return "a step had not been answered"
 	case st.agenda.near():
 		return "a step or a fault was still to come"
+	case st.bus.busy(st.world, st.app) != "":
+		return st.bus.busy(st.world, st.app)
 	case st.teller.untold():
 		return "vCenter did not show the end of a migration yet"
 	}
@@ -206,6 +215,15 @@ func (st *stage) violate(by, subject, format string, args ...any) {
 	st.violations = append(st.violations, record.Violation{Oracle: by, At: st.kernel.Now(), Subject: subject, What: fmt.Sprintf(format, args...)})
 }
 
+// probeEvery is how often the vCenters are probed: only a message bus tells of
+// it so far.
+func (st *stage) probeEvery() time.Duration {
+	if st.bus == nil {
+		return 0
+	}
+	return probing
+}
+
 // boot starts the appliance on a fresh machine.
 func (st *stage) boot() {
 	m := st.world.Appliance()
@@ -214,9 +232,12 @@ func (st *stage) boot() {
 		here, there := st.world.Endpoints(agent)
 		app, err := appliance.Boot(context.Background(), appliance.Config{
 			ID: applianceID, Runtime: m, Journal: st.journal, Knobs: knobs(), Patience: appliance.DefaultPatience,
-			OnPremises: vsphere.NewClient(m, here), Cloud: vsphere.NewClient(m, there),
+			OnPremises: vsphere.NewClient(m, here), Cloud: vsphere.NewClient(m, there), ProbeEvery: st.probeEvery(),
 			Observer: st.teller, BeforeCompletion: func(string) { st.reach(faults.AppliedBeforeCompletion) },
 		})
+		if err == nil {
+			err = st.serveBus(context.Background(), m, app)
+		}
 		if err != nil {
 			st.kernel.Fail(fmt.Errorf("the appliance did not boot: %w", err))
 			return

@@ -9,7 +9,9 @@ import (
 	"time"
 
 	"github.com/hdm-project/hdm/core/appliance"
+	"github.com/hdm-project/hdm/core/client"
 	"github.com/hdm-project/hdm/core/migration"
+	"github.com/hdm-project/hdm/core/protocol"
 	"github.com/hdm-project/hdm/core/vsphere"
 	"github.com/hdm-project/hdm/harness/scenario"
 	"github.com/hdm-project/hdm/reports/record"
@@ -27,6 +29,9 @@ func (st *stage) take(i int) {
 	s := &st.scenario.Steps[i]
 	number := strconv.Itoa(i + 1)
 	switch {
+	case s.Migrate != nil && s.Migrate.ByMessage():
+		st.kernel.Emit(event.Step, number, "what", "migrate", "by", "message")
+		st.orderByMessage(i, s.Migrate)
 	case s.Migrate != nil:
 		st.kernel.Emit(event.Step, number, "what", "migrate")
 		st.user(number, func() { st.order(i, s.Migrate) })
@@ -36,6 +41,29 @@ func (st *stage) take(i int) {
 	case s.Power != nil:
 		st.kernel.Emit(event.Step, number, "what", "power", "vm", string(s.Power.Site)+"/"+s.Power.VM, "state", string(s.Power.State))
 		st.power(i, s.Power)
+	case s.Message != nil:
+		st.kernel.Emit(event.Step, number, "what", "message")
+		st.message(i, s.Message)
+	case s.Inventory != nil:
+		st.kernel.Emit(event.Step, number, "what", "inventory")
+		st.say(i, "inventory", func(ctx context.Context, c *client.Client) error {
+			return c.Inventory(ctx, s.Inventory.Request, s.Inventory.PageSize)
+		})
+	case s.BulkDone != nil:
+		st.kernel.Emit(event.Step, number, "what", "bulk-done")
+		st.say(i, "bulk-done", func(ctx context.Context, c *client.Client) error {
+			return c.BulkDone(ctx, &protocol.BulkDoneRequest{RequestHead: protocol.RequestHead{RequestID: s.BulkDone.Request}, Clone: s.BulkDone.Clone, Complete: s.BulkDone.Complete})
+		})
+	case s.Queue != nil:
+		st.kernel.Emit(event.Step, number, "what", "queue")
+		refused := ""
+		if err := st.createQueue(s.Queue.Create); err != nil {
+			refused = err.Error()
+		}
+		st.stepEnded(i, "queue", refused)
+	case s.Views != nil:
+		st.kernel.Emit(event.Step, number, "what", "views")
+		st.user(number, func() { st.look(i, s.Views) })
 	}
 }
 

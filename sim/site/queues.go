@@ -78,6 +78,7 @@ func TellingOf(r protocol.Response) []string {
 		if len(r.Errors) > 0 {
 			kv = append(kv, "code", r.Errors[0].Code, "field", r.Errors[0].Field)
 		}
+		kv = append(kv, "about", r.MessageID)
 	}
 	return kv
 }

@@ -47,6 +47,9 @@ type World struct {
 	Internet    *wan.Link // premises to the message queues
 	SQS         *sqs.Service
 
+	// InterceptQueues decides what happens to a call to SQS. Nil: nothing.
+	InterceptQueues func(sqs.Call) sqs.Act
+
 	guests *guests
 	boots  int // of the appliance
 }
@@ -82,7 +85,12 @@ func Build(k *kernel.Kernel, d Description, o Options) (_ *World, err error) {
 	if w.Internet, err = wan.New(k, "internet", wan.Symmetric(quality(d.Links.Internet))); err != nil {
 		return nil, err
 	}
-	w.SQS = sqs.New(sqs.Config{Clock: clock{k}, Observe: w.queued})
+	w.SQS = sqs.New(sqs.Config{Clock: clock{k}, Chance: k.Rand("sqs"), Observe: w.queued, Intercept: func(c sqs.Call) sqs.Act {
+		if w.InterceptQueues == nil {
+			return sqs.Pass()
+		}
+		return w.InterceptQueues(c)
+	}})
 	w.guests = newGuests(w)
 	if w.OnPremises, err = w.place(vsphere.OnPremises, d.OnPremises, o); err != nil {
 		return nil, err

@@ -1,6 +1,10 @@
 package sqs
 
-import "time"
+import (
+	"maps"
+	"slices"
+	"time"
+)
 
 // Kind of a Change.
 type Kind string
@@ -14,8 +18,10 @@ const (
 	Deleted      Kind = "deleted"
 	Moved        Kind = "moved" // to the dead-letter queue
 	Expired      Kind = "expired"
-	Purged       Kind = "purged" // once for the queue, not for each message
+	Purged       Kind = "purged"    // once for the queue, not for each message
+	Prolonged    Kind = "prolonged" // its visibility timeout is another now, or over
 	QueueCreated Kind = "queue created"
+	QueueChanged Kind = "queue changed" // its attributes
 	QueueDeleted Kind = "queue deleted"
 )
 
@@ -72,12 +78,49 @@ type QueueInfo struct {
 }
 
 // Queues are all queues, by name.
-func (s *Service) Queues() []QueueInfo { return nil }
+func (s *Service) Queues() []QueueInfo {
+	all := make([]QueueInfo, 0, len(s.names))
+	for _, name := range s.names {
+		q := s.queues[name]
+		s.advance(q)
+		all = append(all, QueueInfo{
+			Name: name, FIFO: q.fifo, DeadLetter: q.settings.deadLetter,
+			Visible: q.counts[Visible], InFlight: q.counts[InFlight], Delayed: q.counts[Delayed],
+		})
+	}
+	s.tell()
+	return all
+}
 
-// Messages are all messages of a queue, in the order in which they were sent to
+// Messages are all messages of a queue, in the order in which they came into
 // it; none if there is no such queue.
-func (s *Service) Messages(queue string) []Message { return nil }
+func (s *Service) Messages(queue string) []Message {
+	q := s.queues[queue]
+	if q == nil {
+		return nil
+	}
+	s.advance(q)
+	all := make([]Message, 0, len(q.messages))
+	for _, number := range slices.Sorted(maps.Keys(q.messages)) {
+		all = append(all, q.messages[number].truth())
+	}
+	s.tell()
+	return all
+}
+
+func (m *message) truth() Message {
+	return Message{
+		ID: m.id, Body: m.body, Attributes: m.attrs, Group: m.group, Dedupe: m.dedupe, Sequence: m.seq,
+		State: m.state, Sent: m.sent, Until: m.until, First: m.first, Received: m.received, Receipt: m.receipt,
+	}
+}
 
 // NextDeadline is the earliest end of a pending long poll, for who drives the
 // clock; false if nobody waits.
-func (s *Service) NextDeadline() (time.Time, bool) { return time.Time{}, false }
+func (s *Service) NextDeadline() (time.Time, bool) {
+	w, any := s.deadlines.first()
+	if !any {
+		return time.Time{}, false
+	}
+	return w.deadline, true
+}
