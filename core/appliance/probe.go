@@ -2,6 +2,7 @@ package appliance
 
 import (
 	"context"
+	"slices"
 
 	"github.com/hdm-project/hdm/core/health"
 	"github.com/hdm-project/hdm/core/vsphere"
@@ -44,13 +45,23 @@ func (a *Appliance) watch(ctx context.Context, p *probe) {
 	}
 }
 
+// Booted says whether both vCenters have answered or failed to since the boot:
+// until then nobody can say whether HDM is ready.
+func (a *Appliance) Booted() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return !slices.ContainsFunc(a.probes, (*probe).unknown)
+}
+
+func (p *probe) unknown() bool { return !p.began && !p.down }
+
 // Health is the state of HDM as of the last probes (SQS-02).
 func (a *Appliance) Health() health.State {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	var down []string
 	for _, p := range a.probes {
-		if !p.began && !p.down { // not known yet: HDM is booting
+		if p.unknown() { // HDM is booting
 			return health.Of([]string{health.Appliance}, nil)
 		}
 		if p.down {

@@ -20,6 +20,7 @@ const (
 	DefaultHeartbeat = 30 * time.Second
 	DefaultStatus    = 30 * time.Second
 
+	bootLook   = 100 * time.Millisecond
 	look       = 5 * time.Second  // how often it looks for something to tell
 	visibility = 2 * time.Minute  // of a command that is being handled; kept up while it is
 	leastWait  = 10 * time.Second // before something that failed is tried again; doubles
@@ -51,6 +52,7 @@ type Config struct {
 // Appliance is what the service needs of *appliance.Appliance.
 type Appliance interface {
 	Health() health.State
+	Booted() bool
 	Epoch() int
 	Incarnation() string
 	Order(migration.Order) (appliance.Answer, error)
@@ -153,6 +155,13 @@ func (s *Service) run(ctx context.Context) {
 		}
 	}
 	s.Runtime.Go(ctx, "bus/status", s.tell)
+	// What was sent while HDM was down is judged by the state that it comes up
+	// with, not by that of a boot of less than a second.
+	for !s.Appliance.Booted() {
+		if s.Runtime.Sleep(ctx, bootLook) != nil {
+			return
+		}
+	}
 	s.serve(ctx)
 }
 

@@ -59,6 +59,8 @@ func All(r Rules, w World) []Oracle {
 		NewLimits(r),
 		NewEffectsOnce(r),
 		NewNothingLeftBehind(r),
+		NewMessageBus(r),
+		NewHeartbeats(r),
 	}
 }
 

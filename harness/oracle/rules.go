@@ -2,6 +2,7 @@ package oracle
 
 import (
 	"strings"
+	"time"
 
 	"github.com/hdm-project/hdm/core/migration"
 	"github.com/hdm-project/hdm/sim/event"
@@ -19,6 +20,15 @@ type Rules struct {
 	SnapshotPrefix string   // of migrate-time snapshots: MIG-11
 	Edges          Edges    // between states
 	Steps          []string // of a cold migration, in order
+
+	// What the names of the message bus's queues begin with. That of the
+	// dead-letter queue begins with that of the commands', too.
+	Commands, Responses, DeadLetters string
+
+	Heartbeat time.Duration // how often there is one
+	// Noticing is how long it may take HDM to see that a vCenter has gone, or is
+	// back: from one probe to the next, and as long as a call may hang.
+	Noticing time.Duration
 }
 
 // Edges are the declared moves: each state with those that may follow it. A
@@ -72,7 +82,9 @@ func Documented() Rules {
 	r := Rules{
 		ColdAtOnce: 8, Tries: 3, UndoTries: 10,
 		MigratePool: "_HDM_MIGRATEPOOL", SnapshotPrefix: "_hdm",
-		Edges: Edges{},
+		Edges:    Edges{},
+		Commands: "hdm_command_queue", Responses: "hdm_response_queue", DeadLetters: "hdm_command_queue_dead_letter",
+		Heartbeat: 30 * time.Second, Noticing: 3 * time.Minute,
 	}
 	for from, all := range migration.Edges { //hdm:order-safe from a map into a map
 		for _, to := range all {

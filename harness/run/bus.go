@@ -211,8 +211,8 @@ func (st *stage) orderByMessage(i int, m *scenario.Migrate) {
 	})
 }
 
-func cloneOf(o migration.Order) *protocol.CloneRequest {
-	r := &protocol.CloneRequest{
+func cloneOf(o migration.Order) protocol.CloneRequest {
+	r := protocol.CloneRequest{
 		RequestHead: protocol.RequestHead{RequestID: o.Request}, VM: o.VM, Mode: protocol.Mode(o.Type),
 		Target: protocol.Target{Pool: o.Target.Pool, Datastore: o.Target.Datastore, Adapter: o.Target.Adapter},
 	}

@@ -11,7 +11,6 @@ import (
 	"github.com/hdm-project/hdm/core/appliance"
 	"github.com/hdm-project/hdm/core/client"
 	"github.com/hdm-project/hdm/core/migration"
-	"github.com/hdm-project/hdm/core/protocol"
 	"github.com/hdm-project/hdm/core/vsphere"
 	"github.com/hdm-project/hdm/harness/scenario"
 	"github.com/hdm-project/hdm/reports/record"
@@ -52,7 +51,7 @@ func (st *stage) take(i int) {
 	case s.BulkDone != nil:
 		st.kernel.Emit(event.Step, number, "what", "bulk-done")
 		st.say(i, "bulk-done", func(ctx context.Context, c *client.Client) error {
-			return c.BulkDone(ctx, &protocol.BulkDoneRequest{RequestHead: protocol.RequestHead{RequestID: s.BulkDone.Request}, Clone: s.BulkDone.Clone, Complete: s.BulkDone.Complete})
+			return c.BulkDone(ctx, s.BulkDone.Request, s.BulkDone.Clone, s.BulkDone.Complete)
 		})
 	case s.Queue != nil:
 		st.kernel.Emit(event.Step, number, "what", "queue")

@@ -1,0 +1,135 @@
+package oracle
+
+import (
+	"strings"
+	"time"
+
+	"github.com/hdm-project/hdm/core/health"
+	"github.com/hdm-project/hdm/reports/record"
+	"github.com/hdm-project/hdm/sim/event"
+	"github.com/hdm-project/hdm/sim/kernel"
+)
+
+// Heartbeats: an appliance that is up is heard as often as documented, where
+// nothing is wrong with the message bus; one that is down is not heard (APP-07);
+// what it says is in the guide's words, and true: never Ready while the cloud is
+// out of reach for long enough to notice, never Not Ready for a cloud that has
+// been in reach for so long (SQS-02).
+type Heartbeats struct {
+	verdicts
+	rules Rules
+
+	last    time.Duration // when there was one, or could have been since
+	lastSeq uint64
+	setUp   bool
+	down    uint64 // the event that took the appliance down; 0: it is up
+	since   time.Duration
+
+	wan     map[string]bool // directions of the WAN that are down
+	changed time.Duration   // when the WAN last went down, or came back whole
+	seq     uint64
+
+	busTrouble  bool // something went wrong with the message bus
+	callTrouble bool // or with calls to the vCenters
+	silent      bool // it was down for longer than between two heartbeats, and heard before and after
+	heard       bool
+}
+
+// NewHeartbeats returns the oracle for one run.
+func NewHeartbeats(r Rules) *Heartbeats {
+	return &Heartbeats{verdicts: verdicts{oracle: "heartbeats"}, rules: r, wan: map[string]bool{}}
+}
+
+// onTheWay is how long a heartbeat may be on its way when the power goes.
+const onTheWay = 5 * time.Second
+
+// Observe implements Oracle.
+func (o *Heartbeats) Observe(e kernel.Event) []record.Violation {
+	switch e.Kind {
+	case event.ApplianceDown:
+		o.down, o.since, o.setUp = e.Seq, e.At, false
+	case event.ApplianceUp:
+		o.silent = o.silent || o.down > 0 && o.heard && e.At-o.since > o.rules.Heartbeat
+		o.down = 0
+	case event.BusSetUp:
+		if e.Attr("outcome") == "done" {
+			o.setUp, o.last, o.lastSeq = true, e.At, e.Seq
+		}
+	case event.FaultBegan:
+		kind := e.Attr("kind")
+		o.busTrouble = o.busTrouble || strings.HasPrefix(kind, "message-") || strings.HasPrefix(kind, "queue-")
+		o.callTrouble = o.callTrouble || strings.HasPrefix(kind, "call-")
+	case event.LinkDown, event.LinkUp:
+		o.link(&e)
+	case event.Heartbeat:
+		o.beat(&e)
+	}
+	return o.take()
+}
+
+func (o *Heartbeats) link(e *kernel.Event) {
+	if e.Subject != "wan" {
+		o.busTrouble = true
+		return
+	}
+	before := len(o.wan)
+	for _, direction := range []string{"to-cloud", "to-premises"} {
+		switch said := e.Attr("direction"); {
+		case said != direction && said != "both":
+		case e.Kind == event.LinkDown:
+			o.wan[direction] = true
+		default:
+			delete(o.wan, direction)
+		}
+	}
+	if (before == 0) != (len(o.wan) == 0) {
+		o.changed, o.seq = e.At, e.Seq
+	}
+}
+
+func (o *Heartbeats) beat(e *kernel.Event) {
+	if o.down > 0 && e.At-o.since > onTheWay {
+		o.broken("APP-07", e.At, e.Subject, []uint64{o.down, e.Seq}, "it was heard %v after it had gone down", e.At-o.since)
+	}
+	o.gap(e.At, e.Subject, e.Seq)
+	o.last, o.lastSeq, o.heard = e.At, e.Seq, true
+	details := e.Attr("details")
+	if !worded(e.Attr("status"), details) {
+		o.broken("SQS-02", e.At, e.Subject, []uint64{e.Seq}, "it says %s, %q, which are not the guide's words", e.Attr("status"), details)
+	}
+	ready, noticed := e.Attr("status") == string(health.Ready), e.At-o.changed > o.rules.Noticing
+	switch {
+	case ready && len(o.wan) > 0 && noticed:
+		o.broken("SQS-02", e.At, e.Subject, []uint64{o.seq, e.Seq}, "it says Ready, and the cloud has been out of reach for %v", e.At-o.changed)
+	case strings.Contains(details, health.Cloud) && len(o.wan) == 0 && noticed && !o.callTrouble:
+		o.broken("SQS-02", e.At, e.Subject, []uint64{o.seq, e.Seq}, "it says that the cloud is out of reach, which has been in reach for %v", e.At-o.changed)
+	}
+}
+
+// worded says whether a heartbeat is put in the guide's words.
+func worded(status, details string) bool {
+	if status == string(health.Ready) {
+		return details == "All the components are deployed and up."
+	}
+	return status == string(health.NotReady) &&
+		(strings.HasPrefix(details, "Services not ready or down ") || strings.HasPrefix(details, "HDM infrastructure VM rebooted or faulted ['"))
+}
+
+// gap judges the time since the last heartbeat. A few are not even sent where the
+// link is slow; two in a row are not missed by chance.
+func (o *Heartbeats) gap(at time.Duration, subject string, seq uint64) {
+	if o.setUp && !o.busTrouble && at-o.last > 2*o.rules.Heartbeat+onTheWay {
+		o.broken("SQS-02", at, subject, []uint64{o.lastSeq, seq}, "there was no heartbeat for %v", at-o.last)
+	}
+}
+
+// Finish implements Oracle.
+func (o *Heartbeats) Finish(t *Truth) []record.Violation {
+	if o.down == 0 {
+		o.gap(t.At, "appliance", 0)
+	}
+	return o.take()
+}
+
+// Tested implements Oracle.
+func (o *Heartbeats) Tested() []string { return tested(o.silent && o.heard, "APP-07") }

@@ -1,0 +1,197 @@
+package oracle
+
+import (
+	"strings"
+
+	"github.com/hdm-project/hdm/core/protocol"
+	"github.com/hdm-project/hdm/reports/record"
+	"github.com/hdm-project/hdm/sim/event"
+	"github.com/hdm-project/hdm/sim/kernel"
+)
+
+// MessageBus: no command is lost silently (SQS-10). One is deleted only once what
+// it asks for is written down, or it has been refused with a response, or, if it
+// could not be read, it is in the dead-letter queue as well; and at the end none
+// is left. Each order has exactly one final response, by its id, and none after
+// it; what is told of progress never falls, and how the migration ended is true
+// (SQS-06); none is told to have failed that goes on (SQS-09).
+type MessageBus struct {
+	verdicts
+	rules    Rules
+	posted   map[string]*posted // commands that are not deleted, by SQS's id
+	order    []*posted          // all that ever were
+	answered map[string]bool    // SQS's ids of messages that an error response is about
+	ordered  map[string]bool    // requests that the appliance has answered for
+	listed   map[string]bool    // requests whose last page was sent
+	buried   int                // messages in the dead-letter queue
+	unread   int                // unreadable messages that were deleted
+	told     map[string]*telling
+	states   map[string]string // of migrations
+	setUp    uint64            // the event; 0: the bus is not set up
+	again    bool              // a message was delivered again
+}
+
+// posted is a command.
+type posted struct {
+	id, kind, request string
+	sent              uint64
+	deleted           bool
+}
+
+// telling is what was told in reply to an order.
+type telling struct {
+	final     string // id of the final response
+	finalSeq  uint64
+	last      uint64 // the event of the last response
+	percent   int64
+	responses map[string]bool
+}
+
+// NewMessageBus returns the oracle for one run.
+func NewMessageBus(r Rules) *MessageBus {
+	return &MessageBus{
+		verdicts: verdicts{oracle: "message-bus"}, rules: r, posted: map[string]*posted{}, answered: map[string]bool{},
+		ordered: map[string]bool{}, listed: map[string]bool{}, told: map[string]*telling{}, states: map[string]string{},
+	}
+}
+
+// The kinds of commands, as the trace tells them.
+const (
+	kindUnreadable = ""
+	kindClone      = string(protocol.TypeCloneRequest)
+	kindInventory  = string(protocol.TypeInventoryRequest)
+)
+
+// Observe implements Oracle.
+func (o *MessageBus) Observe(e kernel.Event) []record.Violation {
+	switch e.Kind {
+	case event.SQSSent:
+		o.sent(&e)
+	case event.SQSStored:
+		o.again = true
+	case event.SQSReceived:
+		o.again = o.again || e.Attr("times") != "1"
+	case event.SQSDeleted:
+		o.deleted(&e)
+	case event.OrderAnswered:
+		o.ordered[e.Attr("request")] = true
+	case event.Migration:
+		o.states[e.Subject] = e.Attr("to")
+	case event.ApplianceDown:
+		o.setUp = 0
+	case event.BusSetUp:
+		if e.Attr("outcome") == "done" {
+			o.setUp = e.Seq
+		}
+	}
+	return o.take()
+}
+
+func (o *MessageBus) sent(e *kernel.Event) {
+	switch {
+	case strings.HasPrefix(e.Subject, o.rules.DeadLetters):
+		o.buried++
+	case strings.HasPrefix(e.Subject, o.rules.Commands):
+		p := &posted{id: e.Attr("message"), kind: e.Attr("type"), request: e.Attr("request"), sent: e.Seq}
+		o.posted[p.id] = p
+		o.order = append(o.order, p)
+	case strings.HasPrefix(e.Subject, o.rules.Responses):
+		o.responded(e)
+	}
+}
+
+// deleted judges whether a command may go.
+func (o *MessageBus) deleted(e *kernel.Event) {
+	p := o.posted[e.Attr("message")]
+	if p == nil || !strings.HasPrefix(e.Subject, o.rules.Commands) || p.deleted {
+		return
+	}
+	p.deleted = true
+	delete(o.posted, p.id)
+	done := o.answered[p.id]
+	switch p.kind {
+	case kindUnreadable:
+		o.unread++
+		if o.buried < o.unread {
+			o.broken("SQS-10", e.At, p.id, []uint64{p.sent, e.Seq}, "it cannot be read, and was deleted without going to the dead-letter queue")
+		}
+	case kindClone:
+		done = done || o.ordered[p.request]
+	case kindInventory:
+		done = done || o.listed[p.request]
+	}
+	if !done {
+		o.broken("SQS-10", e.At, p.id, []uint64{p.sent, e.Seq}, "it was deleted before it was answered, or what it asks for was written down")
+	}
+}
+
+func (o *MessageBus) responded(e *kernel.Event) {
+	if about := e.Attr("about"); about != "" {
+		o.answered[about] = true
+	}
+	request := e.Attr("request")
+	switch e.Attr("type") {
+	case string(protocol.TypeInventoryResponse):
+		o.listed[request] = o.listed[request] || e.Attr("final") == "true"
+	case string(protocol.TypeCloneResponse):
+		o.status(e)
+	case string(protocol.TypeErrorResponse):
+		if request != "" && o.ordered[request] {
+			o.reply(e)
+		}
+	}
+}
+
+// status judges what is told of a migration.
+func (o *MessageBus) status(e *kernel.Event) {
+	t := o.reply(e)
+	percent := number(e, "percent")
+	state, is := e.Attr("state"), o.states[e.Attr("migration")]
+	switch final := e.Attr("final") == "true"; {
+	case percent < t.percent:
+		o.broken("SQS-06", e.At, e.Attr("request"), []uint64{t.last, e.Seq}, "it was told to be at %d%% after %d%%", percent, t.percent)
+	case final && state != is:
+		o.broken("SQS-06", e.At, e.Attr("request"), []uint64{e.Seq}, "it was told to have ended as %s, and its migration is %s", state, is)
+	case !final && state == stateFailed:
+		o.broken("SQS-09", e.At, e.Attr("request"), []uint64{e.Seq}, "it was told to have failed, and not as its end")
+	}
+	t.percent, t.last = max(t.percent, percent), e.Seq
+}
+
+// reply notes a response to an order. The same one may be sent twice.
+func (o *MessageBus) reply(e *kernel.Event) *telling {
+	request, id := e.Attr("request"), e.Attr("response")
+	t := o.told[request]
+	if t == nil {
+		t = &telling{responses: map[string]bool{}}
+		o.told[request] = t
+	}
+	if t.final != "" && id != t.final && !t.responses[id] {
+		o.broken("SQS-06", e.At, request, []uint64{t.finalSeq, e.Seq}, "response %s follows on the final one, %s", id, t.final)
+	}
+	t.responses[id] = true
+	if e.Attr("final") == "true" && t.final == "" {
+		t.final, t.finalSeq = id, e.Seq
+	}
+	return t
+}
+
+// Finish implements Oracle.
+func (o *MessageBus) Finish(t *Truth) []record.Violation {
+	for _, p := range o.order {
+		switch {
+		case !p.deleted && o.setUp > 0:
+			o.broken("SQS-10", t.At, p.id, []uint64{p.sent}, "it is still in the command queue, and nobody answers it")
+		case p.deleted && p.kind == kindClone && o.ordered[p.request] && o.setUp > 0:
+			if told := o.told[p.request]; told == nil || told.final == "" {
+				o.broken("SQS-06", t.At, p.request, []uint64{p.sent}, "no final response tells its end")
+			}
+		}
+	}
+	return o.take()
+}
+
+// Tested implements Oracle.
+func (o *MessageBus) Tested() []string {
+	return append(tested(o.again && len(o.order) > 0, "SQS-10/twice"), tested(o.unread > 0, "SQS-10/unreadable")...)
+}
