@@ -22,6 +22,7 @@ import (
 )
 
 var context = Context{
+	Bus:        Standard,
 	End:        Duration(12 * time.Hour),
 	Migrations: map[string][]migration.Type{"db-01": {migration.Cold}, "web-01": {migration.Cold}},
 }
@@ -65,11 +66,36 @@ var someFault = rapid.Custom(func(r *rapid.T) Fault {
 		f.CallLost = &CallLost{Calls: calls}
 	case "call-late":
 		f.CallLate = &CallLate{Calls: calls, By: long("by", 1, time.Hour)}
+	case "internet-down":
+		f.InternetDown = &InternetDown{For: long("for", 1, time.Hour), Direction: rapid.SampledFrom([]Direction{"", Both, ToCloud, ToPremises}).Draw(r, "direction")}
+	case "message-duplicate":
+		f.MessageDuplicate = &MessageDuplicate{queueCalls(r, Receive, Send)}
+	case "message-reorder":
+		f.MessageReorder = &MessageReorder{queueCalls(r, Receive)}
+	case "message-lost":
+		f.MessageLost = &MessageLost{queueCalls(r, Receive, Send, Delete)}
+	case "message-late-delete":
+		f.MessageLateDelete = &MessageLateDelete{queueCalls(r, Delete), long("by", 1, time.Hour)}
+	case "message-corrupt":
+		f.MessageCorrupt = &MessageCorrupt{queueCalls(r, Receive, Send)}
+	case "queue-unavailable":
+		f.QueueUnavailable = &QueueUnavailable{queueCalls(r, Send, Receive, Delete, Extend)}
+	case "queue-over-limit":
+		f.QueueOverLimit = &QueueOverLimit{queueCalls(r, Receive)}
 	default:
 		r.Fatalf("no generator for a kind of fault: add one here")
 	}
 	return f
 })
+
+// queueCalls draws calls to SQS, of one of these operations or of the kind's own.
+func queueCalls(r *rapid.T, operations ...string) QueueCalls {
+	return QueueCalls{
+		Queue:     rapid.SampledFrom([]Queue{Commands, Responses}).Draw(r, "queue"),
+		Operation: rapid.SampledFrom(append([]string{""}, operations...)).Draw(r, "operation"),
+		Nth:       rapid.IntRange(0, 5).Draw(r, "nth"), Count: rapid.IntRange(0, 5).Draw(r, "count"),
+	}
+}
 
 func TestAFaultPrintsAsOneLineOfYAMLThatRecreatesIt(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {

@@ -49,6 +49,14 @@ func TestAFaultThatMakesNoSenseOrCanNeverActIsRefused(t *testing.T) {
 		{"an outage after a phase that does", "{when: {vm: db-01, enters: pool, after: 6h}, wan-down: {for: 6h}}", "[0].wan-down.for", "not over before the end"},
 		{"a restart that outlasts the run", "{at: 11h58m, appliance-restart: {}}", "[0].appliance-restart.for", "lasts 2m,"},
 		{"a crash that outlasts the run", "{at: 0s, appliance-restart: {crash-point: before-write, for: 12h}}", "[0].appliance-restart.for", "not over before the end"},
+		{"an Internet outage of no time", "{at: 1s, internet-down: {for: 0s}}", "[0].internet-down.for", "no time"},
+		{"an Internet outage that outlasts the run", "{at: 11h, internet-down: {for: 1h}}", "[0].internet-down.for", "not over before the end"},
+		{"an unknown queue", "{at: 1s, message-lost: {queue: wishes}}", "[0].message-lost.queue", "no queue"},
+		{"an operation that it cannot act on", "{at: 1s, message-reorder: {queue: commands, operation: SendMessage}}", "[0].message-reorder.operation", "cannot act"},
+		{"nobody receives dead letters", "{at: 1s, message-lost: {queue: dead-letters}}", "[0].message-lost.operation", "never act"},
+		{"a negative number of calls to SQS", "{at: 1s, queue-over-limit: {queue: commands, count: -1}}", "[0].queue-over-limit.count", "no number"},
+		{"a negative number of a call to SQS", "{at: 1s, queue-over-limit: {queue: commands, nth: -1}}", "[0].queue-over-limit.nth", "no number"},
+		{"a delete that is late by nothing", "{at: 1s, message-late-delete: {queue: commands, by: 0s}}", "[0].message-late-delete.by", "no time"},
 		{"late by nothing", "{at: 1s, call-late: {site: cloud, method: Login, by: 0s}}", "[0].call-late.by", "no time"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -78,6 +86,11 @@ func TestFaultsThatContradictOneAnotherAreRefused(t *testing.T) {
 		{"another call", "{at: 1m, call-hang: {site: cloud, method: Login}}", "{at: 1m, call-lost: {site: cloud, method: Login, nth: 2}}", ""},
 		{"a call on another VM", "{at: 1m, call-hang: {site: cloud, method: PowerOnVM_Task, object: db-01}}", "{at: 1m, call-hang: {site: cloud, method: PowerOnVM_Task, object: web-01}}", ""},
 		{"a call on any VM", "{at: 1m, call-hang: {site: cloud, method: PowerOnVM_Task, object: db-01}}", "{at: 1m, call-hang: {site: cloud, method: PowerOnVM_Task}}", "claim the same call"},
+		{"the Internet while it is down", "{at: 1m, internet-down: {for: 1m}}", "{at: 1m30s, internet-down: {for: 1s}}", "go down while it is down"},
+		{"the Internet while the WAN is down", "{at: 1m, wan-down: {for: 1m}}", "{at: 1m30s, internet-down: {for: 1s}}", ""},
+		{"a call to SQS twice", "{at: 1m, message-lost: {queue: commands, count: 2}}", "{at: 1m, message-corrupt: {queue: commands, nth: 2}}", "claim the same call"},
+		{"another call to SQS", "{at: 1m, message-lost: {queue: commands}}", "{at: 1m, message-corrupt: {queue: commands, operation: SendMessage}}", ""},
+		{"a call to another queue", "{at: 1m, message-lost: {queue: commands}}", "{at: 1m, message-corrupt: {queue: responses}}", ""},
 		{"a time and a phase", "{at: 1m, appliance-restart: {}}", "{when: {vm: db-01, enters: pool}, appliance-restart: {}}", ""},
 		{"different kinds", "{at: 1m, appliance-restart: {}}", "{at: 1m, wan-down: {for: 1m}}", ""},
 	} {
@@ -107,4 +120,28 @@ func TestTooManyFaultsAreRefusedBeforeTheyAreCompared(t *testing.T) {
 	problems := Validate(make([]Fault, MaxFaults+1), context)
 	require.Len(t, problems, 1)
 	assert.Contains(t, problems[0].What, "257 faults")
+}
+
+func TestFaultsOfAMessageBusThatThereIsNotAreRefused(t *testing.T) {
+	without, fifo := context, context
+	without.Bus, fifo.Bus = "", FIFO
+	for _, c := range []struct {
+		fault string
+		in    Context
+		says  string // "" if it can act
+	}{
+		{"{at: 1s, internet-down: {for: 1m}}", without, "no message bus"},
+		{"{at: 1s, message-lost: {queue: commands}}", without, "no message bus"},
+		{"{at: 1s, message-duplicate: {queue: commands}}", fifo, "FIFO queues deliver no message twice"},
+		{"{at: 1s, message-duplicate: {queue: commands}}", context, ""},
+		{"{at: 1s, message-lost: {queue: commands}}", fifo, ""},
+	} {
+		problems := Validate(read(t, c.fault), c.in)
+		if c.says == "" {
+			assert.Empty(t, problems, c.fault)
+			continue
+		}
+		require.Len(t, problems, 1, c.fault)
+		assert.Contains(t, problems[0].What, c.says)
+	}
 }

@@ -85,14 +85,22 @@ func (s *Service) statuses(ctx context.Context, t *teller) error {
 	return nil
 }
 
-// status tells how one migration is, and writes down that it did. If it dies in
-// between, the next boot sends a response of the same name.
+// status tells how one migration is, and writes down that it did. What is on the
+// way is written down first: after a power cut progress must not be told to be
+// less than before. An end is written down last: it must be told, and after a
+// power cut a response of the same name tells it again.
 func (s *Service) status(ctx context.Context, m appliance.Status) error {
-	final := m.State.Final()
-	if err := s.respond(ctx, statusOf(m), topicOf(m), statusID(m, m.Responses.Count+1)); err != nil {
+	first := func() error { return s.respond(ctx, statusOf(m), topicOf(m), statusID(m, m.Responses.Count+1)) }
+	then := func() error {
+		return s.Appliance.Responded(m.ID, migration.Responded{Percent: m.Percent(), Final: m.State.Final()})
+	}
+	if !m.State.Final() {
+		first, then = then, first
+	}
+	if err := first(); err != nil {
 		return err
 	}
-	return s.Appliance.Responded(m.ID, migration.Responded{Percent: m.Percent(), Final: final})
+	return then()
 }
 
 func topicOf(m appliance.Status) string { return "status/" + m.Order.Request }

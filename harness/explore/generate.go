@@ -33,9 +33,10 @@ const (
 // same seed draws the same scenario. It expects of each migration what the
 // documents promise for its faults; what holds in every run, the oracles know.
 func Generate(seed uint64) *scenario.Scenario {
-	g := &generator{chance: rand.New(rand.NewPCG(seed, stream("explore"))), cancelled: map[string]bool{}}
+	g := &generator{chance: rand.New(rand.NewPCG(seed, stream("explore"))), cancelled: map[string]bool{}, messaged: map[string]bool{}}
 	s := &scenario.Scenario{Title: fmt.Sprintf("Exploration from seed %d", seed), Seed: seed, IdleFaults: true, IdleSteps: true}
 	s.World.Description = g.world()
+	g.bus(s)
 	g.steps(s)
 	g.faults(s)
 	g.expect(s)
@@ -53,9 +54,10 @@ type generator struct {
 	crowd     bool
 	vms       []string
 	cancelled map[string]bool
-	outage    time.Duration // of the WAN, in sum
-	failures  int           // calls that go wrong, in sum
-	final     bool          // some fault is one that no try gets over
+	messaged  map[string]bool // VMs that are ordered by message
+	outage    time.Duration   // of the WAN, in sum
+	failures  int             // calls that go wrong, in sum
+	final     bool            // some fault is one that no try gets over
 }
 
 func (g *generator) between(least, most int) int { return least + g.chance.IntN(most-least+1) }
@@ -112,7 +114,13 @@ func (g *generator) steps(s *scenario.Scenario) {
 		within = together
 	}
 	for i, vm := range g.vms {
+		by := ""
+		if s.Bus != nil && g.oneIn(2) {
+			by, g.messaged[vm] = "message", true
+		}
 		order := scenario.Migrate{
+			By: by,
+
 			VM: vm, Type: migration.Cold, Request: fmt.Sprintf("r-%d", i+1),
 			Target: scenario.Target{Networks: map[string]string{"VM Network": "Cloud Net"}},
 		}
@@ -192,7 +200,8 @@ func (g *generator) expect(s *scenario.Scenario) {
 		return
 	}
 	for _, vm := range g.vms {
-		if !g.cancelled[vm] {
+		// An order that comes while HDM is not ready is refused (SQS-08).
+		if !g.cancelled[vm] && !(g.messaged[vm] && g.outage+time.Duration(g.failures) > 0) {
 			s.Expect = append(s.Expect, scenario.Expectation{Promise: &scenario.Ends{VM: vm, Migration: migration.Completed}})
 		}
 	}

@@ -16,6 +16,10 @@ func (g *generator) faults(s *scenario.Scenario) {
 		before := *g
 		vm := pick(g, g.vms...)
 		f := g.fault(vm)
+		if s.Bus != nil && g.oneIn(3) {
+			g.outage, g.failures, g.final = before.outage, before.failures, before.final
+			f = g.busFault(s.Bus.Queues)
+		}
 		if f.Trigger == (faults.Trigger{}) {
 			f.Trigger = g.trigger(vm)
 			if n := len(s.Faults); n > 0 && g.oneIn(2) {

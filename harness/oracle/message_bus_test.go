@@ -1,0 +1,85 @@
+package oracle_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/hdm-project/hdm/harness/oracle"
+)
+
+const (
+	busUp = "1s bus.set-up appliance outcome=done\n"
+	asked = "2s sqs.sent hdm_command_queue.fifo message=c-1 bytes=99 type=SourceCloneRequest request=r-1\n"
+	began = "3s order.answered appliance request=r-1 vm=db-01 outcome=accepted\n"
+	ended = "9s migration m-0001 vm=db-01 from=running to=completed\n"
+	taken = "4s sqs.deleted hdm_command_queue.fifo message=c-1\n"
+	final = "9s sqs.sent hdm_response_queue.fifo message=p-9 bytes=9 type=SourceCloneResponse request=r-1 response=s/2 final=true migration=m-0001 state=completed percent=100\n"
+)
+
+// at is a status of r-1 that is not its end.
+func at(response, percent, state string) string {
+	return "5s sqs.sent hdm_response_queue.fifo message=p-" + response + " bytes=9 type=SourceCloneResponse request=r-1 response=" + response +
+		" migration=m-0001 state=" + state + " percent=" + percent + "\n"
+}
+
+func TestMessageBus(t *testing.T) {
+	const (
+		unreadable = "2s sqs.sent hdm_command_queue.fifo message=c-2 bytes=9 unreadable=true\n"
+		buried     = "3s sqs.sent hdm_command_queue_dead_letter.fifo message=c-3 bytes=9 unreadable=true\n"
+		refused    = "3s sqs.sent hdm_response_queue.fifo message=p-2 bytes=9 type=ErrorResponse request= response=e/2 final=true code=unreadable field= about=c-2\n"
+		gone       = "4s sqs.deleted hdm_command_queue.fifo message=c-2\n"
+		inventory  = "2s sqs.sent hdm_command_queue.fifo message=c-4 bytes=9 type=SourceInventoryRequest request=i-1\n"
+		firstPage  = "3s sqs.sent hdm_response_queue.fifo message=p-4 bytes=9 type=SourceInventoryResponse request=i-1 response=i/1 page=1 pages=2\n"
+		lastPage   = "3s sqs.sent hdm_response_queue.fifo message=p-5 bytes=9 type=SourceInventoryResponse request=i-1 response=i/2 final=true page=2 pages=2\n"
+		listGone   = "4s sqs.deleted hdm_command_queue.fifo message=c-4\n"
+	)
+	check(t, func() oracle.Oracle { return oracle.NewMessageBus(oracle.Documented()) }, []history{
+		{name: "an order and its end", events: busUp + asked + began + taken + at("s/1", "9", "running") + ended + final},
+		{name: "its end, twice by the same name", events: busUp + asked + began + taken + ended + final + final},
+		{name: "an unreadable message is buried and answered", events: busUp + unreadable + buried + refused + gone},
+		{name: "an inventory", events: busUp + inventory + firstPage + lastPage + listGone},
+		{name: "nobody is there to answer", events: asked},
+		{name: "deleted before it was written down", events: busUp + asked + taken + began + ended + final, broken: "deleted before it was answered", evidence: []uint64{2, 3}},
+		{name: "an inventory deleted before its last page", events: busUp + inventory + firstPage + listGone + lastPage, broken: "deleted before it was answered", evidence: []uint64{2, 4}},
+		{name: "an unreadable message is not buried", events: busUp + unreadable + refused + gone, broken: "without going to the dead-letter queue", evidence: []uint64{2, 4}},
+		{name: "an unreadable message is not answered", events: busUp + unreadable + buried + gone, broken: "deleted before it was answered", evidence: []uint64{2, 4}},
+		{name: "it is left in the queue", events: busUp + asked, broken: "still in the command queue", evidence: []uint64{2}},
+		{name: "its end is never told", events: busUp + asked + began + taken + at("s/1", "9", "running") + ended, broken: "no final response tells its end", evidence: []uint64{2}},
+		{name: "two ends", events: busUp + asked + began + taken + ended + final + "9s sqs.sent hdm_response_queue.fifo message=p-8 bytes=9 type=SourceCloneResponse request=r-1 response=s/3 final=true migration=m-0001 state=completed percent=100\n", broken: "follows on the final one", evidence: []uint64{6, 7}},
+		{name: "progress falls", events: busUp + asked + began + taken + at("s/1", "50", "running") + at("s/2a", "49", "running") + ended + final, broken: "49% after 50%", evidence: []uint64{5, 6}},
+		{name: "an untrue end", events: busUp + asked + began + taken + final, broken: `its migration is `, evidence: []uint64{5}},
+		{name: "a retry told as a failure", events: busUp + asked + began + taken + at("s/1", "9", "failed") + ended + final, broken: "not as its end", evidence: []uint64{5}},
+	})
+}
+
+func TestHeartbeats(t *testing.T) {
+	const (
+		ready = " heartbeat appliance status=Ready details=All·the·components·are·deployed·and·up.\n"
+		cloud = " heartbeat appliance status=Not·Ready details=Services·not·ready·or·down·Cloud·vCenter\n"
+		cut   = "1m link.down wan direction=both\n"
+		back  = "2m link.up wan direction=both\n"
+	)
+	end := func(at time.Duration) *oracle.Truth { return &oracle.Truth{At: at} }
+	check(t, func() oracle.Oracle { return oracle.NewHeartbeats(oracle.Documented()) }, []history{
+		{name: "one every half a minute", events: busUp + "2s" + ready + "32s" + ready + "62s" + ready, truth: end(70 * time.Second)},
+		{name: "none while it is down", events: busUp + "2s" + ready + "9s appliance.down appliance how=power-off\n3m appliance.up appliance epoch=2\n3m1s bus.set-up appliance outcome=done\n3m1s" + ready, truth: end(3*time.Minute + 2*time.Second)},
+		{name: "one that was on its way", events: busUp + "2s" + ready + "32s appliance.down appliance how=power-off\n33s" + ready, truth: end(34 * time.Second)},
+		{name: "silence where the Internet is down", events: busUp + "2s" + ready + "3s link.down internet direction=both\n9m" + ready, truth: end(9 * time.Minute)},
+		{name: "Not Ready while the cloud is away", events: busUp + cut + "65s" + cloud + "2m10s" + cloud + back, truth: end(2*time.Minute + 11*time.Second)},
+		{name: "one of a dead appliance", events: busUp + "9s appliance.down appliance how=power-off\n30s" + ready, truth: end(31 * time.Second), broken: "after it had gone down", evidence: []uint64{2, 3}},
+		{name: "silence in between", events: busUp + "2s" + ready + "70s" + ready, truth: end(71 * time.Second), broken: "no heartbeat for 1m8s", evidence: []uint64{2, 3}},
+		{name: "silence until the end", events: busUp + "2s" + ready, truth: end(2 * time.Minute), broken: "no heartbeat for 1m58s", evidence: []uint64{2}},
+		{name: "words of its own", events: busUp + "2s heartbeat appliance status=Ready details=fine\n", truth: end(3 * time.Second), broken: "not the guide's words", evidence: []uint64{2}},
+		{name: "Ready while the cloud is away", events: busUp + cut + "61s" + ready + "2m" + ready + "3m" + ready + "4m5s" + ready, truth: end(4*time.Minute + 6*time.Second), broken: "the cloud has been out of reach for 3m5s", evidence: []uint64{2, 6}},
+		{name: "Not Ready for a cloud that is there", events: busUp + "1s link.down internet direction=both\n" + cut + "61s" + cloud + back + "3m" + cloud + "4m1s" + cloud + "5m2s" + cloud, truth: end(5*time.Minute + 3*time.Second), broken: "which has been in reach for 3m2s", evidence: []uint64{5, 8}},
+	})
+}
+
+func TestOraclesOfTheBusTestNothingInARunWithoutOne(t *testing.T) {
+	for _, o := range []oracle.Oracle{oracle.NewMessageBus(oracle.Documented()), oracle.NewHeartbeats(oracle.Documented())} {
+		assert.Empty(t, judge(t, o, "1s appliance.up appliance epoch=1\n", &oracle.Truth{At: time.Hour}))
+		assert.Empty(t, o.Tested())
+	}
+}
