@@ -148,7 +148,7 @@ func (d *decoder) request() Request {
 			break
 		}
 		d.r.Unreadable = true
-		d.refuse(CodeUnknownType, "type", "send one of "+requestTypes, "there is no request of type %s", quote(string(d.kind)))
+		d.refuse(CodeUnknownType, "type", "send one of "+requestTypes, "there is no request of type %s", d.quote(string(d.kind)))
 	}
 	if d.r.RequestID == "" {
 		d.id("request_id", true)
@@ -168,7 +168,7 @@ func (d *decoder) clone() *CloneRequest {
 	r := &CloneRequest{RequestHead: d.head}
 	var useCase string
 	if read(d, "use_case", &useCase, "ARM", false) && useCase != "ARM" {
-		d.refuse(CodeNotOffered, "use_case", "use ARM, or vCenter for the others", "the use case %s is not offered over the message bus", quote(useCase))
+		d.refuse(CodeNotOffered, "use_case", "use ARM, or vCenter for the others", "the use case %s is not offered over the message bus", d.quote(useCase))
 	}
 	r.VM = d.text("", "vm", true)
 	d.mode(r)
@@ -185,13 +185,13 @@ func (d *decoder) mode(r *CloneRequest) {
 	case r.Mode == "tbc":
 		d.refuse(CodeNotOffered, "mode", "use cold or warm here, or vCenter for try-before-commit", "try-before-commit is not offered over the message bus")
 	case r.Mode != Cold && r.Mode != Warm:
-		d.refuse(CodeInvalid, "mode", "give cold or warm", "there is no mode %s", quote(string(r.Mode)))
+		d.refuse(CodeInvalid, "mode", "give cold or warm", "there is no mode %s", d.quote(string(r.Mode)))
 	case r.Mode == Cold && r.BulkTransfer != "" && r.BulkTransfer != Online:
 		d.refuse(CodeInvalid, "bulk_transfer", "leave it out", "the data of a cold migration travels online")
 	case r.Mode == Warm && r.BulkTransfer == "":
 		d.refuse(CodeMissing, "bulk_transfer", "give online or offline", "it is missing, and a warm migration needs it")
 	case r.Mode == Warm && r.BulkTransfer != Online && r.BulkTransfer != Offline:
-		d.refuse(CodeInvalid, "bulk_transfer", "give online or offline", "there is no way %s", quote(string(r.BulkTransfer)))
+		d.refuse(CodeInvalid, "bulk_transfer", "give online or offline", "there is no way %s", d.quote(string(r.BulkTransfer)))
 	}
 	d.credentials(r)
 }
@@ -307,6 +307,15 @@ func identifier(s string) bool { return len(s) <= MaxRequestID && identifiers.Ma
 
 // mostQuoted bounds what a refusal repeats of a message.
 const mostQuoted = 40
+
+// quote is what a refusal repeats of a message: never the token, wherever the
+// message has it.
+func (d *decoder) quote(s string) string {
+	if token := d.head.Token.text; token != "" {
+		s = strings.ReplaceAll(s, token, Redacted)
+	}
+	return quote(s)
+}
 
 func quote(s string) string {
 	if runes := []rune(s); len(runes) > mostQuoted {
