@@ -111,6 +111,6 @@ var batches = []Behaviour{
 		out, err := b.Client.SendMessageBatch(ctx, &sqs.SendMessageBatchInput{QueueUrl: q.url, Entries: in})
 		require.NoError(b, err)
 		require.Len(b, out.Successful, 3)
-		require.Equal(b, []string{"1", "2"}, bodies(q.receive(10, 1)))
+		require.Equal(b, []string{"1", "2"}, q.drain())
 	}},
 }

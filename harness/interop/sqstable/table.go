@@ -151,6 +151,21 @@ func (q *target) receive(n, wait int32, changes ...func(*sqs.ReceiveMessageInput
 	return out.Messages
 }
 
+// drain takes and deletes what is there, as often as something comes.
+func (q *target) drain() []string {
+	var all []string
+	for {
+		got := q.receive(10, 1)
+		if len(got) == 0 {
+			return all
+		}
+		for _, m := range got {
+			all = append(all, aws.ToString(m.Body))
+			require.NoError(q, q.delete(m))
+		}
+	}
+}
+
 // one takes the message that must be there.
 func (q *target) one(body string) types.Message {
 	got := q.receive(1, 1)
