@@ -1,0 +1,322 @@
+package client_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/hdm-project/hdm/core/bus"
+	"github.com/hdm-project/hdm/core/client"
+	"github.com/hdm-project/hdm/core/protocol"
+	"github.com/hdm-project/hdm/sim/sqs"
+)
+
+func cloneOf(request string) protocol.CloneRequest {
+	return protocol.CloneRequest{RequestHead: protocol.RequestHead{RequestID: request}, VM: "db-01", Mode: protocol.Cold}
+}
+
+func TestAClientWaitsForReadyReadsTheInventoryAndSeesAMigrationToItsEnd(t *testing.T) {
+	inWorlds(t, func(t *testing.T, w *world) {
+		w.startHDM()
+		w.hdm.vms = 25
+		w.hdm.down = []string{"Cloud vCenter"}
+		w.kernel.After(time.Minute, func() { w.hdm.down = nil })
+		w.run(10*time.Minute, func(ctx context.Context, c *client.Client) {
+			beat, err := c.AwaitReady(ctx)
+			require.NoError(t, err)
+			assert.Equal(t, protocol.Ready, beat.Status)
+			assert.GreaterOrEqual(t, w.computer.Elapsed(), time.Minute)
+
+			vms, err := c.Collect(ctx, "i-1", 10)
+			require.NoError(t, err)
+			require.Len(t, vms, 25)
+			for i, vm := range vms {
+				assert.Equal(t, fmt.Sprintf("vm-%03d", i), vm.Name)
+			}
+
+			end, err := c.Migrate(ctx, cloneOf("r-1"))
+			require.NoError(t, err)
+			assert.Equal(t, "completed", end.State)
+			assert.EqualValues(t, 100, end.Percent)
+			assert.True(t, end.Final)
+		})
+		assert.Equal(t, 0, w.waiting(w.responses()), "what was handed over is deleted")
+		assert.Empty(t, w.troubles)
+	})
+}
+
+// waiting counts the messages of a queue.
+func (w *world) waiting(queue string) int { return len(w.sqs.Messages(queue)) }
+
+func TestWhatHDMRefusesIsToldWithWhatToDo(t *testing.T) {
+	inWorlds(t, func(t *testing.T, w *world) {
+		w.startHDM()
+		w.run(5*time.Minute, func(ctx context.Context, c *client.Client) {
+			r := cloneOf("r-1")
+			r.Target.Adapter = "e1000e9"
+			_, err := c.Migrate(ctx, r)
+			assert.EqualError(t, err, `HDM refused the request "r-1": target.adapter: no such adapter (use vmxnet3)`)
+			refused := new(client.RefusedError)
+			require.ErrorAs(t, err, &refused)
+			assert.Equal(t, "adapter", refused.Response.Errors[0].Code)
+
+			w.hdm.down = []string{"Cloud vCenter"}
+			_, err = c.Collect(ctx, "i-1", 0)
+			require.ErrorAs(t, err, &refused)
+			assert.Equal(t, protocol.NotReady, refused.Response.Status)
+		})
+	})
+}
+
+func TestAMigrationThatFailsIsToldAsOneThatHasEnded(t *testing.T) {
+	inWorlds(t, func(t *testing.T, w *world) {
+		w.startHDM()
+		w.hdm.fails = true
+		w.run(5*time.Minute, func(ctx context.Context, c *client.Client) {
+			end, err := c.Migrate(ctx, cloneOf("r-1"))
+			require.NoError(t, err)
+			assert.Equal(t, "failed", end.State)
+			assert.Equal(t, []protocol.Problem{{Code: "failed", What: "the disk broke", Fix: "repair it"}}, end.Reasons)
+		})
+	})
+}
+
+func TestAskingAgainForAMigrationThatHasEndedIsAnsweredAgain(t *testing.T) {
+	inWorlds(t, func(t *testing.T, w *world) {
+		w.startHDM()
+		w.run(10*time.Minute, func(ctx context.Context, c *client.Client) {
+			first, err := c.Migrate(ctx, cloneOf("r-1"))
+			require.NoError(t, err)
+			again, err := c.Migrate(ctx, cloneOf("r-1"))
+			require.NoError(t, err)
+			assert.Equal(t, first.Migration, again.Migration)
+			assert.True(t, again.Final)
+		})
+		assert.Len(t, w.hdm.orders, 1, "a request that is made twice is one")
+	})
+}
+
+func TestARequestThatArrivesTwiceMigratesOnce(t *testing.T) {
+	w := newWorld(t, "")
+	w.startHDM()
+	w.act = func(c sqs.Call) sqs.Act {
+		if c.Operation == "SendMessage" && c.Queue == w.commands() {
+			return sqs.Duplicate()
+		}
+		return sqs.Pass()
+	}
+	w.run(5*time.Minute, func(ctx context.Context, c *client.Client) {
+		_, err := c.Migrate(ctx, cloneOf("r-1"))
+		require.NoError(t, err)
+	})
+	assert.Len(t, w.hdm.orders, 1)
+}
+
+func TestResponsesThatComeTwiceAreHandedOverOnce(t *testing.T) {
+	w := newWorld(t, "")
+	w.startHDM()
+	w.act = func(c sqs.Call) sqs.Act {
+		if c.Queue == w.responses() && (c.Operation == "SendMessage" || c.Operation == "ReceiveMessage") {
+			return sqs.Duplicate()
+		}
+		return sqs.Pass()
+	}
+	seen := map[string]int{}
+	w.run(5*time.Minute, func(ctx context.Context, c *client.Client) {
+		require.NoError(t, c.Clone(ctx, cloneOf("r-1")))
+		assert.ErrorIs(t, c.Watch(ctx, func(r protocol.Response) error {
+			seen[r.Head().ResponseID]++
+			return nil
+		}), context.Canceled)
+	})
+	assert.Greater(t, len(seen), 10)
+	for id, n := range seen {
+		assert.Equal(t, 1, n, id)
+	}
+	var twice int
+	for _, m := range w.sqs.Messages(w.responses()) {
+		twice += m.Received
+	}
+	assert.Len(t, w.heard, len(seen))
+	assert.Zero(t, twice, "copies that came were deleted")
+}
+
+func TestStatusesOfARequestComeInTheirOrderFromAFIFOQueue(t *testing.T) {
+	w := newWorld(t, ".fifo")
+	w.startHDM()
+	var percents = map[string][]int32{}
+	w.run(5*time.Minute, func(ctx context.Context, c *client.Client) {
+		require.NoError(t, c.Clone(ctx, cloneOf("r-1")))
+		require.NoError(t, c.Clone(ctx, cloneOf("r-2")))
+		_ = c.Watch(ctx, func(r protocol.Response) error {
+			if s, ok := r.(*protocol.CloneResponse); ok {
+				percents[s.RequestID] = append(percents[s.RequestID], s.Percent)
+			}
+			return nil
+		})
+	})
+	for _, request := range []string{"r-1", "r-2"} {
+		assert.Greater(t, len(percents[request]), 3)
+		assert.IsNonDecreasing(t, percents[request], request)
+		assert.EqualValues(t, 100, percents[request][len(percents[request])-1])
+	}
+}
+
+var errBusy = errors.New("not now")
+
+func TestAResponseThatCouldNotBeHandledComesAgain(t *testing.T) {
+	inWorlds(t, func(t *testing.T, w *world) {
+		w.startHDM()
+		w.run(5*time.Minute, func(ctx context.Context, c *client.Client) {
+			var first, again string
+			require.ErrorIs(t, c.Watch(ctx, func(r protocol.Response) error {
+				first = r.Head().ResponseID
+				return errBusy
+			}), errBusy)
+			began := w.computer.Elapsed()
+			require.ErrorIs(t, c.Watch(ctx, func(r protocol.Response) error {
+				again = r.Head().ResponseID
+				return errBusy
+			}), errBusy)
+			assert.Equal(t, first, again)
+			assert.Less(t, w.computer.Elapsed()-began, time.Second, "it was let go of at once")
+		})
+	})
+}
+
+func TestAMessageThatIsNoResponseIsToldOnceAndLeftInTheQueue(t *testing.T) {
+	inWorlds(t, func(t *testing.T, w *world) {
+		w.startHDM()
+		w.run(10*time.Minute, func(ctx context.Context, c *client.Client) {
+			q, err := w.endpoint().Open(ctx, w.responses())
+			require.NoError(t, err)
+			for i, body := range []string{"hello", `{"v":2,"type":"Heartbeat","response_id":"x"}`, `{"v":1,"type":"Weather","response_id":"y"}`} {
+				require.NoError(t, q.Send(ctx, bus.Message{Body: body, ID: fmt.Sprint(i), Group: "other"}))
+			}
+			_, err = c.Migrate(ctx, cloneOf("r-1"))
+			require.NoError(t, err, "it keeps nothing else waiting")
+		})
+		want := 3
+		if w.end != "" {
+			want = 1 // the others are behind it in its group
+		}
+		assert.Len(t, w.unreadable, want)
+		assert.Equal(t, 3, w.waiting(w.responses()))
+	})
+}
+
+func TestAQueueThatIsNotThereIsNamed(t *testing.T) {
+	inWorlds(t, func(t *testing.T, w *world) {
+		for _, missing := range []string{w.commands(), w.responses()} {
+			require.NoError(t, w.sqs.DeleteQueue(missing))
+			w.computer.Go(context.Background(), "program", func(ctx context.Context) {
+				_, err := client.Open(ctx, w.config())
+				assert.Equal(t, bus.Missing, bus.CauseOf(err))
+				assert.ErrorContains(t, err, "the queue "+missing)
+				assert.ErrorContains(t, err, "create the queue in SQS, or correct its name")
+			})
+			w.pass(time.Minute)
+			w.pass(time.Hour) // SQS keeps the name for a minute
+			require.NoError(t, w.sqs.CreateQueue(missing, nil))
+		}
+	})
+}
+
+func TestAClientWithoutTokenOrQueuesIsRefused(t *testing.T) {
+	w := newWorld(t, "")
+	for says, change := range map[string]func(*client.Config){
+		"no message bus token":           func(c *client.Config) { c.Token = protocol.Secret{} },
+		"the command queue and of the r": func(c *client.Config) { c.Responses = "" },
+		"the names of the command queue": func(c *client.Config) { c.Commands = "" },
+	} {
+		config := w.config()
+		change(&config)
+		_, err := client.Open(context.Background(), config)
+		assert.ErrorContains(t, err, says)
+	}
+}
+
+func TestARequestIsSentAgainUntilTheInternetIsBack(t *testing.T) {
+	inWorlds(t, func(t *testing.T, w *world) {
+		w.startHDM()
+		w.kernel.After(time.Minute, func() { w.offline = true })
+		w.kernel.After(2*time.Minute, func() { w.offline = false })
+		w.run(10*time.Minute, func(ctx context.Context, c *client.Client) {
+			require.NoError(t, w.computer.Sleep(ctx, 65*time.Second))
+			end, err := c.Migrate(ctx, cloneOf("r-1"))
+			require.NoError(t, err)
+			assert.Equal(t, "completed", end.State)
+		})
+		require.NotEmpty(t, w.troubles)
+		assert.Equal(t, bus.Unreachable, bus.CauseOf(w.troubles[0]))
+	})
+}
+
+func TestSendingGivesUpAfterAMinuteAndAHalf(t *testing.T) {
+	w := newWorld(t, "")
+	w.run(10*time.Minute, func(ctx context.Context, c *client.Client) {
+		w.offline = true
+		began := w.computer.Elapsed()
+		err := c.Inventory(ctx, "i-1", 0)
+		assert.Equal(t, bus.Unreachable, bus.CauseOf(err))
+		assert.InDelta(t, 91, (w.computer.Elapsed() - began).Seconds(), 1)
+	})
+	assert.Equal(t, 8, w.fail)
+}
+
+func TestWhatStaysRefusedIsNotSentAgain(t *testing.T) {
+	w := newWorld(t, "")
+	w.run(time.Minute, func(ctx context.Context, c *client.Client) {
+		w.act = func(sqs.Call) sqs.Act { return sqs.Fail("AccessDenied", 403) }
+		assert.Equal(t, bus.Refused, bus.CauseOf(c.Inventory(ctx, "i-1", 0)))
+		assert.Equal(t, bus.Refused, bus.CauseOf(c.Watch(ctx, func(protocol.Response) error { return nil })))
+	})
+	assert.Empty(t, w.troubles)
+}
+
+func TestWatchOutlastsAnOutage(t *testing.T) {
+	inWorlds(t, func(t *testing.T, w *world) {
+		w.startHDM()
+		w.kernel.After(time.Minute, func() { w.offline = true })
+		w.kernel.After(2*time.Hour, func() { w.offline = false })
+		var last time.Time
+		w.run(3*time.Hour, func(ctx context.Context, c *client.Client) {
+			assert.ErrorIs(t, c.Watch(ctx, func(r protocol.Response) error {
+				last = r.Head().Sent
+				return nil
+			}), context.Canceled)
+		})
+		assert.Less(t, w.computer.Now().Sub(last), time.Minute)
+		assert.Less(t, len(w.troubles), 300, "it waits between its tries")
+	})
+}
+
+func TestARequestThatHDMWouldRefuseIsNotSent(t *testing.T) {
+	w := newWorld(t, "")
+	w.run(time.Minute, func(ctx context.Context, c *client.Client) {
+		refusal := new(protocol.Refusal)
+		require.ErrorAs(t, c.Clone(ctx, cloneOf("a name with blanks")), &refusal)
+		assert.NotContains(t, refusal.Error(), secret)
+		require.ErrorAs(t, c.Inventory(ctx, "i-1", -1), &refusal)
+	})
+	assert.Zero(t, w.waiting(w.commands()))
+}
+
+func TestOneTaskListensAtATime(t *testing.T) {
+	w := newWorld(t, "")
+	w.run(time.Minute, func(ctx context.Context, c *client.Client) {
+		hear := func(protocol.Response) error { return nil }
+		task := w.computer.Go(ctx, "first", func(ctx context.Context) { _ = c.Watch(ctx, hear) })
+		require.NoError(t, w.computer.Sleep(ctx, time.Second))
+		assert.ErrorIs(t, c.Watch(ctx, hear), client.ErrListening)
+		task.Cancel()
+		require.NoError(t, task.Wait(ctx))
+		_, err := c.AwaitReady(ctx)
+		assert.ErrorIs(t, err, context.Canceled, "it may listen once the first is done")
+	})
+}

@@ -1,0 +1,74 @@
+package client
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/hdm-project/hdm/core/protocol"
+)
+
+// The conversations listen for themselves. Responses that have nothing to do with
+// one are deleted as well: the Observer hears them. Whoever has several
+// conversations at once calls Watch, and gives what it hears to a Gather or a
+// Follow for each.
+
+// AwaitReady waits until HDM's newest heartbeat says that it is ready (SQS-08).
+// It cannot tell whether HDM has died since. Errors: those of Watch.
+func (c *Client) AwaitReady(ctx context.Context) (*protocol.Heartbeat, error) {
+	var newest *protocol.Heartbeat
+	err := c.listen(ctx, func(r protocol.Response) error {
+		if beat, ok := r.(*protocol.Heartbeat); ok {
+			newest = beat
+		}
+		return nil
+	}, func(drained bool) bool { return drained && newest != nil && newest.Status == protocol.Ready })
+	if err != nil {
+		return nil, err
+	}
+	return newest, nil
+}
+
+// RefusedError is HDM's refusal of a request.
+type RefusedError struct{ Response *protocol.ErrorResponse }
+
+func (e *RefusedError) Error() string {
+	var all []string
+	for _, p := range e.Response.Errors {
+		text := p.What
+		if p.Field != "" {
+			text = p.Field + ": " + text
+		}
+		if p.Fix != "" {
+			text += " (" + p.Fix + ")"
+		}
+		all = append(all, text)
+	}
+	return fmt.Sprintf("HDM refused the request %q: %s", e.Response.RequestID, strings.Join(all, "; "))
+}
+
+// Collect asks for the VMs on premises and puts the pages together. Errors: those
+// of Inventory and Watch; *RefusedError.
+func (c *Client) Collect(ctx context.Context, request string, pageSize int) ([]protocol.VM, error) {
+	if err := c.Inventory(ctx, request, pageSize); err != nil {
+		return nil, err
+	}
+	g := Gather{Request: request}
+	if err := c.listen(ctx, g.Hear, func(bool) bool { return g.Complete() }); err != nil {
+		return nil, err
+	}
+	return g.VMs(), g.err()
+}
+
+// Migrate orders a migration and listens until it has ended, well or not: the
+// response says how. Errors: those of Clone and Watch; *RefusedError.
+func (c *Client) Migrate(ctx context.Context, r protocol.CloneRequest) (*protocol.CloneResponse, error) {
+	if err := c.Clone(ctx, r); err != nil {
+		return nil, err
+	}
+	f := Follow{Request: r.RequestID}
+	if err := c.listen(ctx, f.Hear, func(bool) bool { return f.Complete() }); err != nil {
+		return nil, err
+	}
+	return f.Last, f.err()
+}

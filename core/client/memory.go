@@ -1,0 +1,34 @@
+package client
+
+import "crypto/sha256"
+
+// memory knows the last so many names that it was given. It keeps sums of them,
+// so that a long name takes no more room than a short one.
+type memory struct {
+	known map[sum]bool
+	order []sum // as they came, the oldest at next
+	next  int
+}
+
+type sum [sha256.Size]byte
+
+func newMemory(most int) *memory {
+	return &memory{known: map[sum]bool{}, order: make([]sum, 0, most)}
+}
+
+func (m *memory) knows(name string) bool { return m.known[sha256.Sum256([]byte(name))] }
+
+func (m *memory) add(name string) {
+	s := sum(sha256.Sum256([]byte(name)))
+	if m.known[s] {
+		return
+	}
+	m.known[s] = true
+	if len(m.order) < cap(m.order) {
+		m.order = append(m.order, s)
+		return
+	}
+	delete(m.known, m.order[m.next])
+	m.order[m.next] = s
+	m.next = (m.next + 1) % len(m.order)
+}
