@@ -46,9 +46,14 @@ var content = []Behaviour{
 	}},
 	{"every character of XML 1.0 arrives as it was sent", func(b *bench) {
 		q := b.queue()
-		body := "\t\n\r <&>\"' \u007f \u0085 \u2028 ä \ud7ff \ue000 \ufffd 😀"
+		body := "\t\n\r <&>\"' \u007f \u0085 \u2028 ä \ud7ff \ue000 \ufffd"
 		q.send(body)
 		q.one(body)
+	}},
+	{"characters beyond U+FFFF arrive as they were sent", func(b *bench) {
+		q := b.queue()
+		q.send("\U00010000 😀 \U0010ffff")
+		q.one("\U00010000 😀 \U0010ffff")
 	}},
 	{"the answers carry the MD5 of the body", func(b *bench) {
 		q := b.queue()

@@ -124,9 +124,15 @@ var redrive = []Behaviour{
 		id := aws.ToString(q.one("m").MessageId)
 		b.Pass(2 * second)
 		q.empty()
-		moved := dead.one("m")
-		assert.Equal(b, id, aws.ToString(moved.MessageId))
-		assert.Equal(b, q.attributes()["QueueArn"], moved.Attributes["DeadLetterQueueSourceArn"])
+		assert.Equal(b, id, aws.ToString(dead.one("m").MessageId))
+	}},
+	{"a message in a dead-letter queue tells where it has come from", func(b *bench) {
+		q, dead := b.withDeadLetter(1)
+		q.send("m")
+		q.one("m")
+		b.Pass(2 * second)
+		q.empty()
+		assert.Equal(b, q.attributes()["QueueArn"], dead.one("m").Attributes["DeadLetterQueueSourceArn"])
 	}},
 	{"even a policy of one receive hands a message out once", func(b *bench) {
 		q, dead := b.withDeadLetter(1)
