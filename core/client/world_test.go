@@ -183,6 +183,7 @@ type hdm struct {
 
 func (h *hdm) Health() health.State { return health.Of(h.down, nil) }
 func (h *hdm) Epoch() int           { return 1 }
+func (h *hdm) Booted() bool         { return true }
 func (h *hdm) Incarnation() string  { return "00c0ffee" }
 
 func (h *hdm) Order(o migration.Order) (appliance.Answer, error) {

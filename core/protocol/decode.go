@@ -246,7 +246,9 @@ func (d *decoder) bulkDone() *BulkDoneRequest {
 }
 
 // within reads the fields of an object inside of the message.
-func (d *decoder) within(fields map[string]json.RawMessage) *decoder { return &decoder{fields: fields} }
+func (d *decoder) within(fields map[string]json.RawMessage) *decoder {
+	return &decoder{fields: fields, head: d.head}
+}
 
 // read reads a field, and says whether it is there and of the right kind.
 func read[T any](d *decoder, field string, to *T, kind string, needed bool) bool {
