@@ -30,7 +30,8 @@ type common struct {
 	trace     string
 	workers   int
 
-	fromFiles bool // scenarios were named; else they are those of the program
+	fromFiles bool   // scenarios were named; else they are those of the program
+	inventory string // folder of the on-premises site; "" if the scenarios have their own
 }
 
 const maxWorkers = 256

@@ -14,7 +14,7 @@
 // a vCenter, so not in a folder either: it gets the defaults.
 //
 // Read this file first, then folder.go (which files), tree.go (their XML),
-// objects.go and machine.go (what is taken from them), merge.go and furnish.go
+// objects.go, machine.go and devices.go (what is taken from them), merge.go and furnish.go
 // (how it becomes a site).
 package inventory
 

@@ -105,7 +105,7 @@ func (o *objects) read(folder fs.FS, file string) error {
 
 func (x *object) entity() entity {
 	e := entity{ref: x.ref, kind: x.kind, name: x.prop("name").str(), parent: x.prop("parent").ref()}
-	e.loseIf(len(x.prop("tag").refs())+len(x.prop("tag").all("Tag")) > 0, leftOut, "tags")
+	e.loseIf(len(x.prop("tag").all("Tag")) > 0, leftOut, "tags")
 	e.loseIf(len(x.prop("customValue").all("CustomFieldValue")) > 0, leftOut, "custom values")
 	return e
 }
@@ -116,7 +116,7 @@ func (o *objects) host(x *object) error {
 		state = runtime.str("connectionState")
 	}
 	h := &host{entity: x.entity(), connected: state == "connected"}
-	h.loseIf(!h.connected && state != "disconnected", "disconnected", fmt.Sprintf("connection state %.40q", state))
+	h.loseIf(!h.connected && state != "disconnected" && state != "notResponding", "disconnected", fmt.Sprintf("connection state %.40q", state))
 	h.loseIf(x.prop("runtime").is("inMaintenanceMode"), "in use", "maintenance mode")
 	h.loseIf(x.prop("runtime").str("powerState") == "standBy", "powered on", "standby")
 	o.hosts = append(o.hosts, h)

@@ -67,4 +67,3 @@ func saved(t testing.TB, client *vim25.Client) fstest.MapFS {
 	}
 	return folder
 }
-

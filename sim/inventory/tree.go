@@ -132,7 +132,8 @@ func (t *tree) element(start *xml.StartElement, depth int) (*node, error) {
 		return nil, t.fail("take it out of the folder if it is none of govc's", "its elements are nested more than %d deep", MaxDepth)
 	}
 	for _, a := range start.Attr {
-		if a.Name.Local == "type" {
+		// A reference in a property has both, and its own says the kind of object.
+		if a.Name.Local == "type" && (n.kind == "" || a.Name.Space == "") {
 			_, kind, prefixed := strings.Cut(a.Value, ":")
 			if !prefixed {
 				kind = a.Value
