@@ -137,6 +137,11 @@ func load(args []string) ([]*scenario.Scenario, error) {
 		}
 		return all, nil
 	}
+	return loadFiles(args, scenario.Parse)
+}
+
+// loadFiles reads the scenarios of files and folders.
+func loadFiles(args []string, parse func(file string) (*scenario.Scenario, error)) ([]*scenario.Scenario, error) {
 	var all []*scenario.Scenario
 	var errs []error
 	known := map[string]bool{} // by their real paths
@@ -146,7 +151,7 @@ func load(args []string) ([]*scenario.Scenario, error) {
 		for _, file := range files {
 			if path := realPath(file); !known[path] {
 				known[path] = true
-				s, err := scenario.Parse(file)
+				s, err := parse(file)
 				all, errs = append(all, s), append(errs, err)
 			}
 		}

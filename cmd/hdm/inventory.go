@@ -38,19 +38,7 @@ func loadRun(cmd *cobra.Command, t *terminal, args []string, folder string) ([]*
 		}
 		return []*scenario.Scenario{made}, nil
 	}
-	all, err := load(args)
-	if err != nil {
-		return nil, err
-	}
-	var errs []error
-	for i, s := range all {
-		changed, err := s.OnInventory(onPremises)
-		all[i], errs = changed, append(errs, err)
-	}
-	if err := errors.Join(errs...); err != nil {
-		return nil, usage(fmt.Errorf("with --inventory %q on premises:\n%w", folder, err))
-	}
-	return all, nil
+	return loadFiles(args, func(file string) (*scenario.Scenario, error) { return scenario.ParseOn(file, &onPremises) })
 }
 
 // readInventory reads a saved inventory and tells on stderr what was taken of it

@@ -111,12 +111,3 @@ func networksOf(v site.VM) []string {
 	slices.Sort(list)
 	return list
 }
-
-// OnInventory is the scenario with that site on premises, and its own cloud and
-// links. What it orders or expects of VMs that the site has not is an error.
-func (s *Scenario) OnInventory(onPremises site.Site) (*Scenario, error) {
-	changed := *s
-	changed.World.Name = ""
-	changed.World.Description.OnPremises = onPremises
-	return &changed, changed.Check()
-}
