@@ -46,7 +46,12 @@ func asPath(path string) string {
 // suite in this program.
 func (c *common) again(t *terminal, s *scenario.Scenario, r *record.Run) string {
 	args := []string{"run", "--only", run.Name(s)}
-	if c.fromFiles {
+	switch {
+	case c.inventory != "" && c.fromFiles:
+		args = []string{"run", asPath(s.File()), "--inventory", c.inventory}
+	case c.inventory != "":
+		args = []string{"run", "--inventory", c.inventory}
+	case c.fromFiles:
 		args = []string{"replay", asPath(s.File())}
 	}
 	return t.command(append(append(args, "--seed", strconv.FormatUint(r.Seed, 10)), c.way()...)...)

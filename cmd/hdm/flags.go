@@ -30,7 +30,8 @@ type common struct {
 	trace     string
 	workers   int
 
-	fromFiles bool // scenarios were named; else they are those of the program
+	fromFiles bool   // scenarios were named; else they are those of the program
+	inventory string // folder of the on-premises site; "" if the scenarios have their own
 }
 
 const maxWorkers = 256
@@ -136,6 +137,11 @@ func load(args []string) ([]*scenario.Scenario, error) {
 		}
 		return all, nil
 	}
+	return loadFiles(args, scenario.Parse)
+}
+
+// loadFiles reads the scenarios of files and folders.
+func loadFiles(args []string, parse func(file string) (*scenario.Scenario, error)) ([]*scenario.Scenario, error) {
 	var all []*scenario.Scenario
 	var errs []error
 	known := map[string]bool{} // by their real paths
@@ -145,7 +151,7 @@ func load(args []string) ([]*scenario.Scenario, error) {
 		for _, file := range files {
 			if path := realPath(file); !known[path] {
 				known[path] = true
-				s, err := scenario.Parse(file)
+				s, err := parse(file)
 				all, errs = append(all, s), append(errs, err)
 			}
 		}

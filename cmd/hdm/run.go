@@ -18,6 +18,7 @@ import (
 func newRun(t *terminal) *cobra.Command {
 	var c common
 	var names []string
+	var saved string
 	cmd := &cobra.Command{
 		Use:   "run [FILE or FOLDER...]",
 		Short: "Run scenarios and judge them clause by clause",
@@ -27,13 +28,17 @@ else (trace, verdicts, what it ran on) into a folder of its own under --out.
 
 trace.jsonl holds every event of the runs that failed. Of those that passed it
 leaves out the writes and flushes of guests, and when calls were sent and
-answered, which are nearly all; --trace all keeps them.`,
+answered, which are nearly all; --trace all keeps them.
+
+--inventory takes a folder that "govc object.save -d FOLDER" wrote as the
+on-premises site of what is run. Without files it orders each VM as a cold
+migration to a cloud that takes all. What the site cannot carry is told on stderr.`,
 		Example: "  hdm run\n  hdm run scenarios/conformance --format json\n  hdm run my.yaml --seed 7 --transport soap",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := c.check(cmd); err != nil {
 				return err
 			}
-			all, err := load(args)
+			all, err := loadRun(cmd, t, args, saved)
 			if err != nil {
 				return err
 			}
@@ -45,7 +50,7 @@ answered, which are nearly all; --trace all keeps them.`,
 					return err
 				}
 			}
-			c.fromFiles = len(args) > 0
+			c.fromFiles, c.inventory = len(args) > 0, saved
 			return runSuite(cmd.Context(), t, &c, all, c.options(), append([]string{"run"}, args...), nil)
 		},
 	}
@@ -53,6 +58,7 @@ answered, which are nearly all; --trace all keeps them.`,
 	c.registerChoice(cmd)
 	c.registerWorkers(cmd)
 	cmd.Flags().StringVar(&c.trace, "trace", traceFailed, "whose traces to keep whole: of runs that failed, or all")
+	registerInventory(cmd, &saved)
 	cmd.Flags().StringSliceVar(&names, "only", nil, "run only the scenarios of these names")
 	return cmd
 }

@@ -40,6 +40,7 @@ var promises = []struct{ holds, broken, says string }{
 	{"{vm: vm-1, tasks: {export: success}}", "{vm: vm-1, tasks: {export: error}}", "the task of its export is success, not error"},
 	{"{vm: vm-1, tasks: {migration: success}}", "{vm: vm-2, tasks: {import: success}}", "no task shows its import"},
 	{"{vm: vm-1, tasks: {migration: success, export: success, import: success}, progress: rising}", "{vm: vm-2, tasks: {export: success}, progress: rising}", "no task shows its export"},
+	{"{never: [failed]}", "{never: [failed, completed]}", "of vm-1 ended completed"},
 	{"{undone: 0}", "{undone: 1}", "0 migrations began to be taken back, not 1"},
 	{"{vm: vm-1, migrations: 1}", "{vm: vm-1, migrations: 2}", "there were 1 migrations, not 2"},
 	{"{request: r-1, migrations: 1}", "{request: r-2, migrations: 1}", "there were 0 migrations, not 1"},

@@ -73,6 +73,12 @@ func (st *stage) expect(p scenario.Promise) {
 		}
 	case *scenario.Ended:
 		st.expectEnded(p, broken)
+	case *scenario.Never:
+		for _, m := range st.teller.all() {
+			if slices.Contains(p.Never, m.State) {
+				broken("the migration %s of %s ended %s", m.ID, m.Order.VM, m.State)
+			}
+		}
 	case *scenario.Undone:
 		if n := st.teller.entered(migration.Undoing); n != p.Undone {
 			broken("%d migrations began to be taken back, not %d", n, p.Undone)

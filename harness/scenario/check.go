@@ -371,6 +371,17 @@ func (e *AtOnce) check(c *checker) { c.notNegative("at-once", e.AtOnce) }
 
 func (e *Undone) check(c *checker) { c.notNegative("undone", e.Undone) }
 
+func (e *Never) check(c *checker) {
+	if len(e.Never) == 0 {
+		c.fail("never", "name states", "it expects nothing")
+	}
+	for i, state := range e.Never {
+		if !slices.Contains(faults.States(), string(state)) || !state.Final() {
+			c.fail(fmt.Sprintf("never[%d]", i), "use completed, refused, failed and cancelled", "no migration ends as %q", state)
+		}
+	}
+}
+
 func (e *Ended) check(c *checker) {
 	for _, state := range slices.Sorted(maps.Keys(e.Ended)) {
 		if !slices.Contains(faults.States(), string(state)) || !state.Final() {

@@ -39,6 +39,7 @@ var promises = map[string]func() Promise{
 	"answer":      func() Promise { return &Answer{} },
 	"at-once":     func() Promise { return &AtOnce{} },
 	"ended":       func() Promise { return &Ended{} },
+	"never":       func() Promise { return &Never{} },
 	"undone":      func() Promise { return &Undone{} },
 	"carried":     func() Promise { return &Carried{} },
 
@@ -148,6 +149,11 @@ type Ended struct {
 	Ended map[migration.State]int `yaml:"ended"`
 }
 
+// Never: no migration ended in these states.
+type Never struct {
+	Never []migration.State `yaml:"never"`
+}
+
 // Undone: how many migrations began to be taken back, whatever came of it.
 type Undone struct {
 	Undone int `yaml:"undone"`
@@ -169,6 +175,7 @@ func (e *Tasks) Subject() string    { return e.VM }
 func (e *Answer) Subject() string   { return e.Request }
 func (e *AtOnce) Subject() string   { return "the run" }
 func (e *Ended) Subject() string    { return "the run" }
+func (e *Never) Subject() string    { return "the run" }
 func (e *Undone) Subject() string   { return "the run" }
 func (e *Carried) Subject() string  { return "the WAN" }
 func (e *Migrations) Subject() string {

@@ -35,12 +35,16 @@ func (e *Error) Error() string {
 
 // Parse reads a scenario file. Every error it finds is an *Error; they come
 // joined, in the order of the file.
-func Parse(file string) (*Scenario, error) {
+func Parse(file string) (*Scenario, error) { return ParseOn(file, nil) }
+
+// ParseOn is Parse with that site on premises, if not nil, in place of what the
+// file says of it; the scenario keeps its own cloud and links.
+func ParseOn(file string, onPremises *site.Site) (*Scenario, error) {
 	text, err := read(file)
 	if err != nil {
 		return nil, &Error{File: file, What: "it cannot be read: " + err.Error(), Fix: "give the path of a scenario file, or of a folder of them"}
 	}
-	return ParseText(file, text)
+	return parse(file, text, onPremises)
 }
 
 // read is the text of a file, or enough of it to see that it is too long. What
@@ -110,7 +114,9 @@ func Embedded() ([]*Scenario, error) {
 }
 
 // ParseText is Parse of text that stands in file.
-func ParseText(file string, text []byte) (*Scenario, error) {
+func ParseText(file string, text []byte) (*Scenario, error) { return parse(file, text, nil) }
+
+func parse(file string, text []byte, onPremises *site.Site) (*Scenario, error) {
 	root, problem := strictyaml.Parse(text)
 	if problem != nil {
 		return nil, located(file, problem)
@@ -121,6 +127,9 @@ func ParseText(file string, text []byte) (*Scenario, error) {
 	}
 	if err := s.Load(); err != nil {
 		return nil, err
+	}
+	if onPremises != nil {
+		s.World.Name, s.World.Description.OnPremises = "", *onPremises
 	}
 	if err := s.Check(); err != nil {
 		return nil, err

@@ -28,7 +28,7 @@ type Site struct {
 	Hosts      []Host      `yaml:"hosts,omitempty" nonzero:"default"`      // default: host-1 and host-2, or cloud-host-1 and -2
 	Datastores []Datastore `yaml:"datastores,omitempty" nonzero:"default"` // default: one of 20 TB
 	Networks   []string    `yaml:"networks,omitempty" nonzero:"default"`   // default: "VM Network", or "Cloud Net"
-	Pools      []string    `yaml:"pools,omitempty"`                        // resource pools below the cluster's root pool
+	Pools      []string    `yaml:"pools,omitempty"`                        // resource pools below the cluster's root pool; one in another as a path, "gold/db", after it
 	VMs        []VM        `yaml:"vms,omitempty"`
 	FromFacts  *FromFacts  `yaml:"from-facts,omitempty"` // more VMs, shaped like real ones
 }

@@ -36,8 +36,10 @@ const (
 	MaxCPUs      = 768
 	MaxMemory    = 24 * TB
 	MaxHosts     = 96
-	MaxSnapshots = 32    // of a VM: vSphere's limit on a chain
-	MinRate      = 0.001 // writes a second of one guest; 0 is none
+	MaxSnapshots = 32           // of a VM: vSphere's limit on a chain
+	MaxStore     = 1 << 20 * GB // of a datastore
+	MaxPoolDepth = 8            // of pools in pools, as in vSphere
+	MinRate      = 0.001        // writes a second of one guest; 0 is none
 	MaxRate      = 10_000
 )
 
@@ -127,7 +129,7 @@ func (c *checker) site(path string, s Site, g Guests) {
 	for i, ds := range s.Datastores {
 		stores = append(stores, ds.Name)
 		at := fmt.Sprintf("%s.datastores[%d]", path, i)
-		inRange(c, at+".capacity", ds.Capacity, MB, 1<<20*GB)
+		inRange(c, at+".capacity", ds.Capacity, MB, MaxStore)
 	}
 	inRange(c, path+".hosts", len(s.Hosts), 1, MaxHosts)
 	if connected == 0 {
@@ -136,7 +138,7 @@ func (c *checker) site(path string, s Site, g Guests) {
 	inRange(c, path+".vms", len(s.VMs), 0, MaxVMs)
 	v := vmChecker{checker: c, guests: g,
 		hosts: known(hosts, "hosts"), stores: known(stores, "datastores"),
-		networks: known(s.Networks, "networks"), pools: known(s.Pools, "pools"),
+		networks: known(s.Networks, "networks"), pools: c.pools(path, s.Pools),
 		names: map[string]bool{}, uuids: map[string]string{}, macs: map[string]string{},
 	}
 	for i, vm := range s.VMs {
@@ -277,29 +279,16 @@ func (c *vmChecker) devices(path string, v VM) {
 	}
 }
 
-// controllers says whether the disks find a place: a VM has at most four SCSI
-// controllers of whatever kinds, four of each other kind, and two for IDE.
+// controllers says whether the disks find a place.
 func (c *vmChecker) controllers(path string, disks []Disk) {
-	have, used := map[string]int{}, map[string]int{}
+	var buses Buses
 	for i, d := range disks {
-		family, most, units := "SCSI", 4, 15
-		switch d.Controller {
-		case "ide":
-			family, most, units = d.Controller, 2, 2
-		case "sata":
-			family, units = d.Controller, 30
-		case "nvme":
-			family = d.Controller
+		if !buses.Take(d.Controller) {
+			family, most, units := busOf(d.Controller)
+			c.fail(fmt.Sprintf("%s.disks[%d].controller", path, i), "put it on a controller of another kind, such as sata or nvme",
+				"there is no room for it: a VM has at most %d %s controllers, with %d disks each", most, family, units)
+			return
 		}
-		if used[d.Controller]%units == 0 {
-			if have[family] == most {
-				c.fail(fmt.Sprintf("%s.disks[%d].controller", path, i), "put it on a controller of another kind, such as sata or nvme",
-					"there is no room for it: a VM has at most %d %s controllers, with %d disks each", most, family, units)
-				return
-			}
-			have[family]++
-		}
-		used[d.Controller]++
 	}
 }
 

@@ -99,7 +99,8 @@ func (vc *VCenter) dispatch(ctx *simulator.Context, m *simulator.Method) (mo.Ref
 		return nil, nil
 	}
 	if view := vc.sessionView(ctx, m); view != nil {
-		vc.overlay(ctx, view)
+		// A client that saves an inventory asks for its view of it in the same call.
+		vc.overlay(ctx, view, ownObjects(ctx, m)...)
 		return nil, nil
 	}
 	obj := ctx.Session.Get(m.This)
@@ -122,9 +123,14 @@ func (vc *VCenter) dispatch(ctx *simulator.Context, m *simulator.Method) (mo.Ref
 // Methods that vcsim runs as tasks although their names do not say so.
 var hiddenTask = map[string]bool{"StandbyGuest": true, "DestroyChildren": true, "CreateVApp": true}
 
-func (vc *VCenter) overlay(ctx *simulator.Context, ours managed) {
+// overlay makes the call find ours, and beside it only those others of the
+// session's own objects.
+func (vc *VCenter) overlay(ctx *simulator.Context, ours managed, others ...mo.Reference) {
 	one := simulator.NewRegistry()
 	one.Put(ours)
+	for _, o := range others {
+		one.Put(o)
+	}
 	ctx.Session.Registry = one // the Session itself is a copy made for this request
 }
 
@@ -167,6 +173,18 @@ func collected(m *simulator.Method) []types.ManagedObjectReference {
 		}
 	}
 	return refs
+}
+
+// ownObjects are those of the collected objects that only the session has.
+func ownObjects(ctx *simulator.Context, m *simulator.Method) (own []mo.Reference) {
+	for _, ref := range collected(m) {
+		if ref.Type == "ContainerView" || ref.Type == "ListView" {
+			if o := ctx.Session.Registry.Get(ref); o != nil {
+				own = append(own, o)
+			}
+		}
+	}
+	return own
 }
 
 func notAuthenticated(ref types.ManagedObjectReference) types.BaseMethodFault {
