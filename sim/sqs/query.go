@@ -21,7 +21,12 @@ func (queryProtocol) read(r Request) (*input, *Error) {
 	if err != nil {
 		return nil, bad("MalformedQueryString", "What follows the '?' of the URL is no form, key=value&key=value with the rest escaped.")
 	}
-	f := &fields{form: form, inURL: inURL}
+	for key, values := range inURL { //hdm:order-safe what is filled is a map
+		if !form.Has(key) { // the body goes before the URL
+			form[key] = values
+		}
+	}
+	f := &fields{form: form}
 	in := f.input()
 	if in.QueueURL == "" && r.Path != "/" {
 		in.QueueURL = r.Path
@@ -35,8 +40,8 @@ func (queryProtocol) read(r Request) (*input, *Error) {
 // fields are a form that is read by the API's names. The first thing that is
 // wrong stays in wrong.
 type fields struct {
-	form, inURL url.Values
-	wrong       *Error
+	form  url.Values
+	wrong *Error
 }
 
 func (f *fields) input() *input {
@@ -44,7 +49,6 @@ func (f *fields) input() *input {
 		Operation: f.text("Action"), QueueName: f.text("QueueName"), QueueURL: f.text("QueueUrl"),
 		QueueNamePrefix: f.text("QueueNamePrefix"), QueueOwnerAWSAccountID: f.text("QueueOwnerAWSAccountId"),
 		MaxResults: f.number("MaxResults"), NextToken: f.text("NextToken"),
-		Attributes:     map[string]string{},
 		AttributeNames: f.list("AttributeName"), MessageAttributeNames: f.list("MessageAttributeName"),
 		MessageSystemAttributeNames: f.list("MessageSystemAttributeName"),
 		MaxNumberOfMessages:         f.number("MaxNumberOfMessages"), WaitTimeSeconds: f.number("WaitTimeSeconds"),
@@ -54,6 +58,9 @@ func (f *fields) input() *input {
 		prefix := "Attribute." + strconv.Itoa(i)
 		if !f.has(prefix + ".Name") {
 			break
+		}
+		if in.Attributes == nil {
+			in.Attributes = map[string]string{}
 		}
 		in.Attributes[f.text(prefix+".Name")] = f.text(prefix + ".Value")
 	}
@@ -103,13 +110,10 @@ func (f *fields) fail(err *Error) {
 	}
 }
 
-func (f *fields) has(key string) bool { return f.form.Has(key) || f.inURL.Has(key) }
+func (f *fields) has(key string) bool { return f.form.Has(key) }
 
 func (f *fields) text(key string) string {
 	value := f.form.Get(key)
-	if !f.form.Has(key) {
-		value = f.inURL.Get(key)
-	}
 	if !utf8.ValidString(value) {
 		f.fail(bad("MalformedQueryString", "Parameter %s is not UTF-8.", quote(key)))
 	}

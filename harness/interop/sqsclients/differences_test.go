@@ -29,6 +29,7 @@ var differences = map[string]string{
 	"a message in a dead-letter queue tells where it has come from": "fauxqs does not have DeadLetterQueueSourceArn",
 	"a dead-letter queue knows its sources":                         "fauxqs does not have ListDeadLetterSourceQueues",
 	"a dead-letter queue is of its source's type":                   "fauxqs takes any; SetQueueAttributes says that the types must agree",
+	"a dead-letter queue must be there":                             "fauxqs takes any name; SetQueueAttributes refuses it",
 	"a redrive policy that is none is refused":                      "fauxqs takes any text",
 	// Content.
 	"a message has at most 10 attributes":                                   "fauxqs takes any number; the guide on message attributes says 10",
