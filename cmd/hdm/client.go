@@ -35,7 +35,7 @@ Exit codes: 0 it is done, 1 the migration failed or HDM refused the request, 2
 wrong usage, 3 SQS or the machine failed, or HDM did not answer in the time that
 --for gives, 130 interrupted.`,
 	}
-	cmd.AddCommand(newClientInventory(t), newClientClone(t), newClientBulkDone(t), newClientWatch(t))
+	cmd.AddCommand(newClientInventory(t), newClientClone(t), newClientBulkDone(t), newClientWatch(t), newClientMigrations(t))
 	return cmd
 }
 
