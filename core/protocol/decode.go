@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"math"
 	"regexp"
 	"slices"
 	"strings"
@@ -96,7 +98,7 @@ func (d *decoder) open(body []byte) {
 		d.refuse(CodeUnreadable, "", fixForm, "the message is no JSON object%s", reason(err))
 		return
 	}
-	if in.More() {
+	if _, err := in.Token(); !errors.Is(err, io.EOF) {
 		d.refuse(CodeUnreadable, "", "send each object in a message of its own", "something follows on the JSON object")
 		return
 	}
@@ -110,8 +112,8 @@ func (d *decoder) open(body []byte) {
 	if json.Unmarshal(d.fields["request_id"], &id) == nil && identifier(id) {
 		d.head.RequestID, d.r.RequestID = id, id
 	}
-	var version json.Number
-	if err := json.Unmarshal(d.fields["v"], &version); err != nil || version != "1" {
+	var version float64 // 1.0 is the same number in JSON
+	if err := json.Unmarshal(d.fields["v"], &version); err != nil || version != Version {
 		d.refuse(CodeVersion, "v", "send version 1", "the message is of no version that is known here")
 		return
 	}
@@ -148,7 +150,7 @@ func (d *decoder) request() Request {
 			break
 		}
 		d.r.Unreadable = true
-		d.refuse(CodeUnknownType, "type", "send one of "+requestTypes, "there is no request of type %s", quote(string(d.kind)))
+		d.refuse(CodeUnknownType, "type", "send one of "+requestTypes, "there is no request of type %s", d.quote(string(d.kind)))
 	}
 	if d.r.RequestID == "" {
 		d.id("request_id", true)
@@ -158,9 +160,12 @@ func (d *decoder) request() Request {
 
 func (d *decoder) inventory() *InventoryRequest {
 	r := &InventoryRequest{RequestHead: d.head}
-	if read(d, "page_size", &r.PageSize, "a whole number", false) && (r.PageSize < 1 || r.PageSize > MaxPageSize) {
-		d.refuse(CodeInvalid, "page_size", fmt.Sprintf("give 1 to %d, or leave it out", MaxPageSize), "%d is no size of a page", r.PageSize)
+	var size float64 // 10.0 is the same number in JSON
+	if read(d, "page_size", &size, "a whole number", false) && (size < 1 || size > MaxPageSize || size != math.Trunc(size)) {
+		d.refuse(CodeInvalid, "page_size", fmt.Sprintf("give a whole number from 1 to %d, or leave it out", MaxPageSize), "%g is no size of a page", size)
+		return r
 	}
+	r.PageSize = int(size)
 	return r
 }
 
@@ -168,7 +173,7 @@ func (d *decoder) clone() *CloneRequest {
 	r := &CloneRequest{RequestHead: d.head}
 	var useCase string
 	if read(d, "use_case", &useCase, "ARM", false) && useCase != "ARM" {
-		d.refuse(CodeNotOffered, "use_case", "use ARM, or vCenter for the others", "the use case %s is not offered over the message bus", quote(useCase))
+		d.refuse(CodeNotOffered, "use_case", "use ARM, or vCenter for the others", "the use case %s is not offered over the message bus", d.quote(useCase))
 	}
 	r.VM = d.text("", "vm", true)
 	d.mode(r)
@@ -185,13 +190,13 @@ func (d *decoder) mode(r *CloneRequest) {
 	case r.Mode == "tbc":
 		d.refuse(CodeNotOffered, "mode", "use cold or warm here, or vCenter for try-before-commit", "try-before-commit is not offered over the message bus")
 	case r.Mode != Cold && r.Mode != Warm:
-		d.refuse(CodeInvalid, "mode", "give cold or warm", "there is no mode %s", quote(string(r.Mode)))
+		d.refuse(CodeInvalid, "mode", "give cold or warm", "there is no mode %s", d.quote(string(r.Mode)))
 	case r.Mode == Cold && r.BulkTransfer != "" && r.BulkTransfer != Online:
 		d.refuse(CodeInvalid, "bulk_transfer", "leave it out", "the data of a cold migration travels online")
 	case r.Mode == Warm && r.BulkTransfer == "":
 		d.refuse(CodeMissing, "bulk_transfer", "give online or offline", "it is missing, and a warm migration needs it")
 	case r.Mode == Warm && r.BulkTransfer != Online && r.BulkTransfer != Offline:
-		d.refuse(CodeInvalid, "bulk_transfer", "give online or offline", "there is no way %s", quote(string(r.BulkTransfer)))
+		d.refuse(CodeInvalid, "bulk_transfer", "give online or offline", "there is no way %s", d.quote(string(r.BulkTransfer)))
 	}
 	d.credentials(r)
 }
@@ -308,6 +313,15 @@ func identifier(s string) bool { return len(s) <= MaxRequestID && identifiers.Ma
 // mostQuoted bounds what a refusal repeats of a message.
 const mostQuoted = 40
 
+// quote repeats a field of the message, unless it holds the token: somebody may
+// have put that into the wrong place.
+func (d *decoder) quote(s string) string {
+	if token := d.r.Token; !token.Empty() && strings.Contains(s, token.text()) {
+		return Redacted
+	}
+	return quote(s)
+}
+
 func quote(s string) string {
 	if runes := []rune(s); len(runes) > mostQuoted {
 		s = string(runes[:mostQuoted]) + "..."
@@ -348,6 +362,12 @@ func DecodeResponse(body []byte) (Response, error) {
 	if json.Unmarshal(body, r) != nil {
 		return nil, &UnreadableError{"its fields are not those of a " + string(head.Type)}
 	}
+	if head.ResponseID == "" {
+		return nil, &UnreadableError{"it has no response_id"}
+	}
+	if p, ok := r.(*InventoryResponse); ok && (p.Page < 1 || p.Page > p.Pages) {
+		return nil, &UnreadableError{fmt.Sprintf("it is page %d of %d", p.Page, p.Pages)}
+	}
 	return r, nil
 }
 
@@ -358,7 +378,7 @@ func Split(vms []VM, size int) [][]VM {
 	if size <= 0 {
 		size = MaxPageSize
 	}
-	pages, bytes := [][]VM{nil}, 0
+	pages, bytes := [][]VM{{}}, 0 // an inventory of nothing is a page too
 	for _, vm := range vms {
 		text, err := json.Marshal(vm)
 		if err != nil {
