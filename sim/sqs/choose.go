@@ -41,20 +41,22 @@ func (s *Service) choose(q *queue, n int, reorder, short bool) []*message {
 // chooseGroups takes as many as it can from one group before it goes on to the
 // next, as AWS does.
 func (s *Service) chooseGroups(q *queue, n int, reorder bool) []*message {
-	open := n
-	if reorder {
-		open = n * width
-	}
 	var groups []*group
-	for len(groups) < open {
+	for have := 0; have < n; {
 		g, any := q.ready.first()
 		if !any {
 			break
 		}
-		some := len(s.ahead(q, g, 1)) > 0 // which may move what is exhausted
+		some := len(s.ahead(q, g, n-have)) // which may move what is exhausted
 		q.ready.drop(g)
-		if some {
-			groups = append(groups, g)
+		if some == 0 {
+			continue
+		}
+		groups = append(groups, g)
+		if !reorder {
+			have += some
+		} else if len(groups) == n*width {
+			break
 		}
 	}
 	for _, g := range groups {

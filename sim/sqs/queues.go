@@ -22,7 +22,7 @@ func (s *Service) create(name string, attributes map[string]string) *Error {
 		return invalid("QueueName", "%s: a queue whose name ends in %s has the attribute FifoQueue=true, and no other has.", quote(name), fifoSuffix)
 	}
 	q := newQueue(name, s.arn(name), now)
-	set, err := q.settings.with(q, attributes)
+	set, err := s.set(q, attributes)
 	if err != nil {
 		return err
 	}
@@ -51,6 +51,18 @@ func (s *Service) create(name string, attributes map[string]string) *Error {
 	s.names = slices.Insert(s.names, at, name)
 	s.changed(QueueCreated, q, nil, "")
 	return nil
+}
+
+// set is a queue's settings with some attributes set, not yet in force.
+func (s *Service) set(q *queue, attributes map[string]string) (settings, *Error) {
+	set, err := q.settings.with(q, attributes)
+	if err != nil {
+		return set, err
+	}
+	if attributes["RedrivePolicy"] != "" && s.queues[set.deadLetter] == nil {
+		return set, badPolicy(attributes["RedrivePolicy"], "Dead letter target does not exist: create the queue "+set.deadLetter+" first.")
+	}
+	return set, nil
 }
 
 func (s *Service) arn(queue string) string {
@@ -202,7 +214,7 @@ func (c *call) setQueueAttributes() (*output, *Error) {
 	if len(c.in.Attributes) == 0 {
 		return nil, missing("Attributes")
 	}
-	set, err := q.settings.with(q, c.in.Attributes)
+	set, err := c.service.set(q, c.in.Attributes)
 	if err != nil {
 		return nil, err
 	}

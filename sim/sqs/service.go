@@ -73,8 +73,11 @@ type Limits struct {
 	Request  int // bytes of a request's body, 8 MiB
 	Dedupe   int // remembered deduplication ids, 1,000,000
 
-	InFlight     int // of one standard queue, 120,000 as in AWS
-	InFlightFIFO int // of one FIFO queue, 20,000 as in AWS
+	// What may be in flight of one queue. Beyond it a short poll is refused with
+	// OverLimit and a long poll waits. (AWS refuses for standard queues only; a
+	// FIFO queue just hands out nothing.)
+	InFlight     int // of a standard queue, 120,000 as in AWS
+	InFlightFIFO int // of a FIFO queue, 20,000
 }
 
 func (l Limits) orDefaults() Limits {

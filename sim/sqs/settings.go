@@ -143,9 +143,7 @@ func (s *settings) redrive(q *queue, value string) *Error {
 		Target string          `json:"deadLetterTargetArn"`
 		Count  json.RawMessage `json:"maxReceiveCount"`
 	}
-	wrong := func(why string) *Error {
-		return bad("InvalidParameterValue", "Value %s for parameter RedrivePolicy is invalid. Reason: %s", quote(value), why)
-	}
+	wrong := func(why string) *Error { return badPolicy(value, why) }
 	if len(value) > maxKept || !legal(value) || json.Unmarshal([]byte(value), &policy) != nil {
 		return wrong(`Redrive policy is not a valid JSON map: use {"deadLetterTargetArn": "<ARN>", "maxReceiveCount": 5}.`)
 	}
@@ -167,6 +165,10 @@ func (s *settings) redrive(q *queue, value string) *Error {
 	s.deadLetter, s.maxReceives = target, count
 	s.set["RedrivePolicy"] = value
 	return nil
+}
+
+func badPolicy(policy, why string) *Error {
+	return bad("InvalidParameterValue", "Value %s for parameter RedrivePolicy is invalid. Reason: %s", quote(policy), why)
 }
 
 // queueName says whether a queue may be called so.

@@ -27,9 +27,6 @@ const fauxqs = "fauxqs@1.9.2"
 //go:embed testdata/fauxqs.mjs
 var starter []byte
 
-// differences are what fauxqs does otherwise, and why the table stays as it is.
-var differences = map[string]string{}
-
 // TestFauxqsDoesWhatTheTableSays keeps the table honest: what it demands is not
 // only our reading of the reference.
 func TestFauxqsDoesWhatTheTableSays(t *testing.T) {

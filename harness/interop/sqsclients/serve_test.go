@@ -80,7 +80,7 @@ func tool(t *testing.T, name string) string {
 		return path
 	}
 	path, err := exec.LookPath(name)
-	require.NoError(t, err, "install what this test needs: apt install awscli python3-boto3 nodejs npm")
+	require.NoError(t, err, "install what this test needs: apt install awscli python3-boto3 nodejs npm (Node 20 or later)")
 	return path
 }
 

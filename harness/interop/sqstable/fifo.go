@@ -118,7 +118,7 @@ var fifo = []Behaviour{
 		}
 	}},
 	{"the name of a FIFO queue ends in .fifo, and no other's does", func(b *bench) {
-		for name, attributes := range map[string]map[string]string{"a": {"FifoQueue": "true"}, "a.fifo": nil} {
+		for name, attributes := range sorted(map[string]map[string]string{"a": {"FifoQueue": "true"}, "a.fifo": nil}) {
 			_, err := b.Client.CreateQueue(ctx, &sqs.CreateQueueInput{QueueName: aws.String(b.Prefix + name), Attributes: attributes})
 			refusedAs(b, err, "InvalidParameterValue")
 		}

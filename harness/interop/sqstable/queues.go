@@ -67,10 +67,10 @@ var queues = []Behaviour{
 	{"a queue tells its attributes, and what it was not told", func(b *bench) {
 		q := b.queue("DelaySeconds", "3")
 		got := q.attributes()
-		for name, want := range map[string]string{
+		for name, want := range sorted(map[string]string{
 			"DelaySeconds": "3", "VisibilityTimeout": "30", "MessageRetentionPeriod": "345600", "MaximumMessageSize": "1048576",
 			"ReceiveMessageWaitTimeSeconds": "0",
-		} {
+		}) {
 			assert.Equal(b, want, got[name], name)
 		}
 		assert.True(b, strings.HasSuffix(got["QueueArn"], ":"+q.name))
@@ -124,9 +124,15 @@ var redrive = []Behaviour{
 		id := aws.ToString(q.one("m").MessageId)
 		b.Pass(2 * second)
 		q.empty()
-		moved := dead.one("m")
-		assert.Equal(b, id, aws.ToString(moved.MessageId))
-		assert.Equal(b, q.attributes()["QueueArn"], moved.Attributes["DeadLetterQueueSourceArn"])
+		assert.Equal(b, id, aws.ToString(dead.one("m").MessageId))
+	}},
+	{"a message in a dead-letter queue tells where it has come from", func(b *bench) {
+		q, dead := b.withDeadLetter(1)
+		q.send("m")
+		q.one("m")
+		b.Pass(2 * second)
+		q.empty()
+		assert.Equal(b, q.attributes()["QueueArn"], dead.one("m").Attributes["DeadLetterQueueSourceArn"])
 	}},
 	{"even a policy of one receive hands a message out once", func(b *bench) {
 		q, dead := b.withDeadLetter(1)
@@ -151,7 +157,7 @@ var redrive = []Behaviour{
 		q.send("m")
 		q.one("m")
 		b.Pass(2 * second)
-		b.Later(second, func() { q.empty() })
+		b.later(second, func() { q.empty() })
 		require.Equal(b, []string{"m"}, bodies(dead.receive(1, 5)))
 	}},
 	{"a dead-letter queue knows its sources", func(b *bench) {
@@ -165,6 +171,12 @@ var redrive = []Behaviour{
 		_, err := b.Client.CreateQueue(ctx, &sqs.CreateQueueInput{QueueName: aws.String(b.Prefix + "wrong.fifo"), Attributes: map[string]string{
 			"FifoQueue": "true", "RedrivePolicy": `{"deadLetterTargetArn":"` + dead.attributes()["QueueArn"] + `","maxReceiveCount":1}`,
 		}})
+		refusedAs(b, err, "InvalidParameterValue")
+	}},
+	{"a dead-letter queue must be there", func(b *bench) {
+		q := b.queue()
+		policy := `{"deadLetterTargetArn":"` + q.attributes()["QueueArn"] + `-none","maxReceiveCount":1}`
+		_, err := b.Client.SetQueueAttributes(ctx, &sqs.SetQueueAttributesInput{QueueUrl: q.url, Attributes: map[string]string{"RedrivePolicy": policy}})
 		refusedAs(b, err, "InvalidParameterValue")
 	}},
 	{"a redrive policy that is none is refused", func(b *bench) {

@@ -70,10 +70,10 @@ var refusals = []Behaviour{
 	}},
 	{"an attribute's value out of range is refused by its type", func(b *bench) {
 		q := b.queue()
-		for name, value := range map[string]string{
+		for name, value := range sorted(map[string]string{
 			"VisibilityTimeout": "43201", "DelaySeconds": "901", "MessageRetentionPeriod": "59",
 			"ReceiveMessageWaitTimeSeconds": "21", "MaximumMessageSize": "1048577",
-		} {
+		}) {
 			_, err := b.Client.SetQueueAttributes(ctx, &sqs.SetQueueAttributesInput{QueueUrl: q.url, Attributes: map[string]string{name: value}})
 			refused[*types.InvalidAttributeValue](b, err)
 		}

@@ -10,7 +10,11 @@ package sqstable
 import (
 	"context"
 	"fmt"
+	"iter"
+	"maps"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -46,12 +50,9 @@ func Table() []Behaviour {
 func (b Behaviour) Try(e Env) (err error) {
 	s := &bench{Env: e, name: slug(b.Name)}
 	defer func() {
-		switch r := recover(); {
-		case r == nil:
-		case r == failed: //nolint:errorlint // it is no error, only a mark
-		default:
-			panic(r)
-		}
+		caught(recover())
+		s.mu.Lock()
+		defer s.mu.Unlock()
 		if len(s.failures) > 0 {
 			err = fmt.Errorf("%s: %s", b.Name, strings.Join(s.failures, "; "))
 		}
@@ -74,18 +75,38 @@ type bench struct {
 	Env
 	name     string
 	made     int
+	mu       sync.Mutex // what is done later may be done beside
 	failures []string
 }
 
-var failed = new(int)
+// failed is what FailNow panics with.
+var failed any = new(int)
 
 // Errorf notes a failure.
 func (b *bench) Errorf(format string, args ...any) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	b.failures = append(b.failures, strings.Join(strings.Fields(fmt.Sprintf(format, args...)), " "))
 }
 
 // FailNow ends the attempt.
 func (b *bench) FailNow() { panic(failed) }
+
+// caught lets go on what was not ended by FailNow.
+func caught(r any) {
+	if r != nil && r != failed {
+		panic(r)
+	}
+}
+
+// later does something while a call of the table waits. If it fails, so does
+// the behaviour.
+func (b *bench) later(d time.Duration, f func()) {
+	b.Later(d, func() {
+		defer func() { caught(recover()) }()
+		f()
+	})
+}
 
 var ctx = context.Background()
 
@@ -110,6 +131,17 @@ func pairs(kv []string) map[string]string {
 		m[kv[i]] = kv[i+1]
 	}
 	return m
+}
+
+// sorted ranges over a map by its keys, so that two attempts are alike.
+func sorted[V any](m map[string]V) iter.Seq2[string, V] {
+	return func(yield func(string, V) bool) {
+		for _, k := range slices.Sorted(maps.Keys(m)) {
+			if !yield(k, m[k]) {
+				return
+			}
+		}
+	}
 }
 
 // target is a queue under test.
