@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/hdm-project/hdm/core/protocol"
 	"github.com/hdm-project/hdm/harness/run"
 	"github.com/hdm-project/hdm/harness/scenario"
 	"github.com/hdm-project/hdm/reports/record"
@@ -102,11 +103,11 @@ func explain(t *terminal, c scenarios.Clause) error {
 }
 
 func newSchema(t *terminal) *cobra.Command {
-	schemas := map[string]func() ([]byte, error){"scenario": scenario.Schema, "world": scenario.WorldSchema}
+	schemas := map[string]func() ([]byte, error){"scenario": scenario.Schema, "world": scenario.WorldSchema, "messages": protocol.Schema}
 	return &cobra.Command{
-		Use:       "schema [scenario|world]",
-		Short:     "Print the JSON Schema (draft-07) of scenario files, or of worlds",
-		ValidArgs: []string{"scenario", "world"},
+		Use:       "schema [scenario|world|messages]",
+		Short:     "Print the JSON Schema (draft-07) of scenario files, of worlds, or of messages on the bus",
+		ValidArgs: []string{"scenario", "world", "messages"},
 		Args:      cobra.MatchAll(cobra.MaximumNArgs(1), cobra.OnlyValidArgs),
 		RunE: func(_ *cobra.Command, args []string) error {
 			of := "scenario"

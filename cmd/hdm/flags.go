@@ -124,7 +124,7 @@ func flagError(cmd *cobra.Command, err error) error {
 var values = map[string]string{
 	"uint64": "a whole number from 0 to 18446744073709551615", "int": "a whole number", "float64": "a number",
 	"duration": "a time with its unit, such as 90s, 14m or 1h30m", "bool": "true or false, or nothing",
-	"string": "a word", "stringSlice": "names, with commas between them",
+	"string": "a word", "stringSlice": "names, with commas between them", "stringArray": "FROM=TO",
 }
 
 // load reads the scenarios that were named: files, and folders with all that is

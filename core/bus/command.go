@@ -199,19 +199,20 @@ func (s *Service) clone(ctx context.Context, d Delivery, r *protocol.CloneReques
 		conflict := answer.Migration != ""
 		return s.answerError(ctx, d, r.RequestID, &protocol.ErrorResponse{Errors: problems(answer.Reasons), Final: !conflict})
 	case answer.Outcome == appliance.Duplicate:
-		return s.repeat(ctx, r.RequestID)
+		return s.repeat(ctx, d, r.RequestID)
 	}
 	return nil
 }
 
 // repeat tells again how a migration ended whose client asks again. While it is
-// under way, statuses come by themselves.
-func (s *Service) repeat(ctx context.Context, request string) error {
+// under way, statuses come by themselves. It is a response of its own: under the
+// name of the first one, a FIFO queue and the client would drop it.
+func (s *Service) repeat(ctx context.Context, d Delivery, request string) error {
 	m, ok := s.Appliance.Find(request)
 	if !ok || !m.Responses.Final {
 		return nil
 	}
-	return s.respond(ctx, statusOf(m), topicOf(m), statusID(m, m.Responses.Count))
+	return s.respond(ctx, statusOf(m), topicOf(m), "again/"+d.ID)
 }
 
 // orderOf is the order that a request makes.

@@ -72,3 +72,30 @@ func (c *Client) Migrate(ctx context.Context, r protocol.CloneRequest) (*protoco
 	}
 	return f.Last, f.err()
 }
+
+// TellBulkDone tells whether the offline bulk transfer of the migration that was
+// ordered as clone is complete, and listens until HDM has answered. Errors: those
+// of BulkDone and Watch; *RefusedError.
+func (c *Client) TellBulkDone(ctx context.Context, request, clone string, complete bool) (*protocol.BulkDoneResponse, error) {
+	if err := c.BulkDone(ctx, request, clone, complete); err != nil {
+		return nil, err
+	}
+	var done *protocol.BulkDoneResponse
+	var end ending
+	err := c.listen(ctx, func(r protocol.Response) error {
+		if r.Head().RequestID != request {
+			return nil
+		}
+		switch r := r.(type) {
+		case *protocol.BulkDoneResponse:
+			done = r
+		case *protocol.ErrorResponse:
+			end.Refused = r
+		}
+		return nil
+	}, func(bool) bool { return done != nil || end.Refused != nil })
+	if err != nil {
+		return nil, err
+	}
+	return done, end.err()
+}

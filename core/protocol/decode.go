@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"math"
 	"regexp"
 	"slices"
 	"strings"
@@ -96,7 +98,7 @@ func (d *decoder) open(body []byte) {
 		d.refuse(CodeUnreadable, "", fixForm, "the message is no JSON object%s", reason(err))
 		return
 	}
-	if in.More() {
+	if _, err := in.Token(); !errors.Is(err, io.EOF) {
 		d.refuse(CodeUnreadable, "", "send each object in a message of its own", "something follows on the JSON object")
 		return
 	}
@@ -110,8 +112,8 @@ func (d *decoder) open(body []byte) {
 	if json.Unmarshal(d.fields["request_id"], &id) == nil && identifier(id) {
 		d.head.RequestID, d.r.RequestID = id, id
 	}
-	var version json.Number
-	if err := json.Unmarshal(d.fields["v"], &version); err != nil || version != "1" {
+	var version float64 // 1.0 is the same number in JSON
+	if err := json.Unmarshal(d.fields["v"], &version); err != nil || version != Version {
 		d.refuse(CodeVersion, "v", "send version 1", "the message is of no version that is known here")
 		return
 	}
@@ -158,9 +160,12 @@ func (d *decoder) request() Request {
 
 func (d *decoder) inventory() *InventoryRequest {
 	r := &InventoryRequest{RequestHead: d.head}
-	if read(d, "page_size", &r.PageSize, "a whole number", false) && (r.PageSize < 1 || r.PageSize > MaxPageSize) {
-		d.refuse(CodeInvalid, "page_size", fmt.Sprintf("give 1 to %d, or leave it out", MaxPageSize), "%d is no size of a page", r.PageSize)
+	var size float64 // 10.0 is the same number in JSON
+	if read(d, "page_size", &size, "a whole number", false) && (size < 1 || size > MaxPageSize || size != math.Trunc(size)) {
+		d.refuse(CodeInvalid, "page_size", fmt.Sprintf("give a whole number from 1 to %d, or leave it out", MaxPageSize), "%g is no size of a page", size)
+		return r
 	}
+	r.PageSize = int(size)
 	return r
 }
 
@@ -310,11 +315,11 @@ func identifier(s string) bool { return len(s) <= MaxRequestID && identifiers.Ma
 // mostQuoted bounds what a refusal repeats of a message.
 const mostQuoted = 40
 
-// quote is what a refusal repeats of a message: never the token, wherever the
-// message has it.
+// quote repeats a field of the message, unless it holds the token: somebody may
+// have put that into the wrong place.
 func (d *decoder) quote(s string) string {
-	if token := d.head.Token.text; token != "" {
-		s = strings.ReplaceAll(s, token, Redacted)
+	if token := d.r.Token; !token.Empty() && strings.Contains(s, token.text()) {
+		return Redacted
 	}
 	return quote(s)
 }
@@ -359,6 +364,12 @@ func DecodeResponse(body []byte) (Response, error) {
 	if json.Unmarshal(body, r) != nil {
 		return nil, &UnreadableError{"its fields are not those of a " + string(head.Type)}
 	}
+	if head.ResponseID == "" {
+		return nil, &UnreadableError{"it has no response_id"}
+	}
+	if p, ok := r.(*InventoryResponse); ok && (p.Page < 1 || p.Page > p.Pages) {
+		return nil, &UnreadableError{fmt.Sprintf("it is page %d of %d", p.Page, p.Pages)}
+	}
 	return r, nil
 }
 
@@ -369,7 +380,7 @@ func Split(vms []VM, size int) [][]VM {
 	if size <= 0 {
 		size = MaxPageSize
 	}
-	pages, bytes := [][]VM{nil}, 0
+	pages, bytes := [][]VM{{}}, 0 // an inventory of nothing is a page too
 	for _, vm := range vms {
 		text, err := json.Marshal(vm)
 		if err != nil {

@@ -132,7 +132,7 @@ type (
 )
 
 func (h *RequestHead) head(t Type) requestWire {
-	return requestWire{V: Version, Type: t, RequestID: h.RequestID, Token: h.Token.text}
+	return requestWire{V: Version, Type: t, RequestID: h.RequestID, Token: h.Token.text()}
 }
 
 func (r *InventoryRequest) wire() any {
@@ -145,7 +145,7 @@ func (r *CloneRequest) wire() any {
 		w.Target = &r.Target
 	}
 	if c := r.Credentials; c != nil {
-		w.Credentials = &credentialsWire{User: c.User, Password: c.Password.text}
+		w.Credentials = &credentialsWire{User: c.User, Password: c.Password.text()}
 	}
 	return w
 }
@@ -161,6 +161,7 @@ func EncodeRequest(r Request) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("protocol: encoding a %s: %w", r.Type(), err)
 	}
+	body = escape(body)
 	if _, err := DecodeRequest(body); err != nil {
 		return nil, err
 	}

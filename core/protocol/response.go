@@ -1,6 +1,7 @@
 package protocol
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -182,8 +183,16 @@ func EncodeResponse(r Response) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("protocol: encoding a %s: %w", h.Type, err)
 	}
+	body = escape(body)
 	if len(body) > MaxMessage {
 		return nil, &TooLargeError{h.Type, len(body)}
 	}
 	return body, nil
+}
+
+// escape writes the two characters that JSON may hold and SQS refuses, which
+// takes those of XML 1.0, in a way that both take. A VM's name could have them.
+func escape(body []byte) []byte {
+	body = bytes.ReplaceAll(body, []byte("\uFFFE"), []byte(`\ufffe`))
+	return bytes.ReplaceAll(body, []byte("\uFFFF"), []byte(`\uffff`))
 }
