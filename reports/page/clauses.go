@@ -53,10 +53,10 @@ type standing struct {
 
 func counts(clauses []record.Clause) []standing {
 	all := []standing{
-		{record.Held, 0, "every part was tested, none failed"},
-		{record.Partial, 0, "some parts were tested and held"},
+		{record.Held, 0, "all of it was tested"},
+		{record.Partial, 0, "what was tested of it held"},
 		{record.Violated, 0, "a run broke it"},
-		{record.Uncovered, 0, "nothing tested it yet"},
+		{record.Uncovered, 0, "not tested"},
 	}
 	for i := range clauses {
 		for j := range all {
@@ -68,12 +68,23 @@ func counts(clauses []record.Clause) []standing {
 	return all
 }
 
+func rankOf(s record.Standing) int {
+	switch s {
+	case record.Violated:
+		return 0
+	case record.Uncovered:
+		return 2
+	}
+	return 1
+}
+
 // clauseRow is a clause in the table.
 type clauseRow struct {
 	record.Clause
-	First  []link // scenarios that show it
-	Others []link // and those that are folded away
-	Proof  []proof
+	First   []link // scenarios that show it
+	Others  []link // and those that are folded away
+	Proof   []proof
+	Unshown int // proofs
 }
 
 type link struct{ Text, Anchor string }
@@ -105,11 +116,13 @@ func newClauseRow(c *record.Clause, s *record.Suite, anchors []string) clauseRow
 	}
 	for _, name := range c.Broken {
 		at := slices.IndexFunc(s.Runs, func(r record.Run) bool { return r.Scenario == name })
-		if at < 0 || len(row.Proof) >= mostViolations {
+		if at < 0 {
 			continue
 		}
 		found := proofs(c.ID, &s.Runs[at], anchors[at])
-		row.Proof = append(row.Proof, found[:min(len(found), mostViolations-len(row.Proof))]...)
+		room := mostProofs - len(row.Proof)
+		row.Proof = append(row.Proof, found[:min(len(found), room)]...)
+		row.Unshown += max(len(found)-room, 0)
 	}
 	return row
 }

@@ -31,6 +31,7 @@ const (
 	MostShapes     = 24_000 // of all time lines together
 	mostViolations = 20     // of a run, in full
 	mostEvidence   = 12     // events of a violation
+	mostProofs     = 3      // of a clause
 	mostScenarios  = 3      // of a clause, before the others are folded away
 	mostFaultRows  = 30
 )
@@ -117,8 +118,12 @@ func newView(s *Suite) *view {
 	v.Counts = counts(r.Clauses)
 	v.Families = families(r.Clauses)
 	anchors := anchorsOf(r)
-	for i := range r.Clauses {
-		v.Clauses = append(v.Clauses, newClauseRow(&r.Clauses[i], r, anchors))
+	for rank := range 3 { // what there is most to say of comes first
+		for i := range r.Clauses {
+			if rankOf(r.Clauses[i].Standing) == rank {
+				v.Clauses = append(v.Clauses, newClauseRow(&r.Clauses[i], r, anchors))
+			}
+		}
 	}
 	v.Loss = lossOf(s)
 	v.Figures = figures(s, &v.Loss)

@@ -106,7 +106,7 @@ func newViolation(v *record.Violation, events []record.Event) violation {
 				attrs = append(attrs, a.Key+"="+cut(a.Value))
 			}
 		}
-		row.Events = append(row.Events, eventRow{e.Seq, e.At.String(), e.Kind, cut(e.Subject), strings.Join(attrs, "  ")})
+		row.Events = append(row.Events, eventRow{e.Seq, axisExact(e.At), e.Kind, cut(e.Subject), strings.Join(attrs, "  ")})
 	}
 	return row
 }

@@ -180,9 +180,8 @@ func (s *scale) x(at time.Duration) float64 {
 
 // tick is a labelled time.
 type tick struct {
-	X, TextX float64
-	Text     string
-	End      bool // the text ends there, rather than being centred
+	X    float64
+	Text string
 }
 
 var steps = []time.Duration{
@@ -199,11 +198,11 @@ func (s *scale) ticks() []tick {
 	last := -apart
 	label := func(at time.Duration) {
 		if x := s.x(at); x-last >= apart {
-			all = append(all, tick{X: x, TextX: x, Text: axisTime(at)})
+			all = append(all, tick{x, axisTime(at)})
 			last = x
 		}
 	}
-	for i, p := range s.pieces {
+	for _, p := range s.pieces {
 		if p.cut {
 			continue
 		}
@@ -215,13 +214,12 @@ func (s *scale) ticks() []tick {
 				break
 			}
 		}
-		if i > 0 && p.x1-p.x0 < 2*apart || p.from%time.Second == 0 {
-			label(p.from)
+		began := len(all)
+		for at := (p.from + step - 1).Truncate(step); at < p.to; at += step {
+			label(at)
 		}
-		for at := p.from.Truncate(step) + step; at < p.to; at += step {
-			if at > p.from {
-				label(at)
-			}
+		if len(all) == began { // no round time is in it
+			label(p.from.Round(time.Second))
 		}
 	}
 	return all
