@@ -147,21 +147,24 @@ func (p *progress) draw() {
 // back takes the cursor to where the bar began, and clears from there. A screen
 // that has become narrower since has broken its lines.
 func (p *progress) back(b *strings.Builder) {
+	if len(p.drawn) == 0 {
+		return
+	}
 	rows := 0
 	width := max(p.width(), 1)
 	for _, n := range p.drawn {
 		rows += max((n+width-1)/width, 1)
 	}
-	if rows > 0 {
-		fmt.Fprintf(b, "\r\x1b[%dA\x1b[J", rows)
-	}
+	fmt.Fprintf(b, "\r\x1b[%dA\x1b[J", rows)
 	p.drawn = p.drawn[:0]
 }
 
 func (p *progress) erase() {
 	var b strings.Builder
 	p.back(&b)
-	fmt.Fprint(p.w, b.String())
+	if b.Len() > 0 {
+		fmt.Fprint(p.w, b.String())
+	}
 }
 
 // bar is the first line: as much of it as there is room for.
