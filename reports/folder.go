@@ -27,6 +27,8 @@ import (
 //	trace.jsonl    the events of every run, run after run (see Trace)
 //	verdicts.json  the whole record.Suite
 //	junit.xml      the same for CI servers
+//	report.html    the same for people, with time lines (see package page)
+//	trace.json     the events as slices, for ui.perfetto.dev (see package chrome)
 //	<scenario>.failure.yaml  for each run that failed: the scenario that replays it
 //
 // Nothing is on disk before NewFolder, so that a command with bad input leaves
@@ -155,6 +157,8 @@ func (f *Folder) Finish(c Command, s *record.Suite) error {
 		{"verdicts.json", func(w io.Writer) error { return encode(w, s) }},
 		{"run.json", func(w io.Writer) error { return encode(w, c) }},
 		{"junit.xml", func(w io.Writer) error { return JUnit(w, s) }},
+		{"report.html", func(w io.Writer) error { return f.writePage(w, &c, s) }},
+		{"trace.json", func(w io.Writer) error { return f.writeViewer(w, s) }},
 		{"trace.jsonl", func(w io.Writer) error { return f.joinTraces(w, s.Runs) }},
 	}
 	for _, file := range files {
@@ -186,7 +190,7 @@ func (f *Folder) joinTraces(w io.Writer, runs []record.Run) error {
 		if !is {
 			continue // it could not be begun
 		}
-		if err := t.copyTo(w); err != nil {
+		if err := t.lines.read(func(r io.Reader) error { _, err := io.Copy(w, r); return err }); err != nil {
 			return fmt.Errorf("the trace of %s: %w", t.run, err)
 		}
 		delete(f.traces, t.run)

@@ -192,7 +192,7 @@ func TestAFolderHoldsTracesInTheOrderOfTheRunsAndNothingHalfDone(t *testing.T) {
 {"run":"first","seq":2,"at_ns":0,"kind":"k","subject":"s"}
 {"run":"second","seq":1,"at_ns":0,"kind":"k","subject":"s"}
 `, traceIn(t, f))
-	assert.ElementsMatch(t, []string{"run.json", "trace.jsonl", "verdicts.json", "junit.xml"}, names(t, f.Path()))
+	assert.ElementsMatch(t, []string{"run.json", "trace.jsonl", "trace.json", "verdicts.json", "junit.xml", "report.html"}, names(t, f.Path()))
 }
 
 func traceIn(t *testing.T, f *reports.Folder) string {
@@ -221,7 +221,7 @@ func TestAThinTraceIsTheWholeOneWithoutItsBulk(t *testing.T) {
 		whole.End()
 		thin.End()
 		thin.Thin()
-		assert.Len(t, names(t, f.Path()), 2, "nothing is kept of what was left out")
+		assert.Len(t, names(t, f.Path()), 4, "nothing is kept of what was left out")
 		require.NoError(t, f.Finish(reports.Command{}, named("whole", "thin")))
 		var got []uint64
 		n := 0
@@ -314,10 +314,12 @@ func TestATraceThatCannotBeWrittenIsAnErrorAndTheVerdictsAreThere(t *testing.T) 
 	trace, err := f.Trace("lost")
 	require.NoError(t, err)
 	trace.End()
-	require.NoError(t, os.Remove(filepath.Join(f.Path(), names(t, f.Path())[0])))
-	assert.ErrorContains(t, f.Finish(reports.Command{}, named("lost")), "the trace of lost")
+	for _, part := range names(t, f.Path()) {
+		require.NoError(t, os.Remove(filepath.Join(f.Path(), part)))
+	}
+	assert.ErrorContains(t, f.Finish(reports.Command{}, named("lost")), "of lost")
 	require.NoError(t, f.Close())
-	assert.ElementsMatch(t, []string{"run.json", "verdicts.json", "junit.xml"}, names(t, f.Path()), "no half trace")
+	assert.ElementsMatch(t, []string{"run.json", "verdicts.json", "junit.xml", "report.html"}, names(t, f.Path()), "no half trace")
 }
 
 func TestClosingAFolderThatWasNotFinishedLeavesNoParts(t *testing.T) {

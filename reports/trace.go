@@ -1,45 +1,43 @@
 package reports
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 
+	"github.com/hdm-project/hdm/reports/chrome"
 	"github.com/hdm-project/hdm/reports/record"
+	"github.com/hdm-project/hdm/reports/timeline"
 )
 
-// Trace is the trace of one run on its way to disk, in a file of its own until
-// Finish. It belongs to one goroutine at a time.
+// Trace is the trace of one run on its way to disk: as lines, as slices for a
+// trace viewer, and as the time line of the page. It belongs to one goroutine at
+// a time.
 //
 // Most events of a run are of a few kinds that matter only where it failed, and
 // whether it did is known at its end. So all are written, and Thin leaves out
 // afterwards those that were said to be bulk.
 type Trace struct {
 	run    string
-	folder string
-	file   *os.File // nil once it has ended
-	w      *bufio.Writer
+	lines  *part
+	slices *part
+	viewer *chrome.Run
+	watch  *timeline.Builder
 	line   []byte
-	path   string
-	size   int64  // bytes added
-	slim   []span // what is not bulk, in order, neighbours joined
-	err    error  // the first one
+	seen   *timeline.Timeline // once it has ended
 }
-
-// span is a piece of a file.
-type span struct{ from, size int64 }
-
-const traceBuffer = 256 << 10
 
 // Trace begins the trace of a run. Traces of several runs may be written at
 // once; trace.jsonl holds them one after another, in the order of the runs.
 func (f *Folder) Trace(run string) (*Trace, error) {
-	t := &Trace{run: run, folder: f.path}
-	if err := t.begin(); err != nil {
+	t := &Trace{run: run, watch: timeline.NewBuilder()}
+	var err error
+	if t.lines, err = newPart(f.path); err != nil {
 		return nil, fmt.Errorf("beginning the trace of %s: %w", run, err)
 	}
+	if t.slices, err = newPart(f.path); err != nil {
+		return nil, fmt.Errorf("beginning the trace of %s: %w", run, errors.Join(err, t.lines.discard()))
+	}
+	t.viewer = chrome.NewRun(t.slices.add)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.traces[run] != nil {
@@ -49,105 +47,37 @@ func (f *Folder) Trace(run string) (*Trace, error) {
 	return t, nil
 }
 
-func (t *Trace) begin() error {
-	file, err := os.CreateTemp(t.folder, "trace-*.part")
-	if err != nil {
-		return err
-	}
-	t.file, t.path, t.w = file, file.Name(), bufio.NewWriterSize(file, traceBuffer)
-	return nil
-}
-
-// Add writes one event; its Run is filled in. Bulk is what Thin leaves out. After
-// an error it does nothing: Finish returns the first one.
+// Add writes an event; bulk says that it is one that Thin leaves out. After an
+// error of the disk nothing more is written: Finish returns the first one.
 func (t *Trace) Add(e *record.Event, bulk bool) {
-	if t.err != nil {
-		return
-	}
 	e.Run = t.run
 	t.line = append(e.AppendJSON(t.line[:0]), '\n')
-	_, t.err = t.w.Write(t.line)
-	if n := int64(len(t.line)); !bulk {
-		t.keep(span{t.size, n})
-	}
-	t.size += int64(len(t.line))
+	t.lines.add(t.line, bulk)
+	t.viewer.Add(e)
+	t.watch.Add(e)
 }
 
-func (t *Trace) keep(s span) {
-	if last := len(t.slim) - 1; last >= 0 && t.slim[last].from+t.slim[last].size == s.from {
-		t.slim[last].size += s.size
-		return
-	}
-	t.slim = append(t.slim, s)
-}
-
-// End says that the run is over. A trace that could not be written whole gives its
-// place on disk to what is more important.
+// End says that the run is over.
 func (t *Trace) End() {
-	if t.file == nil {
+	if t.seen != nil {
 		return
 	}
-	if t.err == nil {
-		t.err = t.w.Flush()
-	}
-	t.err = errors.Join(t.err, t.file.Close())
-	t.file, t.w, t.line = nil, nil, nil
-	if t.err != nil {
-		os.Remove(t.path) // what is left of it shows in Close
-	}
+	t.viewer.End()
+	t.seen = t.watch.End()
+	t.lines.end()
+	t.slices.end()
+	t.watch, t.viewer, t.line = nil, nil, nil
 }
 
 // Thin leaves out the bulk of a run that has ended, and gives its place on disk
 // back.
 func (t *Trace) Thin() {
 	t.End()
-	if t.err != nil {
-		return
-	}
-	whole := t.path
-	err := t.copySlim(whole)
-	t.err = errors.Join(err, os.Remove(whole))
-	t.slim = nil
+	t.lines.thin()
+	t.slices.thin()
 }
 
-func (t *Trace) copySlim(whole string) error {
-	from, err := os.Open(whole)
-	if err != nil {
-		return err
-	}
-	defer from.Close()
-	if err := t.begin(); err != nil {
-		return err
-	}
-	for _, s := range t.slim {
-		if _, err := io.Copy(t.w, io.NewSectionReader(from, s.from, s.size)); err != nil {
-			return err
-		}
-	}
-	t.End()
-	return t.err
-}
-
-// copyTo appends the trace to w.
-func (t *Trace) copyTo(w io.Writer) error {
-	t.End()
-	if t.err != nil {
-		return t.err
-	}
-	file, err := os.Open(t.path)
-	if err != nil {
-		return err
-	}
-	defer file.Close()
-	_, err = io.Copy(w, file)
-	return err
-}
-
-// discard removes the file, if it is there.
 func (t *Trace) discard() error {
 	t.End()
-	if err := os.Remove(t.path); !errors.Is(err, os.ErrNotExist) {
-		return err
-	}
-	return nil
+	return errors.Join(t.lines.discard(), t.slices.discard())
 }

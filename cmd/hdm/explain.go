@@ -19,7 +19,7 @@ import (
 func catalogue() record.Catalogue {
 	var all record.Catalogue
 	for _, c := range scenarios.Clauses() {
-		p := record.Promise{ID: c.ID, Must: c.Must}
+		p := record.Promise{ID: c.ID, Guide: c.Guide, Must: c.Must}
 		for _, part := range c.Parts {
 			p.Parts = append(p.Parts, record.Part{ID: part.ID, What: part.What})
 		}

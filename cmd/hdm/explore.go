@@ -80,7 +80,8 @@ func seedRange(s string) (first, last uint64, err error) {
 
 func exploreSeedsOf(cmd *cobra.Command, t *terminal, c *common, o explore.Options) error {
 	began := time.Now()
-	show := newShow(t, c.format, nil, false)
+	show := newShow(t, c.format, nil, false, false)
+	defer show.close()
 	seeds := &record.Seeds{First: o.First, Failed: []uint64{}}
 	o.Ended = func(r record.Run) {
 		if r.Verdict == record.Failed {
@@ -89,7 +90,7 @@ func exploreSeedsOf(cmd *cobra.Command, t *terminal, c *common, o explore.Option
 		show.ended(&r)
 	}
 	summary, failed := explore.Explore(cmd.Context(), o)
-	show.erase()
+	show.close()
 	slices.Sort(seeds.Failed)
 	seeds.Run = summary.Runs
 	suite := record.Suite{

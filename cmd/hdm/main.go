@@ -70,7 +70,7 @@ func execute(ctx context.Context, program string, args []string, stdin io.Reader
 		}
 	}()
 	out := &output{to: stdout}
-	t := &terminal{program: program, in: stdin, out: out, err: stderr, live: isTerminal(stderr)}
+	t := &terminal{program: program, in: stdin, out: out, err: stderr, live: isScreen(stderr), width: func() int { return widthOf(stderr) }}
 	root := newRoot(t)
 	root.SetArgs(args)
 	root.SetIn(stdin)
@@ -133,16 +133,8 @@ type terminal struct {
 	in      io.Reader
 	out     *output
 	err     io.Writer
-	live    bool // err is a screen
-}
-
-func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	if !ok {
-		return false
-	}
-	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
+	live    bool       // err is a screen
+	width   func() int // of that screen, now
 }
 
 func newRoot(t *terminal) *cobra.Command {

@@ -144,7 +144,7 @@ func TestARunThatHoldsEndsWith0AndLeavesItsReports(t *testing.T) {
 	assert.Contains(t, r.stdout, "passed  held")
 	assert.Contains(t, r.stdout, "COLD-01  held")
 	assert.Contains(t, r.stdout, "1 passed, 0 failed")
-	assert.ElementsMatch(t, []string{"run.json", "trace.jsonl", "verdicts.json", "junit.xml"}, filesOf(t, r.out))
+	assert.ElementsMatch(t, kept, filesOf(t, r.out))
 }
 
 func TestABrokenPromiseEndsWith1AndItsReplayBreaksItAgainTheSameWay(t *testing.T) {
@@ -282,22 +282,6 @@ func TestAPanicEndsWith3(t *testing.T) {
 	assert.Contains(t, stderr.String(), "a bug, for example")
 }
 
-func TestProgressIsOneLineThatIsTakenAway(t *testing.T) {
-	var stdout, stderr bytes.Buffer
-	s := newShow(&terminal{out: &output{to: &stdout}, err: &stderr, live: true}, "text", []string{"a", "b"}, false)
-	long := strings.Repeat("b", 200)
-	s.order[1] = long
-	s.ended(&record.Run{Scenario: long, Verdict: record.Failed})
-	assert.Empty(t, stdout.String(), "the first comes first")
-	s.ended(&record.Run{Scenario: "a", Verdict: record.Passed})
-	assert.Regexp(t, `^passed  a .*\nFAILED  b+ .*\n$`, stdout.String())
-	lines := strings.Split(stderr.String(), eraseLine)
-	assert.Equal(t, "0 of 2 run, 0 failed", lines[0])
-	assert.True(t, strings.HasPrefix(lines[1], "1 of 2 run, 1 failed; last: bbb"), lines[1])
-	assert.LessOrEqual(t, len(lines[1]), progressWidth)
-	assert.Empty(t, lines[2])
-}
-
 func TestJSONAndJUnitGoToStdoutAlone(t *testing.T) {
 	r := hdm(t, "", "run", "held.yaml", "--format", "json")
 	require.Equal(t, exitHeld, r.code)
@@ -337,7 +321,7 @@ func TestAnInterruptLeavesWholeReportsOfWhatWasDone(t *testing.T) {
 	})
 	code := execute(ctx, "hdm", []string{"run", "held.yaml", "next.yaml", "--workers", "1"}, nil, stdout, io.Discard)
 	assert.Equal(t, exitInterrupted, code)
-	assert.ElementsMatch(t, []string{"run.json", "trace.jsonl", "verdicts.json", "junit.xml"}, filesOf(t, "out"))
+	assert.ElementsMatch(t, kept, filesOf(t, "out"))
 }
 
 func TestTheExitCodeTellsABrokenPromiseFirstAndAnInterruptLast(t *testing.T) {
@@ -469,6 +453,9 @@ func TestVersionTellsWhatItWasBuiltFrom(t *testing.T) {
 	assert.Contains(t, r.stdout, version)
 	assert.Contains(t, r.stdout, "go1.")
 }
+
+// kept is what every command leaves that ran scenarios.
+var kept = []string{"run.json", "trace.jsonl", "trace.json", "verdicts.json", "junit.xml", "report.html"}
 
 func filesOf(t *testing.T, out string) []string {
 	t.Helper()

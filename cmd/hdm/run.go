@@ -82,9 +82,11 @@ func runSuite(ctx context.Context, t *terminal, c *common, all []*scenario.Scena
 	}
 	defer folder.Close()
 	names := run.Names(all)
+	show := newShow(t, c.format, names, !c.fromFiles && len(all) > 1, follow != nil)
+	defer show.close()
 	kept := newTraces(folder, all, c.trace == traceAll, follow)
+	kept.progress = show.progress
 	o.Watch = kept.watch
-	show := newShow(t, c.format, names, !c.fromFiles && len(all) > 1)
 	settled := make([]*record.Run, len(all))
 	var unkept []error
 	o.Ended = func(r record.Run) {

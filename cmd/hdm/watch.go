@@ -25,6 +25,8 @@ type traces struct {
 	whole  bool        // keep the bulk of runs that passed, too
 	follow run.Watcher // beside the trace; may be nil
 
+	progress *progress // is told of the time of each run; may be nil
+
 	mu    sync.Mutex
 	byRun map[string]*reports.Trace
 	err   error // the first errors
@@ -45,7 +47,11 @@ func (w *traces) watch(s *scenario.Scenario, _ uint64) run.Watcher {
 	defer w.mu.Unlock()
 	w.err = errors.Join(w.err, err)
 	w.byRun[name] = trace
-	return &follower{trace: trace, follow: w.follow}
+	f := &follower{trace: trace, follow: w.follow}
+	if w.progress != nil {
+		f.clock = w.progress.begin(name)
+	}
+	return f
 }
 
 // ended hears how a run ended. One that did not pass keeps its whole trace.
@@ -62,10 +68,14 @@ func (w *traces) ended(r *record.Run) {
 type follower struct {
 	trace  *reports.Trace // nil if it could not be begun
 	follow run.Watcher
+	clock  *clock // nil if nobody looks at it
 }
 
 // Event implements run.Watcher.
 func (f *follower) Event(e record.Event) {
+	if f.clock != nil {
+		f.clock.at.Store(int64(e.At))
+	}
 	if f.trace != nil {
 		f.trace.Add(&e, bulk[e.Kind])
 	}

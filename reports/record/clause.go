@@ -5,6 +5,7 @@ import "slices"
 // Promise is what Judge has to know of a clause of the catalogue.
 type Promise struct {
 	ID    string // stable, such as "COLD-01"
+	Guide string // the section of the guide that makes the promise
 	Must  string // in a sentence
 	Parts []Part // if its parts are shown apart
 }
@@ -44,6 +45,7 @@ const (
 // Clause is a promise and its standing.
 type Clause struct {
 	ID       string   `json:"id"`
+	Guide    string   `json:"guide,omitempty"`
 	Standing Standing `json:"standing"`
 	Must     string   `json:"must"`
 	Missing  []Part   `json:"missing,omitempty"` // the parts that nothing put to the test, if some were
@@ -87,7 +89,7 @@ func cite(in map[string][]string, cited []string, scenario string) {
 }
 
 func (p *Promise) judge(passed, broken map[string][]string) Clause {
-	clause := Clause{ID: p.ID, Must: p.Must, Broken: slices.Clone(broken[p.ID])} // whole
+	clause := Clause{ID: p.ID, Guide: p.Guide, Must: p.Must, Broken: slices.Clone(broken[p.ID])} // whole
 	covered := 0
 	for i, cited := range p.citations() {
 		clause.By = union(clause.By, passed[cited])

@@ -8,6 +8,7 @@
 package record
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"strconv"
@@ -71,6 +72,16 @@ type Event struct {
 // Attr is a named detail of an Event.
 type Attr struct{ Key, Value string }
 
+// Attr is the value of a detail, or "" if there is none of that name.
+func (e *Event) Attr(key string) string {
+	for i := range e.Attrs {
+		if e.Attrs[i].Key == key {
+			return e.Attrs[i].Value
+		}
+	}
+	return ""
+}
+
 // AppendJSON appends the event as one JSON object, without a line end. Traces
 // hold millions of events, so this takes no detour over reflection.
 func (e *Event) AppendJSON(b []byte) []byte {
@@ -98,6 +109,41 @@ func (e *Event) AppendJSON(b []byte) []byte {
 		b = append(b, '}')
 	}
 	return append(b, '}')
+}
+
+// UnmarshalJSON reads what AppendJSON wrote, the details in their order.
+func (e *Event) UnmarshalJSON(text []byte) error {
+	var line struct {
+		Run     string          `json:"run"`
+		Seq     uint64          `json:"seq"`
+		At      time.Duration   `json:"at_ns"`
+		Kind    string          `json:"kind"`
+		Subject string          `json:"subject"`
+		Attrs   json.RawMessage `json:"attrs"`
+	}
+	if err := json.Unmarshal(text, &line); err != nil {
+		return err
+	}
+	*e = Event{Run: line.Run, Seq: line.Seq, At: line.At, Kind: line.Kind, Subject: line.Subject}
+	if len(line.Attrs) == 0 {
+		return nil
+	}
+	d := json.NewDecoder(bytes.NewReader(line.Attrs))
+	if open, err := d.Token(); err != nil || open != json.Delim('{') {
+		return fmt.Errorf("event %d: attrs are no object", line.Seq)
+	}
+	for d.More() {
+		key, err := d.Token()
+		if err != nil {
+			return err
+		}
+		a := Attr{Key: key.(string)} // JSON has no other keys
+		if err := d.Decode(&a.Value); err != nil {
+			return fmt.Errorf("event %d: %s: %w", line.Seq, a.Key, err)
+		}
+		e.Attrs = append(e.Attrs, a)
+	}
+	return nil
 }
 
 func appendString(b []byte, s string) []byte {
