@@ -20,7 +20,7 @@ func (st *stage) look(i int, v *scenario.Views) {
 	})
 	st.held(i, "in progress", inProgress, v.InProgress)
 	st.held(i, "summary", summary, v.Summary)
-	st.facts.viewed(slices.Contains(api.Types(), migration.Cold), len(inProgress), len(summary))
+	st.facts.viewed(slices.ContainsFunc(api.Types(), func(t api.Type) bool { return t.Type == string(migration.Cold) }), len(inProgress), len(summary))
 	st.stepEnded(i, "views", "")
 }
 
