@@ -212,7 +212,14 @@ func (s *Service) repeat(ctx context.Context, d Delivery, request string) error 
 	if !ok || !m.Responses.Final {
 		return nil
 	}
-	return s.respond(ctx, statusOf(m), topicOf(m), "again/"+d.ID)
+	r := statusOf(m)
+	switch r := r.(type) {
+	case *protocol.CloneResponse:
+		r.Repeat = true
+	case *protocol.ErrorResponse:
+		r.Repeat = true
+	}
+	return s.respond(ctx, r, topicOf(m), "again/"+d.ID)
 }
 
 // orderOf is the order that a request makes.

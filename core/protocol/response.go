@@ -99,6 +99,7 @@ type CloneResponse struct {
 	Bytes   int64  `json:"bytes_transferred,omitempty"`
 	// Final: no other response to this request follows.
 	Final   bool      `json:"final"`
+	Repeat  bool      `json:"repeat,omitempty" jsonschema_description:"the request came again, and this was told before"`
 	Reasons []Problem `json:"reasons,omitempty"` // why it failed or was cancelled
 	Left    []string  `json:"left,omitempty" jsonschema_description:"what could not be put back"`
 }
@@ -124,6 +125,7 @@ type ErrorResponse struct {
 	Details string    `json:"status_details,omitempty"`
 	Errors  []Problem `json:"errors" jsonschema:"minItems=1"`
 	Final   bool      `json:"final"`
+	Repeat  bool      `json:"repeat,omitempty" jsonschema_description:"the request came again, and this was told before"`
 }
 
 // Problem is one thing that is wrong, and what to do about it.
@@ -143,6 +145,17 @@ func Final(r Response) bool {
 		return true
 	case *InventoryResponse:
 		return r.Page == r.Pages
+	}
+	return false
+}
+
+// Repeats reports whether a response only tells again what was told before.
+func Repeats(r Response) bool {
+	switch r := r.(type) {
+	case *CloneResponse:
+		return r.Repeat
+	case *ErrorResponse:
+		return r.Repeat
 	}
 	return false
 }

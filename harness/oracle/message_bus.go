@@ -13,7 +13,7 @@ import (
 // it asks for is written down, or it has been refused with a response, or, if it
 // could not be read, it is in the dead-letter queue as well; and at the end none
 // is left. Each order has exactly one final response, by its id, and none after
-// it; what is told of progress never falls, and how the migration ended is true
+// it but repeats of it to those who ask again; what is told of progress never falls, and how the migration ended is true
 // (SQS-06); none is told to have failed that goes on (SQS-09).
 type MessageBus struct {
 	verdicts
@@ -165,6 +165,12 @@ func (o *MessageBus) reply(e *kernel.Event) *telling {
 	if t == nil {
 		t = &telling{responses: map[string]bool{}}
 		o.told[request] = t
+	}
+	if e.Attr("repeat") == "true" {
+		if t.final == "" {
+			o.broken("SQS-06", e.At, request, []uint64{e.Seq}, "an end was told again that was never told")
+		}
+		return t
 	}
 	if t.final != "" && id != t.final && !t.responses[id] {
 		o.broken("SQS-06", e.At, request, []uint64{t.finalSeq, e.Seq}, "response %s follows on the final one, %s", id, t.final)

@@ -18,6 +18,9 @@ const (
 	final = "9s sqs.sent hdm_response_queue.fifo message=p-9 bytes=9 type=SourceCloneResponse request=r-1 response=s/2 final=true migration=m-0001 state=completed percent=100\n"
 )
 
+// repeat tells the end of r-1 again.
+const repeat = "9s sqs.sent hdm_response_queue.fifo message=p-11 bytes=9 type=SourceCloneResponse request=r-1 response=again/1 final=true repeat=true migration=m-0001 state=completed percent=100\n"
+
 // at is a status of r-1 that is not its end.
 func at(response, percent, state string) string {
 	return "5s sqs.sent hdm_response_queue.fifo message=p-" + response + " bytes=9 type=SourceCloneResponse request=r-1 response=" + response +
@@ -38,6 +41,8 @@ func TestMessageBus(t *testing.T) {
 	check(t, func() oracle.Oracle { return oracle.NewMessageBus(oracle.Documented()) }, []history{
 		{name: "an order and its end", events: busUp + asked + began + taken + at("s/1", "9", "running") + ended + final},
 		{name: "its end, twice by the same name", events: busUp + asked + began + taken + ended + final + final},
+		{name: "its end, again to who asks again", events: busUp + asked + began + taken + ended + final + repeat},
+		{name: "an end that was never told, again", events: busUp + asked + began + taken + ended + repeat + final, broken: "an end was told again that was never told", evidence: []uint64{6}},
 		{name: "an unreadable message is buried and answered", events: busUp + unreadable + buried + refused + gone},
 		{name: "an inventory", events: busUp + inventory + firstPage + lastPage + listGone},
 		{name: "nobody is there to answer", events: asked},

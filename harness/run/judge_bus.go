@@ -68,7 +68,7 @@ func (st *stage) expectResponded(p *scenario.Responded, broken breach) {
 		_, inventory := r.(*protocol.InventoryResponse)
 		// An inventory may be read again for a command that comes again: its client
 		// takes the first reading.
-		if protocol.Final(r) && !(inventory && listed) {
+		if protocol.Final(r) && !protocol.Repeats(r) && !(inventory && listed) {
 			finals = append(finals, r)
 			listed = listed || inventory
 		}

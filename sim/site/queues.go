@@ -64,6 +64,9 @@ func TellingOf(r protocol.Response) []string {
 	if protocol.Final(r) {
 		kv = append(kv, "final", "true")
 	}
+	if protocol.Repeats(r) {
+		kv = append(kv, "repeat", "true")
+	}
 	switch r := r.(type) {
 	case *protocol.Heartbeat:
 		kv = append(kv, "status", string(r.Status), "details", r.Details)
