@@ -9,6 +9,18 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// BenchmarkDecode is what a refusal and an accepted request cost, over and over.
+func BenchmarkDecode(b *testing.B) {
+	good := []byte(request(clone + `,"mode":"cold","target":{"pool":"p","networks":[{"from":"a","to":"b"}]}`))
+	bad := []byte(request(clone + `,"mode":"hot"`))
+	for b.Loop() {
+		_, err := DecodeRequest(good)
+		require.NoError(b, err)
+		_, err = DecodeRequest(bad)
+		require.Error(b, err)
+	}
+}
+
 // mostSaid bounds what a refusal says of one problem.
 const mostSaid = 1000
 
@@ -17,6 +29,7 @@ func FuzzDecodeRequest(f *testing.F) {
 		f.Add([]byte(c.body))
 	}
 	f.Add([]byte(request(`"type":"SourceInventoryRequest","page_size":10`)))
+	f.Add([]byte(`{"v":1,"request_id":"r-1","type":"SourceInventoryRequest"}`)) // whose token is wrong
 	f.Add([]byte(request(clone + `,"mode":"cold","target":{"pool":"p","networks":[{"from":"a","to":"b"}]}`)))
 	f.Add([]byte(request(clone + `,"mode":"warm","bulk_transfer":"online","credentials":{"user":"u","password":"p"}`)))
 	f.Add([]byte(request(`"type":"BulkMigrationDoneRequest","clone_request_id":"r-0","complete":true`)))

@@ -21,7 +21,12 @@ type Secret struct {
 const Redacted = "[redacted]"
 
 // NewSecret hides a text.
-func NewSecret(text string) Secret { return Secret{&text} }
+func NewSecret(text string) Secret {
+	if text == "" {
+		return Secret{} // so that equal secrets are deeply equal
+	}
+	return Secret{&text}
+}
 
 // Empty reports whether there is nothing to hide.
 func (s Secret) Empty() bool { return s.text() == "" }
