@@ -80,11 +80,11 @@ func drawResponse(t *rapid.T) Response {
 	case 2:
 		state := rapid.SampledFrom([]string{"checking", "queued", "running", "undoing", "completed", "failed", "cancelled"}).Draw(t, "state")
 		return &CloneResponse{head, "m-1", drawText.Draw(t, "vm"), Cold, state, "check", "shows",
-			rapid.Int32Range(0, 100).Draw(t, "percent"), 1, rapid.Bool().Draw(t, "final"), drawProblems(t), nil}
+			rapid.Int32Range(0, 100).Draw(t, "percent"), 1, rapid.Bool().Draw(t, "final"), rapid.Bool().Draw(t, "repeat"), drawProblems(t), nil}
 	case 3:
 		return &BulkDoneResponse{head, drawID.Draw(t, "clone"), rapid.Bool().Draw(t, "complete"), true}
 	}
-	return &ErrorResponse{head, drawText.Draw(t, "message"), NotReady, "down", drawProblems(t), rapid.Bool().Draw(t, "final")}
+	return &ErrorResponse{head, drawText.Draw(t, "message"), NotReady, "down", drawProblems(t), rapid.Bool().Draw(t, "final"), rapid.Bool().Draw(t, "repeat")}
 }
 
 func TestARequestThatIsWrittenIsReadAsItWasAndFitsTheSchema(t *testing.T) {
