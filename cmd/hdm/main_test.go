@@ -122,6 +122,8 @@ func TestBadInputEndsWith2SaysWhatToDoAndWritesNothing(t *testing.T) {
 		{"seeds backwards", []string{"explore", "--seeds", "9-1"}, []string{"A-B"}},
 		{"one seed for many", []string{"explore", "--seed", "9"}, []string{"--seeds"}},
 		{"unknown clause", []string{"explain", "COLD-99"}, []string{"hdm explain"}},
+		{"report on nothing", []string{"report"}, []string{"1 arg"}},
+		{"report on what holds no reports", []string{"report", "empty"}, []string{"empty cannot be read as a folder of reports"}},
 		{"unknown schema", []string{"schema", "moon"}, []string{"moon"}},
 	}
 	for _, test := range tests {
@@ -233,6 +235,21 @@ func TestASmallRunListsWhatItPutToTheTestAndCountsTheRest(t *testing.T) {
 	assert.Regexp(t, `clauses: \d+ held, \d+ partial, 0 violated, \d{2,} uncovered`, r.stdout)
 	assert.Contains(t, r.stdout, "seed: each scenario's own")
 	assert.Contains(t, hdm(t, "", "run", "held.yaml", "--seed", "0").stdout, "seed: 0")
+}
+
+func TestSeveralFoldersBecomeOnePage(t *testing.T) {
+	inFolder(t)
+	require.Equal(t, exitHeld, call(t, context.Background(), "", "run", "held.yaml", "--out", "a").code)
+	require.Equal(t, exitBroken, call(t, context.Background(), "", "run", "broken.yaml", "--out", "b").code)
+	folders, err := filepath.Glob("[ab]/*")
+	require.NoError(t, err)
+	require.Len(t, folders, 2)
+	r := call(t, context.Background(), "", append([]string{"report"}, folders...)...)
+	require.Equal(t, exitHeld, r.code, r.err)
+	for _, want := range []string{"1 run passed, 1 failed", ">held</span>", ">broken</span>", `<tr class="violated"><th scope="row" id="COLD-01">`} {
+		assert.True(t, strings.Contains(r.stdout, want), want)
+	}
+	assert.Equal(t, 2, strings.Count(r.stdout, `<svg class="line"`), "each has its time line")
 }
 
 // full is a disk without room.

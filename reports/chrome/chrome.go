@@ -237,7 +237,7 @@ type File struct {
 // NewFile begins the object.
 func NewFile(w io.Writer) *File {
 	f := &File{w: bufio.NewWriter(w)}
-	f.w.WriteString(`{"displayTimeUnit":"ms","traceEvents":[`)
+	fmt.Fprint(f.w, `{"displayTimeUnit":"ms","traceEvents":[`) // the writer keeps an error for Close
 	return f
 }
 
@@ -266,14 +266,13 @@ func (f *File) Process(number int, run *record.Run, lines io.Reader) error {
 // event writes one; the writer keeps an error for Close.
 func (f *File) event(process int, rest []byte) {
 	if f.lines++; f.lines > 1 {
-		f.w.WriteByte(',')
+		fmt.Fprint(f.w, ",")
 	}
-	fmt.Fprintf(f.w, "\n{\"pid\":%d,", process)
-	f.w.Write(rest)
+	fmt.Fprintf(f.w, "\n{\"pid\":%d,%s", process, rest)
 }
 
 // Close ends the object.
 func (f *File) Close() error {
-	f.w.WriteString("\n]}\n")
+	fmt.Fprint(f.w, "\n]}\n")
 	return f.w.Flush()
 }

@@ -21,7 +21,7 @@ import (
 type slice struct {
 	PID, TID int
 	Ph, Name string
-	Ts       float64
+	TS       float64
 	Dur      *float64
 	Args     map[string]any
 }
@@ -70,7 +70,7 @@ func TestWhateverHappensAViewerTakesEverySlice(t *testing.T) {
 		}
 		all, _ := file(t, &record.Run{Scenario: `a "run"`}, events)
 		ends := map[int]float64{}
-		slices.SortStableFunc(all, func(a, b slice) int { return cmp.Compare(a.Ts, b.Ts) })
+		slices.SortStableFunc(all, func(a, b slice) int { return cmp.Compare(a.TS, b.TS) })
 		for _, s := range all {
 			assert.Equal(t, 1, s.PID)
 			assert.NotEmpty(t, s.Ph)
@@ -79,8 +79,8 @@ func TestWhateverHappensAViewerTakesEverySlice(t *testing.T) {
 			}
 			require.NotNil(t, s.Dur)
 			assert.GreaterOrEqual(t, *s.Dur, 0.0)
-			assert.GreaterOrEqual(t, s.Ts, ends[s.TID]-1e-6, "slices of one thread follow one another")
-			ends[s.TID] = s.Ts + *s.Dur
+			assert.GreaterOrEqual(t, s.TS, ends[s.TID]-1e-6, "slices of one thread follow one another")
+			ends[s.TID] = s.TS + *s.Dur
 		}
 	})
 }
@@ -105,13 +105,13 @@ func TestTimesAreVirtualMicrosecondsAndNamesAreTold(t *testing.T) {
 	}
 	assert.Equal(t, "<s> (failed)", byName["M process_name"].Args["name"])
 	task := byName[`X PowerOnVM_Task vm "1"`]
-	assert.InDelta(t, 3.0, task.Ts, 0)
+	assert.InDelta(t, 3.0, task.TS, 0)
 	assert.InDelta(t, 6.0, *task.Dur, 0)
 	assert.Equal(t, "success", task.Args["state"])
 	assert.Equal(t, threads["tasks cloud"], task.TID)
 	assert.Equal(t, threads["calls cloud"], byName["X Login"].TID)
 	assert.Equal(t, 3, calls, "a call, and its thread's name and place")
-	assert.InDelta(t, 1e6, byName["i VIOLATED one-copy vm"].Ts, 0)
+	assert.InDelta(t, 1e6, byName["i VIOLATED one-copy vm"].TS, 0)
 	assert.Equal(t, map[string]any{"waiting": 1.0, "running": 0.0}, byName["C orders"].Args)
 	assert.Equal(t, map[string]any{"messages": 1.0}, byName["C queue q"].Args)
 }

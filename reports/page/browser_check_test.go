@@ -34,7 +34,7 @@ func browse(t *testing.T, html string) (dom, console string, asked int64) {
 		}
 		w.WriteHeader(http.StatusForbidden)
 	}), ReadHeaderTimeout: time.Minute}
-	go proxy.Serve(listener)
+	go func() { _ = proxy.Serve(listener) }() // it ends with Close
 	defer proxy.Close()
 	dir := t.TempDir()
 	file := filepath.Join(dir, "report.html")

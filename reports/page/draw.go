@@ -84,14 +84,14 @@ func draw(t *timeline.Timeline, r *record.Run) *drawing {
 		p.More = append(p.More, plural(t.MoreVMs, "VM"))
 	}
 	p.curves(t)
-	p.axis(top, t)
+	p.axis(top)
 	p.bands(t, r, top)
 	p.Height = f(p.y + 4)
 	return p.drawing
 }
 
 // axis draws the times, and where idle time is cut.
-func (p *pen) axis(top float64, t *timeline.Timeline) {
+func (p *pen) axis(top float64) {
 	for _, tick := range p.ticks() {
 		p.Ticks = append(p.Ticks, tickText{f(min(tick.X, right-14)), tick.Text})
 		p.Rules = append(p.Rules, rule{"grid", f(tick.X), f(axisRow - 4), f(tick.X), f(p.y)})

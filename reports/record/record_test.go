@@ -76,6 +76,9 @@ func TestAnEventIsOneJSONObjectWhateverItsTextHolds(t *testing.T) {
 		line := e.AppendJSON(nil)
 		require.NoError(t, json.Unmarshal(line, &got), "%s", line)
 		assert.NotContains(t, string(line), "\n")
+		var read record.Event
+		require.NoError(t, json.Unmarshal(line, &read))
+		assert.Equal(t, e, read, "and it can be read back")
 		assert.Equal(t, record.Event{Run: got.Run, Seq: got.Seq, At: got.At, Kind: got.Kind, Subject: got.Subject, Attrs: []record.Attr{{Key: "what", Value: got.Attrs["what"]}}}, e)
 	})
 }
