@@ -15,6 +15,7 @@ var allowed = []allowance{
 	{"core/runtime/live.go", Goroutine, "its tasks are goroutines"},
 	{"sim/kernel/driver.go", Clock, "it paces virtual time by the wall clock, and guards against runs that last too long"},
 	{"sim/kernel/driver.go", Goroutine, "it waits for the wall clock or for what people want, whichever comes first"},
+	{"sim/kernel/inbox.go", Goroutine, "callers from outside wait for their turn, or go away"},
 	{"harness/run/run.go", Clock, "a record tells how long a run took by the wall clock, besides the virtual time"},
 	{"harness/run/run.go", Goroutine, "worlds run side by side, each on one goroutine of its own"},
 	{"harness/explore/explore.go", Clock, "people give a search so much wall time"},
