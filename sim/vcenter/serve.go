@@ -146,6 +146,17 @@ func (vc *VCenter) Serve() (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the vCenter of %s cannot be served: %w", vc.config.Site, err)
 	}
+	return vc.serve(listener, vc.Handler())
+}
+
+// ServeForeign answers on that listener, over TLS, until Close. Every call goes
+// through the gate. It is to be called before the world runs.
+func (vc *VCenter) ServeForeign(listener net.Listener, gate Foreign) (*Server, error) {
+	return vc.serve(listener, vc.foreignHandler(gate))
+}
+
+// serve takes over the listener.
+func (vc *VCenter) serve(listener net.Listener, handler http.Handler) (*Server, error) {
 	cert, ca, err := certificate()
 	if err != nil {
 		listener.Close()
@@ -161,7 +172,7 @@ func (vc *VCenter) Serve() (*Server, error) {
 		URL: &url.URL{Scheme: "https", Host: host, Path: sdkPath, User: vc.Credentials()}, CA: ca,
 		User: vc.config.User, Password: vc.config.Password, done: make(chan struct{}),
 		http: &http.Server{
-			Handler: vc.Handler(), ReadHeaderTimeout: time.Minute, ErrorLog: log.New(io.Discard, "", 0),
+			Handler: handler, ReadHeaderTimeout: time.Minute, IdleTimeout: 10 * time.Minute, ErrorLog: log.New(io.Discard, "", 0),
 			TLSConfig: &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12},
 		},
 	}
