@@ -26,11 +26,12 @@ type Live struct {
 	hands  []hand
 }
 
-// hand is a person's change to a VM, past HDM.
+// hand is a person's change to a VM, or to what a site has beside VMs, past HDM.
 type hand struct {
 	at     time.Duration
-	vm     string
 	method string
+	what   string // a VM's name, or a site's
+	named  string // of a site: what was changed there
 }
 
 // maxHands bounds how many changes by people are remembered: the last ones.
@@ -96,12 +97,17 @@ func (l *Live) Busy() string {
 	return ""
 }
 
-// By notes that somebody else changes a VM, or several, with a method of the API
-// of vSphere. What follows from that is not HDM's.
-func (l *Live) By(method string, vms ...string) {
-	for _, vm := range vms {
-		l.hands = append(l.hands, hand{l.st.kernel.Now(), vm, method})
-	}
+// By notes that somebody else changes a VM with a method of the API of vSphere.
+// What follows from that is not HDM's.
+func (l *Live) By(method, vm string) { l.by(hand{l.st.kernel.Now(), method, vm, ""}) }
+
+// ByAt is By for something of that name that a site has beside VMs.
+func (l *Live) ByAt(method string, at vsphere.Site, name string) {
+	l.by(hand{l.st.kernel.Now(), method, string(at), name})
+}
+
+func (l *Live) by(h hand) {
+	l.hands = append(l.hands, h)
 	if extra := len(l.hands) - maxHands; extra > 0 {
 		l.hands = slices.Delete(l.hands, 0, extra)
 	}
@@ -126,6 +132,7 @@ var excuses = map[string][]string{
 	"RemoveAllSnapshots_Task":      {"nothing-left-behind"},
 	"RevertToSnapshot_Task":        {"no-lost-write", "no-lost-vm"},
 	"RevertToCurrentSnapshot_Task": {"no-lost-write", "no-lost-vm"},
+	"CreateResourcePool":           {"nothing-left-behind"},
 	"Destroy_Task":                 {"no-lost-write", "no-lost-vm", "nothing-left-behind"},
 }
 
@@ -133,7 +140,7 @@ var excuses = map[string][]string{
 func (l *Live) excuse(v record.Violation) (hand, bool) {
 	parts := strings.Split(v.Subject, "/")
 	for _, h := range slices.Backward(l.hands) {
-		if h.at <= v.At && slices.Contains(parts, h.vm) && slices.Contains(excuses[h.method], v.Oracle) {
+		if h.at <= v.At && slices.Contains(parts, h.what) && strings.Contains(v.What, h.named) && slices.Contains(excuses[h.method], v.Oracle) {
 			return h, true
 		}
 	}
@@ -159,7 +166,7 @@ func (l *Live) Finish() (r record.Run, byPeople []string) {
 	}
 	for _, v := range st.violations {
 		if h, ok := l.excuse(v); ok {
-			byPeople = append(byPeople, fmt.Sprintf("%s %s: %s: it follows from %s of %s at %v by a person, which HDM does not guard", v.Oracle, v.Subject, v.What, h.method, h.vm, h.at))
+			byPeople = append(byPeople, fmt.Sprintf("%s %s: %s: it follows from %s of %s at %v by a person, which HDM does not guard", v.Oracle, v.Subject, v.What, h.method, strings.Trim(h.what+"/"+h.named, "/"), h.at))
 			continue
 		}
 		r.Violations = append(r.Violations, v)

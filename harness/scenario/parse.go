@@ -110,12 +110,18 @@ func Embedded() ([]*Scenario, error) {
 }
 
 // ParseText is Parse of text that stands in file.
-func ParseText(file string, text []byte) (*Scenario, error) {
+func ParseText(file string, text []byte) (*Scenario, error) { return parseText(file, text, false) }
+
+// ParseServed is ParseText for a world that is served: people act in it, so that
+// it needs no steps.
+func ParseServed(file string, text []byte) (*Scenario, error) { return parseText(file, text, true) }
+
+func parseText(file string, text []byte, served bool) (*Scenario, error) {
 	root, problem := strictyaml.Parse(text)
 	if problem != nil {
 		return nil, located(file, problem)
 	}
-	s := &Scenario{file: file, root: root}
+	s := &Scenario{file: file, root: root, served: served}
 	if problems := strictyaml.Decode(root, s); len(problems) > 0 {
 		return nil, located(file, problems...)
 	}

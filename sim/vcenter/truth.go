@@ -46,6 +46,7 @@ type Disk struct {
 
 // Snapshot is one of a VM's.
 type Snapshot struct {
+	Ref         ref
 	Name        string
 	Description string
 	Parent      string // name; "" for a root
@@ -100,7 +101,7 @@ func (vc *VCenter) truth(m *machine) VM {
 	}
 	current := m.current()
 	for _, s := range m.snaps {
-		t := Snapshot{Name: s.name, Description: s.description, Current: s == current}
+		t := Snapshot{Ref: s.ref, Name: s.name, Description: s.description, Current: s == current}
 		if s.parent != nil {
 			t.Parent = s.parent.name
 		}
