@@ -35,12 +35,17 @@ func (e *Error) Error() string {
 
 // Parse reads a scenario file. Every error it finds is an *Error; they come
 // joined, in the order of the file.
-func Parse(file string) (*Scenario, error) {
+func Parse(file string) (*Scenario, error) { return parse(file, false) }
+
+// ReadServed is Parse for a world that is served: see ParseServed.
+func ReadServed(file string) (*Scenario, error) { return parse(file, true) }
+
+func parse(file string, served bool) (*Scenario, error) {
 	text, err := read(file)
 	if err != nil {
 		return nil, &Error{File: file, What: "it cannot be read: " + err.Error(), Fix: "give the path of a scenario file, or of a folder of them"}
 	}
-	return ParseText(file, text)
+	return parseText(file, text, served)
 }
 
 // read is the text of a file, or enough of it to see that it is too long. What
