@@ -101,8 +101,8 @@ type SQS struct {
 
 // Open builds the world and begins to serve it; it stands still until Run. When
 // it fails, nothing is left.
-func Open(c Config) (w *World, err error) {
-	w = &World{}
+func Open(c Config) (_ *World, err error) {
+	w := &World{}
 	w.ctx, w.end = context.WithCancelCause(context.Background())
 	w.live, err = run.NewLive(c.Scenario, run.Options{Seed: c.Seed, Speed: c.Speed, Transport: site.Direct, Watch: c.Watch}, c.Broken)
 	if err != nil {

@@ -2,11 +2,16 @@ package loopback
 
 import (
 	"context"
+	"net"
 	"net/url"
 	"os"
 	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -15,6 +20,7 @@ import (
 	"github.com/vmware/govmomi/object"
 	"github.com/vmware/govmomi/session"
 	"github.com/vmware/govmomi/vim25"
+	"github.com/vmware/govmomi/vim25/methods"
 	"github.com/vmware/govmomi/vim25/mo"
 	"github.com/vmware/govmomi/vim25/soap"
 	"github.com/vmware/govmomi/vim25/types"
@@ -138,45 +144,183 @@ func (v *served) client(at VCenter) *govmomi.Client {
 	return c
 }
 
+// tries are what a person does to VMs in the middle of a migration, in an order
+// that makes sense.
+func (v *served) meddle(c *govmomi.Client, migrating, other string) {
+	ctx := v.t.Context()
+	finder := find.NewFinder(c.Client)
+	find := func(name string) *object.VirtualMachine {
+		vm, err := finder.VirtualMachine(ctx, name)
+		require.NoError(v.t, err)
+		return vm
+	}
+	done := func(task *object.Task, err error) {
+		require.NoError(v.t, err)
+		require.NoError(v.t, task.Wait(ctx))
+	}
+	vm, busy := find(other), find(migrating)
+	done(vm.Reset(ctx))
+	done(vm.Rename(ctx, other+"-renamed"))
+	done(vm.CreateSnapshot(ctx, "mine", "", false, false))
+	root, err := finder.DefaultResourcePool(ctx)
+	require.NoError(v.t, err)
+	pool, err := root.Create(ctx, "elsewhere", types.DefaultResourceConfigSpec())
+	require.NoError(v.t, err)
+	_, err = methods.MoveIntoResourcePool(ctx, c.Client, &types.MoveIntoResourcePool{This: pool.Reference(), List: []types.ManagedObjectReference{vm.Reference()}})
+	require.NoError(v.t, err)
+
+	reset, err := busy.Reset(ctx)
+	if err == nil {
+		err = reset.Wait(ctx)
+	}
+	require.Error(v.t, err, "the VM is off while its disks are carried")
+	_, err = methods.MoveIntoResourcePool(ctx, c.Client, &types.MoveIntoResourcePool{This: pool.Reference(), List: []types.ManagedObjectReference{busy.Reference()}})
+	require.NoError(v.t, err, "a move needs no task")
+
+	var seen mo.VirtualMachine
+	require.NoError(v.t, vm.Properties(ctx, vm.Reference(), []string{"name", "snapshot", "resourcePool"}, &seen))
+	assert.Equal(v.t, other+"-renamed", seen.Name)
+	assert.Equal(v.t, pool.Reference(), *seen.ResourcePool)
+}
+
 func TestPeopleMeddleWithAServedMigrationAndItReplays(t *testing.T) {
 	v := serve(t, migrates, 0, "bulk-transfer")
 	require.Equal(t, "bulk-transfer", <-v.paused)
-	here := v.client(v.world.Info().OnPremises)
-	ctx := t.Context()
-	finder := find.NewFinder(here.Client)
-	vm, err := finder.VirtualMachine(ctx, "web-01")
-	require.NoError(t, err)
-	migrating, err := finder.VirtualMachine(ctx, "db-01")
-	require.NoError(t, err)
-	v.world.Driver().SetSpeed(50)
+	here, there := v.client(v.world.Info().OnPremises), v.client(v.world.Info().Cloud)
+	v.world.Driver().SetSpeed(20)
 	v.world.Driver().Resume()
-
-	wait := func(task *object.Task, err error) {
-		require.NoError(t, err)
-		require.NoError(t, task.Wait(ctx))
-	}
-	wait(vm.Reset(ctx))
-	wait(vm.Rename(ctx, "web-02"))
-	wait(vm.CreateSnapshot(ctx, "mine", "", false, false))
-	pool, err := finder.DefaultResourcePool(ctx)
-	require.NoError(t, err)
-	_, err = pool.Create(ctx, "elsewhere", types.DefaultResourceConfigSpec())
-	require.NoError(t, err)
-	_ = migrating
-
-	var seen mo.VirtualMachine
-	require.NoError(t, vm.Properties(ctx, vm.Reference(), []string{"name", "snapshot"}, &seen))
-	assert.Equal(t, "web-02", seen.Name)
-	require.NoError(t, here.Logout(ctx))
+	v.meddle(here, "db-01", "web-01")
 	v.world.Driver().SetSpeed(0)
 	v.quiet()
+
+	copied, err := find.NewFinder(there.Client).VirtualMachine(t.Context(), "db-01")
+	require.NoError(t, err, "HDM coped")
+	state, err := copied.PowerState(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, types.VirtualMachinePowerStatePoweredOn, state)
+	require.NoError(t, here.Logout(t.Context()))
+	require.NoError(t, there.Logout(t.Context()))
+
 	r, rec := v.end()
 	assert.Empty(t, r.Violations)
-	assert.NotEmpty(t, rec.Steps)
-	text, err := os.ReadFile(filepath.Join(v.world.Info().Recording))
-	require.NoError(t, err)
-	assert.NotContains(t, string(text), `password`)
+	assert.Empty(t, r.Error)
+	assert.Equal(t, []string{"ResetVM_Task", "Rename_Task", "CreateSnapshot_Task", "CreateResourcePool", "MoveIntoResourcePool", "ResetVM_Task", "MoveIntoResourcePool", "Logout"}, methodsOf(rec),
+		"what changes something is on record, and nothing else")
+	v.tellsNoSecret()
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	for _, speed := range []float64{0, 1000} {
 		replays(t, rec, speed)
 	}
+}
+
+func methodsOf(rec *recording.Recording) (all []string) {
+	for _, s := range rec.Steps {
+		all = append(all, s.Call.Method)
+	}
+	return all
+}
+
+// tellsNoSecret asserts that the recording has none of the world's.
+func (v *served) tellsNoSecret() {
+	info := v.world.Info()
+	text, err := os.ReadFile(info.Recording)
+	require.NoError(v.t, err)
+	assert.NotContains(v.t, string(text), info.OnPremises.Password)
+	assert.NotContains(v.t, string(text), info.Token)
+	assert.NotContains(v.t, string(text), "vmware_soap_session")
+}
+
+func TestARecordingThatWasChangedIsFoundOut(t *testing.T) {
+	v := serve(t, migrates, 0, "bulk-transfer")
+	<-v.paused
+	v.world.Driver().SetSpeed(20)
+	v.world.Driver().Resume()
+	v.meddle(v.client(v.world.Info().OnPremises), "db-01", "web-01")
+	v.world.Driver().SetSpeed(0)
+	v.quiet()
+	_, rec := v.end()
+	cases := map[string]struct {
+		change func(r *recording.Recording)
+		step   int
+	}{
+		"another name": {func(r *recording.Recording) {
+			r.Steps[1].Call.Body = strings.Replace(r.Steps[1].Call.Body, "-renamed", "-other", 1)
+		}, 2},
+		"another method": {func(r *recording.Recording) {
+			r.Steps[0].Call.Body = strings.ReplaceAll(r.Steps[0].Call.Body, "ResetVM_Task", "PowerOffVM_Task")
+		}, 1},
+		"a step less":      {func(r *recording.Recording) { r.Steps = slices.Delete(r.Steps, 2, 3) }, 2},
+		"a step twice":     {func(r *recording.Recording) { r.Steps = slices.Insert(r.Steps, 2, r.Steps[1]) }, 2},
+		"another time":     {func(r *recording.Recording) { r.Steps[2].At++ }, 3},
+		"another seed":     {func(r *recording.Recording) { r.Seed++ }, 0},
+		"another scenario": {func(r *recording.Recording) { r.Scenario = strings.Replace(r.Scenario, "rate: 4", "rate: 5", 1) }, 0},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			changed := *rec
+			changed.Steps = slices.Clone(rec.Steps)
+			for i, s := range rec.Steps {
+				call := *s.Call
+				changed.Steps[i].Call = &call
+			}
+			c.change(&changed)
+			again, err := Replay(t.Context(), "served", &changed, 0, nil)
+			require.NoError(t, err)
+			require.NotNil(t, again.Differs)
+			assert.Equal(t, c.step, again.Differs.Step, "the first one that the change shows at")
+		})
+	}
+}
+
+func TestARecordingWithoutAnEndRunsAgainAsFarAsItGoes(t *testing.T) {
+	v := serve(t, migrates, 0, "bulk-transfer")
+	<-v.paused
+	v.world.Driver().SetSpeed(20)
+	v.world.Driver().Resume()
+	v.meddle(v.client(v.world.Info().OnPremises), "db-01", "web-01")
+	path := v.world.Info().Recording // as a killed program leaves it: the world is still served
+	rec, err := recording.Read(path)
+	require.NoError(t, err)
+	require.Nil(t, rec.End)
+	again, err := Replay(t.Context(), path, rec, 0, nil)
+	require.NoError(t, err)
+	assert.Nil(t, again.Differs)
+	assert.False(t, again.Whole)
+	_, _ = v.end()
+}
+
+func TestAPortThatIsTakenIsToldAndNothingIsLeft(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer taken.Close()
+	port := taken.Addr().(*net.TCPAddr).Port
+	s, err := scenario.ParseServed("served.yaml", []byte(migrates))
+	require.NoError(t, err)
+	for _, ports := range []Ports{{OnPremises: port}, {Cloud: port}, {SQS: port}} {
+		folder := t.TempDir()
+		_, err = Open(Config{Scenario: s, Folder: folder, Ports: ports})
+		var taken *PortError
+		require.ErrorAs(t, err, &taken)
+		assert.Equal(t, port, taken.Port)
+		_, err = os.Stat(filepath.Join(folder, recordingName))
+		assert.ErrorIs(t, err, os.ErrNotExist)
+	}
+}
+
+func TestAtFullSpeedAnIdleServedWorldStandsStill(t *testing.T) {
+	v := serve(t, migrates, 0)
+	v.quiet()
+	at := func() (at time.Duration) {
+		require.NoError(t, v.world.Driver().Look(nil, func() { at = v.world.live.Mark().At }))
+		return at
+	}
+	before := at()
+	c := v.client(v.world.Info().OnPremises)
+	for range 100 {
+		_, err := methods.GetCurrentTime(t.Context(), c.Client)
+		require.NoError(t, err)
+	}
+	assert.Equal(t, before, at(), "reads move nothing")
+	_, rec := v.end()
+	assert.Empty(t, rec.Steps)
 }
