@@ -96,6 +96,7 @@ type window struct {
 // ServeHTTP answers one call. A long poll lasts virtual time; a client that goes
 // away ends it.
 func (h *window) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header()["Date"] = nil // a client would correct its clock by it
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxQueueBody))
 	if err != nil {
 		http.Error(w, "the body is too large, or broke off: at most 8 MiB are taken here", http.StatusRequestEntityTooLarge)
@@ -114,7 +115,6 @@ func (h *window) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		for k, v := range a.Header {                                                     //hdm:order-safe headers have no order
 			w.Header()[k] = v
 		}
-		w.Header()["Date"] = nil // a client would correct its clock by it
 		w.WriteHeader(a.Status)
 		_, _ = w.Write(a.Body) // the client has gone: nobody to tell
 	case <-r.Context().Done():

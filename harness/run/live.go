@@ -2,7 +2,6 @@ package run
 
 import (
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 	"time"
@@ -33,6 +32,9 @@ type hand struct {
 	what   string // a VM's name, or a site's
 	named  string // of a site: what was changed there
 }
+
+// leg is how far the driver is sent at once: it has to be sent somewhere.
+const leg = time.Hour
 
 // maxHands bounds how many changes by people are remembered: the last ones.
 const maxHands = 10_000
@@ -74,7 +76,7 @@ func (l *Live) World() *site.World { return l.st.world }
 // it fails: kernel.ErrStopped, kernel.ErrEnded, or the failure.
 func (l *Live) Run(stop <-chan struct{}) error {
 	for {
-		if err := l.st.driver.Run(math.MaxInt64, stop); err != nil {
+		if err := l.st.driver.Run(l.st.kernel.Now()+leg, stop); err != nil {
 			return err
 		}
 	}

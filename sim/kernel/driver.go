@@ -157,7 +157,7 @@ func (d *Driver) Run(until time.Duration, stop <-chan struct{}) error {
 				break
 			}
 		}
-		if n%seldom == 0 || !d.hurried.Load() || d.horizon != nil && !d.free {
+		if n%seldom == 0 || !d.hurried.Load() || d.horizon != nil && (!d.free || !event) {
 			d.repace(at)
 			if d.serve(at) {
 				d.free = false

@@ -305,6 +305,23 @@ func TestCallsFromOutsideCountAgainstTheLimitOfEvents(t *testing.T) {
 	})
 }
 
+func TestAtFullSpeedTheEndOfARunWaitsForPeopleToo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := New(1)
+		defer k.Close()
+		d := NewDriver(k, 0, Limits{})
+		until := Forever
+		k.After(time.Second, func() { until = 2 * time.Second })
+		d.Within(func() time.Duration { return until })
+		ended, stop := make(chan error), make(chan struct{})
+		go func() { ended <- d.Run(time.Hour, stop) }()
+		synctest.Wait()
+		require.NoError(t, d.Look(nil, func() { assert.Equal(t, time.Second, k.Now()) }))
+		close(stop)
+		require.ErrorIs(t, <-ended, ErrStopped)
+	})
+}
+
 func TestAtFullSpeedAWorldThatWaitsForPeopleDoesNotRunAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k := New(1)
