@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"regexp"
-	"slices"
 
 	"github.com/hdm-project/hdm/harness/recording"
 	"github.com/hdm-project/hdm/harness/run"
@@ -66,15 +65,8 @@ func byHand(live *run.Live, place *site.Place, c vcenter.ForeignCall) {
 		refs = append(refs, m[1]+":"+m[2])
 	}
 	to := names.FindStringSubmatch(c.Body)
-	for _, v := range place.VCenter.VMs() {
-		about := slices.Contains(refs, v.Ref.String())
-		for _, s := range v.Snapshots {
-			about = about || slices.Contains(refs, s.Ref.String())
-		}
-		if !about {
-			continue
-		}
-		live.By(c.Method, v.Name)
+	for _, vm := range place.VCenter.VMsOf(refs...) {
+		live.By(c.Method, vm)
 		if c.Method == "Rename_Task" && to != nil {
 			live.By(c.Method, to[1])
 		}

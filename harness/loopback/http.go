@@ -1,12 +1,15 @@
 package loopback
 
 import (
+	"context"
 	"io"
 	"log"
 	"net"
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/hdm-project/hdm/sim/kernel"
 )
 
 // Limits of a server.
@@ -85,6 +88,11 @@ type counted struct {
 func (c *counted) Close() error {
 	c.once.Do(func() { <-c.free })
 	return c.Conn.Close()
+}
+
+// endWith ends a world when ctx is done. stop lets go of it.
+func endWith(ctx context.Context, end context.CancelCauseFunc) (stop func() bool) {
+	return context.AfterFunc(ctx, func() { end(kernel.ErrStopped) })
 }
 
 // window is the message queues over HTTP.

@@ -220,7 +220,7 @@ func (w *World) Driver() *kernel.Driver { return w.live.Driver() }
 
 // Run serves the world until ctx is done, which is no error, or until it fails.
 func (w *World) Run(ctx context.Context) error {
-	defer context.AfterFunc(ctx, func() { w.end(kernel.ErrStopped) })()
+	defer endWith(ctx, w.end)()
 	err := w.live.Run(w.ctx.Done())
 	if errors.Is(err, kernel.ErrStopped) {
 		if cause := context.Cause(w.ctx); !errors.Is(cause, kernel.ErrStopped) {

@@ -169,6 +169,12 @@ func (v *served) meddle(c *govmomi.Client, migrating, other string) {
 	_, err = methods.MoveIntoResourcePool(ctx, c.Client, &types.MoveIntoResourcePool{This: pool.Reference(), List: []types.ManagedObjectReference{vm.Reference()}})
 	require.NoError(v.t, err)
 
+	folders, err := finder.DefaultFolder(ctx)
+	require.NoError(v.t, err)
+	archive, err := folders.CreateFolder(ctx, "archive")
+	require.NoError(v.t, err)
+	done(archive.MoveInto(ctx, []types.ManagedObjectReference{vm.Reference()}))
+
 	reset, err := busy.Reset(ctx)
 	if err == nil {
 		err = reset.Wait(ctx)
@@ -204,7 +210,7 @@ func TestPeopleMeddleWithAServedMigrationAndItReplays(t *testing.T) {
 	r, rec := v.end()
 	assert.Empty(t, r.Violations)
 	assert.Empty(t, r.Error)
-	assert.Equal(t, []string{"ResetVM_Task", "Rename_Task", "CreateSnapshot_Task", "CreateResourcePool", "MoveIntoResourcePool", "ResetVM_Task", "MoveIntoResourcePool", "Logout"}, methodsOf(rec),
+	assert.Equal(t, []string{"ResetVM_Task", "Rename_Task", "CreateSnapshot_Task", "CreateResourcePool", "MoveIntoResourcePool", "CreateFolder", "MoveIntoFolder_Task", "ResetVM_Task", "MoveIntoResourcePool", "Logout"}, methodsOf(rec),
 		"what changes something is on record, and nothing else")
 	v.tellsNoSecret()
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
@@ -323,4 +329,51 @@ func TestAtFullSpeedAnIdleServedWorldStandsStill(t *testing.T) {
 	assert.Equal(t, before, at(), "reads move nothing")
 	_, rec := v.end()
 	assert.Empty(t, rec.Steps)
+}
+
+func TestAGuestThatAPersonRebootsComesUpAgainAndIsStillMigrated(t *testing.T) {
+	v := serve(t, migrates, 0, "check")
+	require.Equal(t, "check", <-v.paused)
+	c := v.client(v.world.Info().OnPremises)
+	vm, err := find.NewFinder(c.Client).VirtualMachine(t.Context(), "db-01")
+	require.NoError(t, err)
+	require.NoError(t, vm.RebootGuest(t.Context()))
+	v.world.Driver().Resume()
+	v.quiet()
+	r, rec := v.end()
+	assert.Empty(t, r.Violations)
+	assert.Empty(t, r.Error)
+	replays(t, rec, 0)
+}
+
+func TestSecretsOfForeignCallsAreNotOnRecord(t *testing.T) {
+	v := serve(t, idle, 1)
+	c := v.client(v.world.Info().OnPremises)
+	vm, err := find.NewFinder(c.Client).VirtualMachine(t.Context(), "db-01")
+	require.NoError(t, err)
+	other := v.client(v.world.Info().OnPremises)
+	mine, err := other.SessionManager.UserSession(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, c.SessionManager.TerminateSession(t.Context(), []string{mine.Key}))
+	_, err = methods.AcquireCredentialsInGuest(t.Context(), c.Client, &types.AcquireCredentialsInGuest{
+		This: types.ManagedObjectReference{Type: "GuestAuthManager", Value: "guestOperationsAuthManager"}, Vm: vm.Reference(),
+		RequestedAuth: &types.NamePasswordAuthentication{Username: "root", Password: "hunter2"},
+	})
+	require.Error(t, err, "it is not simulated")
+	_, rec := v.end()
+	require.Len(t, rec.Steps, 2)
+	assert.Contains(t, rec.Steps[0].Call.Body, "{session ")
+	assert.NotContains(t, rec.Steps[0].Call.Body, mine.Key)
+	assert.NotContains(t, rec.Steps[1].Call.Body, "hunter2")
+	v.tellsNoSecretButTheirNames()
+	replays(t, rec, 0)
+}
+
+// tellsNoSecretButTheirNames is tellsNoSecret where a call has an element named
+// after what it hides.
+func (v *served) tellsNoSecretButTheirNames() {
+	text, err := os.ReadFile(v.world.Info().Recording)
+	require.NoError(v.t, err)
+	assert.NotContains(v.t, string(text), v.world.Info().Token)
+	assert.NotContains(v.t, string(text), "vmware_soap_session")
 }

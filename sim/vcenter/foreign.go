@@ -125,7 +125,7 @@ func (d *door) serveSDK(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case waits(method):
 		if method != "CancelWaitForUpdates" {
-			defer context.AfterFunc(r.Context(), func() { d.vc.cancelWait(key, this) })()
+			defer letGo(r, func() { d.vc.cancelWait(key, this) })()
 		}
 		err = d.vc.performSDK(answer, r, method, this)
 	case d.changes(method, key):

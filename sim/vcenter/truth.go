@@ -1,6 +1,8 @@
 package vcenter
 
 import (
+	"slices"
+
 	"strings"
 
 	"github.com/vmware/govmomi/object"
@@ -46,11 +48,27 @@ type Disk struct {
 
 // Snapshot is one of a VM's.
 type Snapshot struct {
-	Ref         ref
 	Name        string
 	Description string
 	Parent      string // name; "" for a root
 	Current     bool
+}
+
+// VMsOf are the names of the VMs that are, or have a snapshot that is, one of
+// these objects ("VirtualMachine:vm-42"), by creation.
+func (vc *VCenter) VMsOf(objects ...string) (names []string) {
+	vc.do(func() {
+		for _, m := range vc.order {
+			is := slices.Contains(objects, m.vm.Self.String())
+			for _, s := range m.snaps {
+				is = is || slices.Contains(objects, s.ref.String())
+			}
+			if is {
+				names = append(names, m.vm.Name)
+			}
+		}
+	})
+	return names
 }
 
 // VMs are all VMs, by creation.
@@ -101,7 +119,7 @@ func (vc *VCenter) truth(m *machine) VM {
 	}
 	current := m.current()
 	for _, s := range m.snaps {
-		t := Snapshot{Ref: s.ref, Name: s.name, Description: s.description, Current: s == current}
+		t := Snapshot{Name: s.name, Description: s.description, Current: s == current}
 		if s.parent != nil {
 			t.Parent = s.parent.name
 		}
