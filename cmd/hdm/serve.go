@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"time"
 
@@ -121,10 +122,7 @@ func serve(ctx context.Context, t *terminal, c *common, s *scenario.Scenario, ar
 	}
 	world, err := loopback.Open(config)
 	if err != nil {
-		if errors.As(err, new(*loopback.PortError)) {
-			return environment(err)
-		}
-		return environment(fmt.Errorf("%s: %w", run.Name(s), err))
+		return environment(errors.Join(fmt.Errorf("%s: %w", run.Name(s), err), folder.Close(), os.Remove(folder.Path())))
 	}
 	info := world.Info()
 	first, err := json.Marshal(info)

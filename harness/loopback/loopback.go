@@ -273,5 +273,8 @@ func (w *World) discard() error {
 	if w.writer != nil {
 		errs = append(errs, w.writer.End(recording.Place{}), os.Remove(w.writer.Path()))
 	}
+	if err := os.Remove(w.info.CA.File); w.info.CA.File != "" && !errors.Is(err, os.ErrNotExist) {
+		errs = append(errs, err)
+	}
 	return errors.Join(append(errs, w.live.Close())...)
 }
