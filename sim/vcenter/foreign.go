@@ -65,7 +65,7 @@ var reads = setOf(`
 	HasPrivilegeOnEntities HasPrivilegeOnEntity HasUserPrivilegeOnEntities FetchUserPrivilegeOnEntities
 	QueryOptions FindExtension QueryAssignedLicenses DecodeLicense QueryIpPools QueryNetConfig QueryNetworkHint
 	HttpNfcLeaseGetManifest DoesCustomizationSpecExist GetCustomizationSpec GetAlarm
-	RetrieveDynamicTypeManager RetrieveInternalContent RetrieveManagedMethodExecuter`)
+	FetchDVPorts QueryTpmAttestationReport RetrieveDynamicTypeManager RetrieveInternalContent RetrieveManagedMethodExecuter`)
 
 func setOf(words string) map[string]bool {
 	set := map[string]bool{}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -16,7 +17,9 @@ import (
 	"github.com/vmware/govmomi/object"
 	"github.com/vmware/govmomi/property"
 	"github.com/vmware/govmomi/session"
+	"github.com/vmware/govmomi/view"
 	"github.com/vmware/govmomi/vim25"
+	"github.com/vmware/govmomi/vim25/methods"
 	"github.com/vmware/govmomi/vim25/soap"
 	"github.com/vmware/govmomi/vim25/types"
 
@@ -98,6 +101,50 @@ func TestReadsOfForeignClientsAreTakenForReads(t *testing.T) {
 	require.NoError(t, c.Logout(t.Context()))
 	assert.Empty(t, g.porter.methods())
 	assert.Positive(t, g.porter.looks)
+}
+
+func TestAViewAndTheSessionsCanBeReadInOneCall(t *testing.T) { // as govc object.save does
+	over(t, func(e *env) {
+		e.add(db("db-01"))
+		content := e.c.ServiceContent
+		v, err := view.NewManager(e.c).CreateContainerView(ctx, content.RootFolder, []string{"VirtualMachine"}, true)
+		require.NoError(e, err)
+		spec := func(ref types.ManagedObjectReference, property string) types.PropertyFilterSpec {
+			return types.PropertyFilterSpec{
+				PropSet:   []types.PropertySpec{{Type: ref.Type, PathSet: []string{property}}},
+				ObjectSet: []types.ObjectSpec{{Obj: ref}},
+			}
+		}
+		got, err := methods.RetrieveProperties(ctx, e.c, &types.RetrieveProperties{This: content.PropertyCollector, SpecSet: []types.PropertyFilterSpec{
+			spec(*content.SessionManager, "sessionList"), spec(v.Reference(), "view"),
+		}})
+		require.NoError(e, err)
+		assert.Len(e, got.Returnval, 2)
+	})
+}
+
+func TestAForeignClientThatGoesAwayWhileItWaitsForUpdatesIsLetGo(t *testing.T) {
+	g := guard(t)
+	vm := g.add(db("db-01"))
+	c := g.login()
+	ctx, cancel := context.WithCancel(t.Context())
+	waits := make(chan error)
+	began := make(chan struct{})
+	go func() {
+		waits <- property.Wait(ctx, property.DefaultCollector(c.Client), vm.Reference(), []string{"name"}, func([]types.PropertyChange) bool {
+			close(began) // it has the present, and waits for a change
+			return false
+		})
+	}()
+	<-began
+	cancel()
+	<-waits
+	require.NoError(t, g.server.Close())
+	stacks := make([]byte, 1<<20)
+	for i := 0; bytes.Contains(stacks[:runtime.Stack(stacks, true)], []byte("WaitForUpdatesEx(")); i++ {
+		require.Less(t, i, 1_000_000, "somebody still waits for updates")
+		runtime.Gosched()
+	}
 }
 
 func TestWhatIsNoReadIsAChangeAndCanBeDoneAgain(t *testing.T) {

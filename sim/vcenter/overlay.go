@@ -99,7 +99,13 @@ func (vc *VCenter) dispatch(ctx *simulator.Context, m *simulator.Method) (mo.Ref
 		return nil, nil
 	}
 	if view := vc.sessionView(ctx, m); view != nil {
+		own := ctx.Session.Registry
 		vc.overlay(ctx, view)
+		for _, ref := range collected(m) { // views of the session, asked for in the same breath
+			if o := own.Get(ref); o != nil && ref.Type != view.Reference().Type {
+				ctx.Session.Registry.Put(o)
+			}
+		}
 		return nil, nil
 	}
 	obj := ctx.Session.Get(m.This)
