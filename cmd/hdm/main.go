@@ -151,7 +151,7 @@ Exit codes: 0 every promise held, 1 one was broken, 2 wrong usage or input,
 	}
 	root.SetFlagErrorFunc(flagError)
 	root.SetHelpCommand(newHelp())
-	root.AddCommand(newRun(t), newReplay(t), newExplore(t), newReport(t), newClient(t), newExplain(t), newSchema(t), newVersion(t))
+	root.AddCommand(newRun(t), newReplay(t), newServe(t), newClient(t), newExplore(t), newReport(t), newExplain(t), newSchema(t), newVersion(t))
 	return root
 }
 

@@ -12,9 +12,14 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/hdm-project/hdm/harness/loopback"
+	"github.com/hdm-project/hdm/harness/recording"
+	"github.com/hdm-project/hdm/harness/run"
 	"github.com/hdm-project/hdm/harness/scenario"
+	"github.com/hdm-project/hdm/reports"
 	"github.com/hdm-project/hdm/reports/record"
 	"github.com/hdm-project/hdm/sim/kernel"
+	"github.com/hdm-project/hdm/sim/site"
 )
 
 // Speeds that are neither as fast as possible nor too slow for a clock.
@@ -32,7 +37,8 @@ func newReplay(t *terminal) *cobra.Command {
 		Use:   "replay FILE",
 		Short: "Run one scenario again, exactly: at a pace, up to a time, or step by step",
 		Long: `Run one scenario again: the same file and seed give the same trace, at every
-speed. With --step, Enter runs the next event, a number so many, c goes on to
+speed. FILE may also be the recording of a served world: then everything that was
+done to it is done again, and the hash must be the same. With --step, Enter runs the next event, a number so many, c goes on to
 the end, q gives up.`,
 		Example: "  hdm replay out/20260101T000000Z/cold.failure.yaml\n  hdm replay my.yaml --events --until 14m\n  hdm replay my.yaml --speed 60",
 		Args:    cobra.ExactArgs(1),
@@ -41,8 +47,8 @@ the end, q gives up.`,
 				return err
 			}
 			switch {
-			case speed != 0 && !(speed >= minSpeed && speed <= maxSpeed): // NaN, too
-				return usage(fmt.Errorf("--speed %v: choose 0 (as fast as possible), 1 (real time), 60 (a minute per second), or any from %v to %.0f", speed, minSpeed, maxSpeed))
+			case checkSpeed(speed) != nil:
+				return checkSpeed(speed)
 			case cmd.Flags().Changed("until") && until <= 0:
 				return usage(fmt.Errorf("--until %v: choose a virtual time after the start", until))
 			case (step || events) && c.format != "text":
@@ -51,6 +57,12 @@ the end, q gives up.`,
 				return usage(errors.New("the argument is empty: name a scenario file"))
 			case isFolder(args[0]):
 				return usage(fmt.Errorf("%s is a folder: replay takes one scenario file; `hdm run` runs all of a folder", args[0]))
+			}
+			if recording.Is(args[0]) {
+				if step || until != 0 || c.seeded || c.transport != string(site.Direct) {
+					return usage(errors.New("a recording is run again as it was: leave out --step, --until, --seed and --transport"))
+				}
+				return repeat(cmd.Context(), t, args[0], speed, &tracer{out: t.out, print: events})
 			}
 			s, err := scenario.Parse(args[0])
 			if err != nil {
@@ -142,3 +154,31 @@ func (f *tracer) listen(d *kernel.Driver) {
 
 // Close implements run.Watcher.
 func (f *tracer) Close() error { return nil }
+
+// repeat runs a recording again and tells whether it is the same run.
+func repeat(ctx context.Context, t *terminal, file string, speed float64, follow *tracer) error {
+	r, err := recording.Read(file)
+	if err != nil {
+		return usage(err)
+	}
+	out, err := loopback.Replay(ctx, file, r, speed, func(*scenario.Scenario, uint64) run.Watcher { return follow })
+	switch {
+	case errors.Is(err, kernel.ErrStopped):
+		return &exitError{exitInterrupted, errors.New("interrupted")}
+	case err != nil:
+		return usage(err)
+	case out.Differs != nil:
+		fmt.Fprintf(t.out, "DIFFERS %s: %v\n", file, out.Differs)
+		return &exitError{code: exitBroken}
+	}
+	_ = reports.TextRun(t.out, &out.Run) // output keeps the error
+	for _, why := range out.ByPeople {
+		fmt.Fprintf(t.err, "by a person: %s\n", why)
+	}
+	if !out.Whole {
+		fmt.Fprintf(t.out, "%d steps were done again; the recording has no end, so there is no hash to compare at the last\n", len(r.Steps))
+		return nil
+	}
+	fmt.Fprintf(t.out, "the same: %d steps were done again, and the hash is %016x\n", len(r.Steps), uint64(r.End.Hash))
+	return nil
+}

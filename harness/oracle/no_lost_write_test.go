@@ -22,6 +22,7 @@ type silent struct{}
 
 func (silent) Tools(string, string, bool) {}
 func (silent) Halted(string, string)      {}
+func (silent) Rebooted(string, string)    {}
 
 // guestsOf are guests that never ran, each on one disk.
 func guestsOf(t *testing.T, names ...string) []*guest.Guest {

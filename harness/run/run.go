@@ -10,6 +10,8 @@
 //	               |
 //	          quiet, or limit --> truth.go, judge.go --> record.Run
 //
+// live.go keeps a stage going for people who act in it from outside.
+//
 // It drives and judges; it decides nothing that the product or the world
 // decides. A run is a function of the scenario and its seed.
 package run
@@ -51,6 +53,8 @@ type Options struct {
 	// Finished, if not nil, is shown the world of each run after it was judged,
 	// before it is torn down.
 	Finished func(*site.World)
+
+	endless bool // it is a Live
 }
 
 // Watcher follows one run.
@@ -72,6 +76,9 @@ const (
 
 func (o Options) limits() kernel.Limits {
 	l := o.Limits
+	if o.endless {
+		return l
+	}
 	if l.Events == 0 {
 		l.Events = mostEvents
 	}

@@ -88,7 +88,7 @@ func (c *checker) head() {
 	if s.Limit < 0 || s.Limit > MaxLimit {
 		c.fail("limit", fmt.Sprintf("use a duration above 0 and up to %v", MaxLimit), "a run cannot last %v", s.Limit)
 	}
-	if len(s.Steps) == 0 || len(s.Steps) > MaxSteps {
+	if len(s.Steps) == 0 && !s.served || len(s.Steps) > MaxSteps {
 		c.fail("steps", fmt.Sprintf("give 1 to %d", MaxSteps), "there are %d steps", len(s.Steps))
 	}
 	if len(s.Expect) > MaxExpect {

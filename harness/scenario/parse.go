@@ -35,16 +35,31 @@ func (e *Error) Error() string {
 
 // Parse reads a scenario file. Every error it finds is an *Error; they come
 // joined, in the order of the file.
-func Parse(file string) (*Scenario, error) { return ParseOn(file, nil) }
+func Parse(file string) (*Scenario, error) { return reading{}.file(file) }
 
 // ParseOn is Parse with that site on premises, if not nil, in place of what the
 // file says of it; the scenario keeps its own cloud and links.
 func ParseOn(file string, onPremises *site.Site) (*Scenario, error) {
+	return reading{onPremises: onPremises}.file(file)
+}
+
+// ReadServed is ParseOn for a world that is served: see ParseServed.
+func ReadServed(file string, onPremises *site.Site) (*Scenario, error) {
+	return reading{onPremises: onPremises, served: true}.file(file)
+}
+
+// reading is how a scenario is read.
+type reading struct {
+	onPremises *site.Site // in place of the scenario's, if not nil
+	served     bool       // it needs no steps
+}
+
+func (r reading) file(file string) (*Scenario, error) {
 	text, err := read(file)
 	if err != nil {
 		return nil, &Error{File: file, What: "it cannot be read: " + err.Error(), Fix: "give the path of a scenario file, or of a folder of them"}
 	}
-	return parse(file, text, onPremises)
+	return r.text(file, text)
 }
 
 // read is the text of a file, or enough of it to see that it is too long. What
@@ -114,22 +129,28 @@ func Embedded() ([]*Scenario, error) {
 }
 
 // ParseText is Parse of text that stands in file.
-func ParseText(file string, text []byte) (*Scenario, error) { return parse(file, text, nil) }
+func ParseText(file string, text []byte) (*Scenario, error) { return reading{}.text(file, text) }
 
-func parse(file string, text []byte, onPremises *site.Site) (*Scenario, error) {
+// ParseServed is ParseText for a world that is served: people act in it, so that
+// it needs no steps.
+func ParseServed(file string, text []byte) (*Scenario, error) {
+	return reading{served: true}.text(file, text)
+}
+
+func (r reading) text(file string, text []byte) (*Scenario, error) {
 	root, problem := strictyaml.Parse(text)
 	if problem != nil {
 		return nil, located(file, problem)
 	}
-	s := &Scenario{file: file, root: root}
+	s := &Scenario{file: file, root: root, served: r.served}
 	if problems := strictyaml.Decode(root, s); len(problems) > 0 {
 		return nil, located(file, problems...)
 	}
 	if err := s.Load(); err != nil {
 		return nil, err
 	}
-	if onPremises != nil {
-		s.World.Name, s.World.Description.OnPremises = "", *onPremises
+	if r.onPremises != nil {
+		s.World.Name, s.World.Description.OnPremises = "", *r.onPremises
 	}
 	if err := s.Check(); err != nil {
 		return nil, err

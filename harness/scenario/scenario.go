@@ -62,6 +62,8 @@ type Scenario struct {
 
 	file string     // where it was read from; "" if it was made
 	root *yaml.Node // nil if it was made
+
+	served bool // it needs no steps
 }
 
 // File is where the scenario was read from; "" if it was made.

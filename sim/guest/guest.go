@@ -30,6 +30,8 @@ import (
 type Host interface {
 	Tools(site, vm string, running bool)
 	Halted(site, vm string)
+	// Rebooted says that a guest has gone down to come up again: the VM is on.
+	Rebooted(site, vm string)
 }
 
 // Spec describes a guest.

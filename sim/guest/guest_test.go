@@ -26,6 +26,7 @@ type host struct {
 }
 
 func (h *host) Tools(site, vm string, running bool) { h.note("tools=%t %s/%s", running, site, vm) }
+func (h *host) Rebooted(site, vm string)            { h.note("rebooted %s/%s", site, vm) }
 func (h *host) Halted(site, vm string)              { h.note("halted %s/%s", site, vm) }
 
 func (h *host) note(format string, args ...any) {
@@ -263,6 +264,20 @@ func TestTheLedgerRejectsADeviceThatLies(t *testing.T) {
 			assert.Len(t, g.Check(1, disks[1], 1), 1, "no more than asked for")
 		})
 	}
+}
+
+func TestAGuestRebootsAndComesUpWhereItWas(t *testing.T) {
+	w := newWorld(t, 1)
+	g, disks := w.add(db())
+	r := w.guests.PowerOn("on-premises", "db-01", disks)
+	assert.False(t, r.Reboot(), "a booting guest does not hear")
+	w.run(100 * time.Second)
+	assert.True(t, r.Reboot())
+	assert.True(t, r.Shutdown(), "who asks next is heard, and the first wish stands")
+	w.run(200 * time.Second)
+	assert.False(t, r.Up())
+	assert.Equal(t, "rebooted on-premises/db-01", strings.SplitN(w.host.said[len(w.host.said)-1], " ", 2)[1])
+	intact(t, g, disks)
 }
 
 func TestAGuestMovesWithItsDisks(t *testing.T) {

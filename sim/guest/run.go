@@ -205,22 +205,26 @@ func (r *Run) sync() {
 // Shutdown says that the guest is asked to shut down, and returns whether it
 // hears: it works, has tools, and is not deaf. It halts after its shutdown
 // time.
-func (r *Run) Shutdown() (heard bool) {
+func (r *Run) Shutdown() (heard bool) { return r.down(r.host().Halted) }
+
+// Reboot is Shutdown for a guest that is to come up again: see Host.Rebooted.
+func (r *Run) Reboot() (heard bool) { return r.down(r.host().Rebooted) }
+
+// down lets a guest that hears go down in good order, once, and then tells it.
+func (r *Run) down(tell func(site, vm string)) (heard bool) {
 	s := r.guest.spec
 	if r.state != up || s.NoTools || s.Deaf {
 		return false
 	}
 	if r.stop == nil {
-		r.stop = r.kernel().After(s.Shutdown, r.halt)
+		r.stop = r.kernel().After(s.Shutdown, func() {
+			r.sync()
+			r.end("shutdown")
+			r.host().Tools(r.site, r.vm, false)
+			tell(r.site, r.vm)
+		})
 	}
 	return true
-}
-
-func (r *Run) halt() {
-	r.sync()
-	r.end("shutdown")
-	r.host().Tools(r.site, r.vm, false)
-	r.host().Halted(r.site, r.vm)
 }
 
 // PowerOff says that the VM is off, however that came. For a guest that has

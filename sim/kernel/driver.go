@@ -45,11 +45,16 @@ type Driver struct {
 	mu      sync.Mutex
 	wanted  control
 	steps   int           // events to run although paused
+	inbox   inbox         // what others want done
 	changed chan struct{} // holds a token when one of these has changed
-	hurried atomic.Bool   // at full speed, not paused: no look at them is needed
+	hurried atomic.Bool   // at full speed, not paused, nobody waits: no look at them is needed
 
-	pace    pace
-	expired <-chan time.Time // when the limit of wall time is over; nil before the first Run, or if there is none
+	pace     pace
+	expired  <-chan time.Time // when the limit of wall time is over; nil before the first Run, or if there is none
+	horizon  func() time.Duration
+	free     bool // the horizon was far when it was last looked at
+	again    []Again
+	replayed int // how many of again
 }
 
 // control is what people want of a Driver.
@@ -90,13 +95,28 @@ func (d *Driver) change(f func()) {
 	d.mu.Lock()
 	f()
 	d.wanted.version++
-	d.hurried.Store(d.wanted.speed <= 0 && !d.wanted.paused)
+	d.hurry()
 	d.mu.Unlock()
+	d.wake()
+}
+
+// hurry notes whether a look is needed before every event. mu is held.
+func (d *Driver) hurry() {
+	d.hurried.Store(d.wanted.speed <= 0 && !d.wanted.paused && len(d.inbox.waiting) == 0)
+}
+
+func (d *Driver) wake() {
 	select {
 	case d.changed <- struct{}{}:
 	default:
 	}
 }
+
+// Within keeps a world that waits for people from running away at full speed:
+// before an event later than horizon() the Driver waits until somebody calls Do,
+// or changes the pace. It is asked now and then, between events; Forever is no
+// bound. At any other speed time passes as it does. To be called before Run.
+func (d *Driver) Within(horizon func() time.Duration) { d.horizon = horizon }
 
 // Run runs until nothing is left to do before virtual time until (Forever: until
 // nothing is left), a failure of the world, a limit, or stop is closed (nil:
@@ -122,13 +142,27 @@ func (d *Driver) Run(until time.Duration, stop <-chan struct{}) error {
 		case !event:
 			return nil
 		}
+		if d.replayed < len(d.again) {
+			before := k.events
+			if err := d.repeat(at, event); err != nil {
+				return err
+			}
+			if k.events != before {
+				continue
+			}
+		}
 		if event {
 			if err := d.overLimit(at); err != nil {
 				k.Fail(err)
 				break
 			}
 		}
-		if n%seldom == 0 || !d.hurried.Load() {
+		if n%seldom == 0 || !d.hurried.Load() || d.horizon != nil && (!d.free || !event) {
+			d.repace(at)
+			if d.serve(at) {
+				d.free = false
+				continue
+			}
 			switch d.await(at, event, wait) {
 			case stopped:
 				return ErrStopped
@@ -206,7 +240,7 @@ func (d *Driver) await(at time.Duration, event bool, w waiting) verdict {
 	}
 	wanted, step := d.look(event)
 	if wanted.version != d.pace.version {
-		d.pace = pace{control: wanted, wall: time.Now(), virtual: d.reached(at)}
+		return lookAgain
 	}
 	switch {
 	case step:
@@ -214,6 +248,9 @@ func (d *Driver) await(at time.Duration, event bool, w waiting) verdict {
 	case wanted.paused:
 		return w.until(nil)
 	case wanted.speed <= 0:
+		if d.beyond(at) {
+			return w.until(nil)
+		}
 		return due
 	}
 	left := stretch(at-d.pace.virtual, 1/wanted.speed) - time.Since(d.pace.wall)
@@ -225,12 +262,32 @@ func (d *Driver) await(at time.Duration, event bool, w waiting) verdict {
 	return w.until(timer.C)
 }
 
+// beyond says whether an event at that time has to wait for people.
+func (d *Driver) beyond(at time.Duration) bool {
+	if d.horizon == nil {
+		return false
+	}
+	h := d.horizon()
+	d.free = h < 0
+	return h >= 0 && at > h
+}
+
+// repace starts the pace anew from the present if people want another.
+func (d *Driver) repace(next time.Duration) {
+	d.mu.Lock()
+	wanted := d.wanted
+	d.mu.Unlock()
+	if wanted.version != d.pace.version {
+		d.pace = pace{control: wanted, wall: time.Now(), virtual: d.reached(next)}
+	}
+}
+
 // look reads what is wanted, and whether there is a step to take. Only an event
 // uses it up: the end of a Run on the way there does not.
 func (d *Driver) look(event bool) (c control, step bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	step = d.wanted.paused && d.steps > 0
+	step = d.wanted.paused && d.steps > 0 && d.wanted.version == d.pace.version
 	if step && event {
 		d.steps--
 	}

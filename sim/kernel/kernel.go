@@ -18,7 +18,7 @@
 // Processes are sequential Go code on iter.Pull coroutines. They wait in
 // Sleep, Wait and Mailbox.Recv, and nowhere else. Read this file, then proc.go
 // (processes and their death), wait.go (what a process can wait for), driver.go
-// (pace and watchdogs).
+// (pace and watchdogs), inbox.go (what others do to the world from outside).
 package kernel
 
 import (

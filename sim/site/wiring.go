@@ -158,6 +158,16 @@ func (g *guests) shutDown(p *Place, vm string) {
 	}
 }
 
+// reboot passes on that the vCenter asks a guest to reboot.
+func (g *guests) reboot(p *Place, vm string) {
+	if r := g.runs[vmKey{p.Site, vm}]; r != nil {
+		r.Reboot()
+	}
+}
+
+// Rebooted implements guest.Host: the guest comes up on the VM that it was on.
+func (g *guests) Rebooted(site, vm string) { g.power(g.world.At(vsphere.Site(site)), vm, true) }
+
 // Tools implements guest.Host.
 func (g *guests) Tools(site, vm string, running bool) {
 	place := g.place(site)

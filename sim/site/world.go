@@ -198,6 +198,7 @@ func (w *World) place(site vsphere.Site, s Site, o Options) (*Place, error) {
 		Site: site, Clock: clock{w.Kernel}, Timing: timing,
 		Observe:       func(c vcenter.Change) { w.changed(p, c) },
 		ShutdownGuest: func(vm string) { w.guests.shutDown(p, vm) },
+		RebootGuest:   func(vm string) { w.guests.reboot(p, vm) },
 	})
 	if err != nil {
 		return nil, err

@@ -17,37 +17,88 @@ const folderPrefix = "/folder/"
 // session or the password. Nothing else is in a datastore, and nothing can be
 // written this way.
 func (vc *VCenter) serveFolder(w http.ResponseWriter, r *http.Request) {
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		http.Error(w, "disks can only be read here", http.StatusMethodNotAllowed)
+	f, refused := vc.openFolder(r)
+	if refused != nil {
+		refused.send(w)
 		return
+	}
+	serveDisk(w, r, f)
+}
+
+func serveDisk(w http.ResponseWriter, r *http.Request, disk interface {
+	io.ReaderAt
+	size() int64
+}) {
+	w.Header().Set("Content-Type", "application/octet-stream")
+	http.ServeContent(w, r, "", time.Time{}, io.NewSectionReader(disk, 0, disk.size()))
+}
+
+// folderFile is a disk that is being read.
+type folderFile struct {
+	m    *machine
+	path string
+	disk *disk.Disk
+}
+
+func (f *folderFile) size() int64 { return f.disk.Capacity() }
+
+// ReadAt reads a disk that no guest writes.
+func (f *folderFile) ReadAt(p []byte, at int64) (int, error) {
+	if err := f.locked(); err != nil {
+		return 0, err
+	}
+	return f.disk.ReadAt(p, at)
+}
+
+// locked: ESXi holds a lock on it, and here a guest writes beside us.
+func (f *folderFile) locked() error {
+	if f.m.vm.Runtime.PowerState == poweredOn {
+		return fmt.Errorf("%q is locked: its VM is powered on", f.path)
+	}
+	return nil
+}
+
+// httpError is a refusal of a request.
+type httpError struct {
+	status int
+	why    string
+}
+
+func (e *httpError) send(w http.ResponseWriter) {
+	if e.status == http.StatusUnauthorized {
+		w.Header().Set("WWW-Authenticate", `Basic realm="vCenter"`)
+	}
+	http.Error(w, e.why, e.status)
+}
+
+// openFolder finds the disk that a request is about.
+func (vc *VCenter) openFolder(r *http.Request) (*folderFile, *httpError) {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		return nil, &httpError{http.StatusMethodNotAllowed, "disks can only be read here"}
 	}
 	if !vc.authorized(r) {
-		w.Header().Set("WWW-Authenticate", `Basic realm="vCenter"`)
-		http.Error(w, "log in first", http.StatusUnauthorized)
-		return
+		return nil, &httpError{http.StatusUnauthorized, "log in first"}
 	}
 	path, store := strings.TrimPrefix(r.URL.Path, folderPrefix), r.URL.Query().Get("dsName")
-	var d *disk.Disk
-	running := false
+	var f *folderFile
+	var locked error
 	vc.do(func() {
 		for _, m := range vc.order {
 			for _, a := range m.disks {
 				if a.store.obj.Name == store && flatName(a.path) == path {
-					d, running = a.disk, m.vm.Runtime.PowerState == poweredOn
+					f = &folderFile{m, path, a.disk}
+					locked = f.locked()
 				}
 			}
 		}
 	})
 	switch {
-	case d == nil:
-		http.Error(w, fmt.Sprintf("the datastore %q has no %q", store, path), http.StatusNotFound)
-		return
-	case running: // ESXi holds a lock on it, and here a guest writes beside us
-		http.Error(w, fmt.Sprintf("%q is locked: its VM is powered on", path), http.StatusInternalServerError)
-		return
+	case f == nil:
+		return nil, &httpError{http.StatusNotFound, fmt.Sprintf("the datastore %q has no %q", store, path)}
+	case locked != nil:
+		return nil, &httpError{http.StatusInternalServerError, locked.Error()}
 	}
-	w.Header().Set("Content-Type", "application/octet-stream")
-	http.ServeContent(w, r, "", time.Time{}, io.NewSectionReader(d, 0, d.Capacity()))
+	return f, nil
 }
 
 // authorized says whether the request carries the cookie of a session, the

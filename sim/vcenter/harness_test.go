@@ -107,6 +107,7 @@ type env struct {
 	mu      sync.Mutex
 	changes []string
 	asked   []string // guests that were asked to shut down
+	reboots []string // guests that were asked to reboot
 }
 
 const gib = int64(1) << 30
@@ -127,6 +128,11 @@ func build(t testing.TB, site vsphere.Site, timing vcenter.Timing) *env {
 			e.mu.Lock()
 			defer e.mu.Unlock()
 			e.asked = append(e.asked, vm)
+		},
+		RebootGuest: func(vm string) {
+			e.mu.Lock()
+			defer e.mu.Unlock()
+			e.reboots = append(e.reboots, vm)
 		},
 	})
 	require.NoError(t, err)

@@ -180,6 +180,41 @@ func (c *folderCalls) CreateClusterEx(*simulator.Context, *types.CreateClusterEx
 	return &methods.CreateClusterExBody{Fault_: fault(new(types.NotSupported), "CreateClusterEx is not simulated: add the cluster to the world")}
 }
 
+// MoveIntoFolderTask moves VMs into this folder, all or none.
+func (c *folderCalls) MoveIntoFolderTask(ctx *simulator.Context, r *types.MoveIntoFolder_Task) soap.HasFault {
+	b := new(methods.MoveIntoFolder_TaskBody)
+	vc, to := c.vc, c.folder
+	for _, vm := range r.List {
+		if vc.machines[vm] == nil || !slices.Contains(to.ChildType, "VirtualMachine") {
+			b.Fault_ = fault(new(types.NotSupported), "only moves of VMs between folders of VMs are simulated, not of %s into %s", vm, to.Name)
+			return b
+		}
+	}
+	b.Res = &types.MoveIntoFolder_TaskResponse{Returnval: vc.start(work{
+		method: "MoveIntoFolder_Task", entity: c.Self, name: to.Name, duration: vc.config.Timing.Rename, user: ctx.Session.UserName,
+		run: func(ctx *simulator.Context) (types.AnyType, types.BaseMethodFault) {
+			for _, vm := range r.List {
+				if vc.machines[vm] == nil {
+					return nil, &types.ManagedObjectNotFound{Obj: vm}
+				}
+			}
+			for _, vm := range r.List {
+				vc.moveFolder(ctx, vc.machines[vm], to)
+			}
+			return nil, nil
+		},
+	})}
+	return b
+}
+
+func (vc *VCenter) moveFolder(ctx *simulator.Context, m *machine, to *simulator.Folder) {
+	from := vc.reg.Get(*m.vm.Parent).(*simulator.Folder)
+	vc.update(ctx, from, set("childEntity", without(from.ChildEntity, m.vm.Self)))
+	vc.update(ctx, to, set("childEntity", append(without(to.ChildEntity, m.vm.Self), m.vm.Self)))
+	vc.update(ctx, m.vm, set("parent", &to.Self))
+	vc.changed(event.VMReconfigured, vc.subject(m.vm.Name))
+}
+
 // CreateVMTask makes a powered-off VM with empty disks.
 func (c *folderCalls) CreateVMTask(ctx *simulator.Context, r *types.CreateVM_Task) soap.HasFault {
 	b := new(methods.CreateVM_TaskBody)

@@ -107,6 +107,9 @@ func (vc *VCenter) dispatch(ctx *simulator.Context, m *simulator.Method) (mo.Ref
 	if obj == nil {
 		return nil, &types.ManagedObjectNotFound{Obj: m.This}
 	}
+	if outside[m.This.Type] {
+		return nil, notSupported(fmt.Sprintf("%s is not simulated", m.This.Type))
+	}
 	name := goName(m.Name)
 	if o, ok := overrides[m.This.Type]; ok && o.methods[name] {
 		if ours := o.make(call{Self: m.This, vc: vc}, obj); ours != nil {
@@ -122,6 +125,13 @@ func (vc *VCenter) dispatch(ctx *simulator.Context, m *simulator.Method) (mo.Ref
 
 // Methods that vcsim runs as tasks although their names do not say so.
 var hiddenTask = map[string]bool{"StandbyGuest": true, "DestroyChildren": true, "CreateVApp": true}
+
+// outside are the types whose methods vcsim takes to the machine that it runs on:
+// its files, and its containers.
+var outside = setOf(`
+	FileManager VirtualDiskManager HostDatastoreSystem HostStorageSystem HostCertificateManager VStorageObjectManager VcenterVStorageObjectManager
+	GuestOperationsManager GuestProcessManager GuestFileManager GuestAuthManager
+	ReflectManagedMethodExecuter DynamicTypeManager InternalDynamicTypeManager`)
 
 // overlay makes the call find ours, and beside it only those others of the
 // session's own objects.

@@ -9,6 +9,7 @@ import (
 	"github.com/vmware/govmomi/event"
 	"github.com/vmware/govmomi/object"
 	"github.com/vmware/govmomi/vim25/methods"
+	"github.com/vmware/govmomi/vim25/mo"
 	"github.com/vmware/govmomi/vim25/types"
 
 	"github.com/hdm-project/hdm/sim/vcenter"
@@ -147,5 +148,29 @@ func TestAnExtensionDrivesItsTasks(t *testing.T) {
 		task, err := vm.PowerOn(ctx) // a migration's task keeps nobody off the VM
 		require.NoError(e, err)
 		refused[types.NotSupported](e, task.SetState(ctx, types.TaskInfoStateSuccess, nil, nil))
+	})
+}
+
+func TestVMsMoveBetweenFolders(t *testing.T) {
+	over(t, func(e *env) {
+		vm := e.add(db("db-01"))
+		var before mo.VirtualMachine
+		e.props(vm.Reference(), &before, "parent")
+		old := object.NewFolder(e.c, *before.Parent)
+		folder, err := old.CreateFolder(ctx, "archive")
+		require.NoError(e, err)
+		e.done(folder.MoveInto(ctx, []types.ManagedObjectReference{vm.Reference()}))
+		var after mo.VirtualMachine
+		e.props(vm.Reference(), &after, "parent")
+		assert.Equal(e, folder.Reference(), *after.Parent)
+		var from, to mo.Folder
+		e.props(old.Reference(), &from, "childEntity")
+		e.props(folder.Reference(), &to, "childEntity")
+		assert.NotContains(e, from.ChildEntity, vm.Reference())
+		assert.Equal(e, []types.ManagedObjectReference{vm.Reference()}, to.ChildEntity)
+
+		_, err = folder.MoveInto(ctx, []types.ManagedObjectReference{old.Reference()})
+		refused[types.NotSupported](e, err)
+		e.done(vm.Destroy(ctx))
 	})
 }

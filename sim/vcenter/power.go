@@ -203,9 +203,23 @@ func (c *vmCalls) ShutdownGuest(*simulator.Context, *types.ShutdownGuest) soap.H
 	return b
 }
 
-// RebootGuest is not simulated: no guest of this testbed reboots by itself.
+// RebootGuest asks the guest to shut down and come up again, and returns.
+// Config.RebootGuest hears of it; the VM stays powered on.
 func (c *vmCalls) RebootGuest(*simulator.Context, *types.RebootGuest) soap.HasFault {
-	return &methods.RebootGuestBody{Fault_: fault(new(types.NotSupported), "RebootGuest is not simulated: shut the guest down and power the VM on")}
+	b := new(methods.RebootGuestBody)
+	if b.Fault_ = c.guestFault(); b.Fault_ != nil {
+		return b
+	}
+	tell := c.vc.config.RebootGuest
+	if tell == nil {
+		b.Fault_ = fault(new(types.NotSupported), "no guest of this vCenter reboots by itself: shut it down and power the VM on")
+		return b
+	}
+	c.vc.update(c.vc.ctx(), c.m.vm, set("guest.guestState", string(types.VirtualMachineGuestStateResetting)))
+	name := c.m.vm.Name
+	c.vc.queue = append(c.vc.queue, func() { tell(name) })
+	b.Res = new(types.RebootGuestResponse)
+	return b
 }
 
 // guestFault is why nothing can be asked of the guest.

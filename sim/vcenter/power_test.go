@@ -135,6 +135,19 @@ func TestAGuestIsAskedAndHaltsByItself(t *testing.T) {
 	})
 }
 
+func TestAGuestIsAskedToRebootAndTheVMStaysOn(t *testing.T) {
+	over(t, func(e *env) {
+		vm := e.add(db("db-01"))
+		refused[types.InvalidPowerState](e, vm.RebootGuest(ctx))
+		e.done(vm.PowerOn(ctx))
+		refused[types.ToolsUnavailable](e, vm.RebootGuest(ctx))
+		require.NoError(e, e.vc.SetGuest("db-01", vcenter.GuestState{ToolsRunning: true}))
+		require.NoError(e, vm.RebootGuest(ctx))
+		assert.Equal(e, []string{"db-01"}, e.reboots)
+		assert.Equal(e, vsphere.On, e.truth("db-01").Power)
+	})
+}
+
 func TestSuspendResetAndTemplates(t *testing.T) {
 	over(t, func(e *env) {
 		vm := e.add(db("db-01"))

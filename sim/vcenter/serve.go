@@ -2,6 +2,7 @@ package vcenter
 
 import (
 	"bytes"
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -128,6 +129,9 @@ func (vc *VCenter) serveSDK(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(answer.Body.Bytes()) // the client has gone: nobody to tell
 }
 
+// letGo calls fn if the client goes away before stop is called.
+func letGo(r *http.Request, fn func()) (stop func() bool) { return context.AfterFunc(r.Context(), fn) }
+
 // Server is a vCenter on a loopback port.
 type Server struct {
 	URL      *url.URL // of the SDK, with user and password
@@ -146,6 +150,17 @@ func (vc *VCenter) Serve() (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the vCenter of %s cannot be served: %w", vc.config.Site, err)
 	}
+	return vc.serve(listener, vc.Handler())
+}
+
+// ServeForeign answers on that listener, over TLS, until Close. Every call goes
+// through the gate. It is to be called before the world runs.
+func (vc *VCenter) ServeForeign(listener net.Listener, gate Foreign) (*Server, error) {
+	return vc.serve(listener, vc.foreignHandler(gate))
+}
+
+// serve takes over the listener.
+func (vc *VCenter) serve(listener net.Listener, handler http.Handler) (*Server, error) {
 	cert, ca, err := certificate()
 	if err != nil {
 		listener.Close()
@@ -161,7 +176,7 @@ func (vc *VCenter) Serve() (*Server, error) {
 		URL: &url.URL{Scheme: "https", Host: host, Path: sdkPath, User: vc.Credentials()}, CA: ca,
 		User: vc.config.User, Password: vc.config.Password, done: make(chan struct{}),
 		http: &http.Server{
-			Handler: vc.Handler(), ReadHeaderTimeout: time.Minute, ErrorLog: log.New(io.Discard, "", 0),
+			Handler: handler, ReadHeaderTimeout: time.Minute, IdleTimeout: 10 * time.Minute, ErrorLog: log.New(io.Discard, "", 0),
 			TLSConfig: &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12},
 		},
 	}

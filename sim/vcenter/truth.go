@@ -1,6 +1,8 @@
 package vcenter
 
 import (
+	"slices"
+
 	"strings"
 
 	"github.com/vmware/govmomi/object"
@@ -50,6 +52,23 @@ type Snapshot struct {
 	Description string
 	Parent      string // name; "" for a root
 	Current     bool
+}
+
+// VMsOf are the names of the VMs that are, or have a snapshot that is, one of
+// these objects ("VirtualMachine:vm-42"), by creation.
+func (vc *VCenter) VMsOf(objects ...string) (names []string) {
+	vc.do(func() {
+		for _, m := range vc.order {
+			is := slices.Contains(objects, m.vm.Self.String())
+			for _, s := range m.snaps {
+				is = is || slices.Contains(objects, s.ref.String())
+			}
+			if is {
+				names = append(names, m.vm.Name)
+			}
+		}
+	})
+	return names
 }
 
 // VMs are all VMs, by creation.

@@ -101,6 +101,9 @@ type Config struct {
 	// has been asked to shut down. When the guest has, it calls GuestHalted. Nil:
 	// no guest ever does.
 	ShutdownGuest func(vm string)
+	// RebootGuest is told in the same way that a guest has been asked to reboot.
+	// Nil: that is refused.
+	RebootGuest func(vm string)
 }
 
 // VCenter is one vCenter. Its methods may be called from any goroutine; in a

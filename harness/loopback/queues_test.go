@@ -1,0 +1,204 @@
+package loopback
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"github.com/vmware/govmomi/find"
+
+	"github.com/hdm-project/hdm/harness/recording"
+)
+
+const idle = `
+title: A world in which nothing happens by itself
+world:
+  on-premises:
+    vms: [{name: db-01, disks: [{capacity: 8 MB, used: 6 MB}]}]
+  guests:
+    workload: {kind: none}
+steps: []
+`
+
+// post makes one call of the JSON protocol.
+func (v *served) post(ctx context.Context, operation string, in map[string]any) (out map[string]any, err error) {
+	body, err := json.Marshal(in)
+	require.NoError(v.t, err)
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, v.world.Info().SQS.URL, bytes.NewReader(body))
+	require.NoError(v.t, err)
+	r.Header.Set("Content-Type", "application/x-amz-json-1.0")
+	r.Header.Set("X-Amz-Target", "AmazonSQS."+operation)
+	r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=AKIDSECRET")
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return nil, err
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
+		return nil, err
+	}
+	assert.Empty(v.t, answer.Header.Get("Date"), "a client would correct its clock by it")
+	if answer.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("%s: %s", answer.Status, text)
+	}
+	return out, json.Unmarshal(text, &out)
+}
+
+func (v *served) queue(i int) string {
+	info := v.world.Info().SQS
+	return info.URL + "/000000000000/" + info.Queues[i]
+}
+
+func TestServedQueuesCarryMessagesAndReplay(t *testing.T) {
+	v := serve(t, idle, 0)
+	ctx := t.Context()
+	token := v.world.Info().Token
+	_, err := v.post(ctx, "SendMessage", map[string]any{"QueueUrl": v.queue(0), "MessageBody": "hello " + token, "MessageGroupId": "g", "MessageDeduplicationId": "1"})
+	require.NoError(t, err)
+	out, err := v.post(ctx, "ReceiveMessage", map[string]any{"QueueUrl": v.queue(0), "WaitTimeSeconds": 20})
+	require.NoError(t, err)
+	message := out["Messages"].([]any)[0].(map[string]any)
+	assert.Equal(t, "hello "+token, message["Body"], "the token goes through as it is")
+	v.quiet()
+	began := v.now()
+	out, err = v.post(ctx, "ReceiveMessage", map[string]any{"QueueUrl": v.queue(1), "WaitTimeSeconds": 20})
+	require.NoError(t, err)
+	assert.Empty(t, out["Messages"])
+	assert.Equal(t, 20*time.Second, v.now()-began, "a long poll lasts virtual time")
+	r, rec := v.end()
+	assert.Empty(t, r.Violations)
+	require.Len(t, rec.Steps, 3)
+	assert.Contains(t, rec.Steps[0].Queue.Body, tokenMark)
+	v.tellsNoSecret()
+	assert.NotContains(t, fmt.Sprint(rec.Steps[0].Queue), "AKIDSECRET")
+	replays(t, rec, 0)
+}
+
+func (v *served) now() (at time.Duration) {
+	require.NoError(v.t, v.world.Driver().Look(nil, func() { at = v.world.live.Mark().At }))
+	return at
+}
+
+func TestAClientThatGoesAwayInALongPollTakesNoMessage(t *testing.T) {
+	v := serve(t, idle, 1)
+	ctx, cancel := context.WithCancel(t.Context())
+	gone := make(chan error)
+	go func() {
+		_, err := v.post(ctx, "ReceiveMessage", map[string]any{"QueueUrl": v.queue(1), "WaitTimeSeconds": 20})
+		gone <- err
+	}()
+	waiting := func() (n int) {
+		require.NoError(t, v.world.Driver().Look(nil, func() { n = len(v.world.bus.pending) }))
+		return n
+	}
+	for waiting() == 0 { // until the call is there
+	}
+	cancel()
+	require.ErrorIs(t, <-gone, context.Canceled)
+	for waiting() > 0 { // until the world knows
+	}
+	_, err := v.post(t.Context(), "SendMessage", map[string]any{"QueueUrl": v.queue(1), "MessageBody": "for the next"})
+	require.NoError(t, err)
+	out, err := v.post(t.Context(), "ReceiveMessage", map[string]any{"QueueUrl": v.queue(1), "WaitTimeSeconds": 5})
+	require.NoError(t, err)
+	assert.Len(t, out["Messages"], 1)
+	_, rec := v.end()
+	assert.Equal(t, []recording.Kind{recording.SQS, recording.Gone, recording.SQS, recording.SQS}, kindsOf(rec))
+	replays(t, rec, 0)
+}
+
+func kindsOf(rec *recording.Recording) (all []recording.Kind) {
+	for _, s := range rec.Steps {
+		all = append(all, s.Kind)
+	}
+	return all
+}
+
+func TestAHundredClientsAtOnceAreServedAndReplay(t *testing.T) {
+	v := serve(t, migrates, 500)
+	info := v.world.Info()
+	var all sync.WaitGroup
+	for n := range 100 {
+		all.Go(func() {
+			if n%4 == 0 {
+				c := v.client(info.OnPremises)
+				vm, err := find.NewFinder(c.Client).VirtualMachine(t.Context(), "web-01")
+				if assert.NoError(t, err) && n%8 == 0 {
+					_, err = vm.CreateSnapshot(t.Context(), fmt.Sprint("s", n), "", false, false)
+					_ = err // others are at it
+				}
+				assert.NoError(t, c.Logout(t.Context()))
+				return
+			}
+			_, err := v.post(t.Context(), "SendMessage", map[string]any{"QueueUrl": v.queue(1), "MessageBody": fmt.Sprint(n)})
+			assert.NoError(t, err)
+			_, err = v.post(t.Context(), "ReceiveMessage", map[string]any{"QueueUrl": v.queue(1)})
+			assert.NoError(t, err)
+		})
+	}
+	all.Wait()
+	v.world.Driver().SetSpeed(0)
+	v.quiet()
+	r, rec := v.end()
+	assert.Empty(t, r.Error)
+	assert.Empty(t, r.Violations)
+	assert.GreaterOrEqual(t, len(rec.Steps), 150)
+	replays(t, rec, 0)
+}
+
+func TestAClientThatDoesNotReadHoldsUpNobody(t *testing.T) {
+	v := serve(t, idle, 0)
+	address := strings.TrimPrefix(v.world.Info().SQS.URL, "http://")
+	for range 50 {
+		c, err := net.Dial("tcp", address)
+		require.NoError(t, err)
+		defer c.Close()
+		fmt.Fprintf(c, "POST / HTTP/1.1\r\nHost: x\r\nX-Amz-Target: AmazonSQS.ListQueues\r\nContent-Length: 2\r\n\r\n{}")
+		half, err := net.Dial("tcp", address) // one that does not even finish its request
+		require.NoError(t, err)
+		defer half.Close()
+		fmt.Fprintf(half, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 200\r\n\r\n{")
+	}
+	out, err := v.post(t.Context(), "ListQueues", map[string]any{})
+	require.NoError(t, err)
+	assert.Len(t, out["QueueUrls"], 2)
+	_, rec := v.end()
+	replays(t, rec, 0)
+}
+
+func TestWhoWaitsWhenTheWorldEndsIsTold(t *testing.T) {
+	v := serve(t, idle, 0.001)
+	answered := make(chan error)
+	go func() {
+		_, err := v.post(t.Context(), "ReceiveMessage", map[string]any{"QueueUrl": v.queue(1), "WaitTimeSeconds": 20})
+		answered <- err
+	}()
+	for waiting := 0; waiting == 0; {
+		require.NoError(t, v.world.Driver().Look(nil, func() { waiting = len(v.world.bus.pending) }))
+	}
+	_, rec := v.end()
+	require.Error(t, <-answered)
+	replays(t, rec, 0)
+}
+
+func TestABodyThatIsTooLargeIsRefused(t *testing.T) {
+	v := serve(t, idle, 0)
+	large := bytes.NewReader(make([]byte, maxQueueBody+1))
+	answer, err := http.Post(v.world.Info().SQS.URL, "application/x-amz-json-1.0", large)
+	require.NoError(t, err)
+	defer answer.Body.Close()
+	assert.Equal(t, http.StatusRequestEntityTooLarge, answer.StatusCode)
+	_, rec := v.end()
+	assert.Empty(t, rec.Steps)
+}

@@ -1,0 +1,195 @@
+package run
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/hdm-project/hdm/core/vsphere"
+	"github.com/hdm-project/hdm/harness/scenario"
+	"github.com/hdm-project/hdm/reports/record"
+	"github.com/hdm-project/hdm/sim/kernel"
+	"github.com/hdm-project/hdm/sim/site"
+)
+
+// Live is a world that goes on until somebody ends it: the stage of a scenario
+// whose steps and faults act, whose oracles watch, and in which others act, too.
+// What the scenario expects is not judged, since they may have prevented it.
+//
+// Its methods belong to the goroutine that calls Run, but for Driver's.
+type Live struct {
+	st     *stage
+	told   int
+	broken func(record.Violation)
+	hands  []hand
+}
+
+// hand is a person's change to a VM, or to what a site has beside VMs, past HDM.
+type hand struct {
+	at     time.Duration
+	method string
+	what   string // a VM's name, or a site's
+	named  string // of a site: what was changed there
+}
+
+// leg is how far the driver is sent at once: it has to be sent somewhere.
+const leg = time.Hour
+
+// maxHands bounds how many changes by people are remembered: the last ones.
+const maxHands = 10_000
+
+// NewLive builds the world and boots the appliance in it. broken, if not nil,
+// hears of each breach of a promise as it is seen, on the goroutine of Run.
+// Options that are about many runs mean nothing here, and neither do limits: a
+// live world may last.
+func NewLive(s *scenario.Scenario, o Options, broken func(record.Violation)) (*Live, error) {
+	seed := s.Seed
+	if o.Seed != nil {
+		seed = *o.Seed
+	}
+	o.endless = true
+	st, err := newStage(s, seed, o)
+	if err != nil {
+		return nil, err
+	}
+	l := &Live{st: st, broken: broken}
+	st.kernel.Observe(func(kernel.Event) { l.tell() })
+	return l, nil
+}
+
+func (l *Live) tell() {
+	for ; l.told < len(l.st.violations); l.told++ {
+		if l.broken != nil {
+			l.broken(l.st.violations[l.told])
+		}
+	}
+}
+
+// Driver paces the world, and takes what others want done.
+func (l *Live) Driver() *kernel.Driver { return l.st.driver }
+
+// World is what is kept going.
+func (l *Live) World() *site.World { return l.st.world }
+
+// Run lets the world go on until stop is closed, a step of a replay ends it, or
+// it fails: kernel.ErrStopped, kernel.ErrEnded, or the failure.
+func (l *Live) Run(stop <-chan struct{}) error {
+	for {
+		if err := l.st.driver.Run(l.st.kernel.Now()+leg, stop); err != nil {
+			return err
+		}
+	}
+}
+
+// Busy says what goes on by itself and will end: work of HDM, of the scenario, of
+// a guest, or a task of somebody else's; "" if nothing does.
+func (l *Live) Busy() string {
+	if why := l.st.underWay(); why != "" {
+		return why
+	}
+	for _, p := range l.st.world.Places() {
+		for _, t := range p.VCenter.Tasks() {
+			running := t.State == vsphere.TaskQueued || t.State == vsphere.TaskRunning
+			if running && strings.HasSuffix(t.Method, "_Task") {
+				return fmt.Sprintf("%s of %s ran at the site %s", t.Method, t.Entity, p.Site)
+			}
+		}
+	}
+	return ""
+}
+
+// By notes that somebody else changes a VM with a method of the API of vSphere.
+// What follows from that is not HDM's.
+func (l *Live) By(method, vm string) { l.by(hand{l.st.kernel.Now(), method, vm, ""}) }
+
+// ByAt is By for something of that name that a site has beside VMs.
+func (l *Live) ByAt(method string, at vsphere.Site, name string) {
+	l.by(hand{l.st.kernel.Now(), method, string(at), name})
+}
+
+func (l *Live) by(h hand) {
+	l.hands = append(l.hands, h)
+	if extra := len(l.hands) - maxHands; extra > 0 {
+		l.hands = slices.Delete(l.hands, 0, extra)
+	}
+}
+
+// excuses are the promises that a person can break by a method, past HDM.
+var excuses = map[string][]string{
+	"PowerOnVM_Task":               {"one-copy", "no-lost-write", "no-lost-vm"},
+	"ResetVM_Task":                 {"no-lost-vm"},
+	"RebootGuest":                  {"no-lost-vm"},
+	"PowerOffVM_Task":              {"no-lost-vm"},
+	"SuspendVM_Task":               {"no-lost-vm"},
+	"ShutdownGuest":                {"no-lost-vm"},
+	"Rename_Task":                  {"no-lost-vm", "nothing-left-behind"},
+	"MoveIntoResourcePool":         {"no-lost-vm", "nothing-left-behind"},
+	"RelocateVM_Task":              {"no-lost-vm", "nothing-left-behind"},
+	"MarkAsTemplate":               {"no-lost-vm"},
+	"ReconfigVM_Task":              {"no-lost-vm", "nothing-left-behind"},
+	"CreateSnapshot_Task":          {"nothing-left-behind"},
+	"CreateSnapshotEx_Task":        {"nothing-left-behind"},
+	"RemoveSnapshot_Task":          {"nothing-left-behind"},
+	"RemoveAllSnapshots_Task":      {"nothing-left-behind"},
+	"RevertToSnapshot_Task":        {"no-lost-write", "no-lost-vm"},
+	"RevertToCurrentSnapshot_Task": {"no-lost-write", "no-lost-vm"},
+	"CreateResourcePool":           {"nothing-left-behind"},
+	"Destroy_Task":                 {"no-lost-write", "no-lost-vm", "nothing-left-behind"},
+}
+
+// excuse is the person's change that a breach follows from, if one does.
+func (l *Live) excuse(v record.Violation) (hand, bool) {
+	parts := strings.Split(v.Subject, "/")
+	for _, h := range slices.Backward(l.hands) {
+		if h.at <= v.At && slices.Contains(parts, h.what) && strings.Contains(v.What, h.named) && slices.Contains(excuses[h.method], v.Oracle) {
+			return h, true
+		}
+	}
+	return hand{}, false
+}
+
+// Finish judges what there was. By people are the breaches that follow from what
+// people did past HDM, each with why; they do not count. A world in which
+// something still goes on is not held to what must be true at the end.
+func (l *Live) Finish() (r record.Run, byPeople []string) {
+	st := l.st
+	if st.kernel.Err() == nil && l.Busy() == "" {
+		truth := st.truth()
+		for _, o := range st.oracles {
+			st.violations = append(st.violations, o.Finish(truth)...)
+		}
+		l.tell()
+	}
+	r = record.Run{
+		Scenario: Name(st.scenario), Title: st.scenario.Title, Seed: st.kernel.Seed(), Hash: record.Hash(st.kernel.Hash()),
+		VirtualSeconds: st.kernel.Now().Seconds(), Events: st.events, Verdict: record.Passed,
+		VSphereCalls: uint64(st.world.OnPremises.Path.Calls() + st.world.Cloud.Path.Calls()),
+	}
+	for _, v := range st.violations {
+		if h, ok := l.excuse(v); ok {
+			byPeople = append(byPeople, fmt.Sprintf("%s %s: %s: it follows from %s of %s at %v by a person, which HDM does not guard", v.Oracle, v.Subject, v.What, h.method, strings.Trim(h.what+"/"+h.named, "/"), h.at))
+			continue
+		}
+		r.Violations = append(r.Violations, v)
+	}
+	if len(r.Violations) > 0 {
+		r.Verdict = record.Failed
+	}
+	if err := st.kernel.Err(); err != nil {
+		r.Verdict, r.Error = record.Failed, err.Error()
+	}
+	return r, byPeople
+}
+
+// Mark is where the world has come to.
+func (l *Live) Mark() kernel.Mark {
+	k := l.st.kernel
+	return kernel.Mark{Events: k.Events(), At: k.Now(), Hash: k.Hash()}
+}
+
+// Close ends the world. Whoever waits for a turn hears that it has ended.
+func (l *Live) Close() error {
+	l.st.driver.Over()
+	return l.st.close()
+}

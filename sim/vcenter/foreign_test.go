@@ -1,0 +1,212 @@
+package vcenter_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"github.com/vmware/govmomi"
+	"github.com/vmware/govmomi/object"
+	"github.com/vmware/govmomi/property"
+	"github.com/vmware/govmomi/session"
+	"github.com/vmware/govmomi/view"
+	"github.com/vmware/govmomi/vim25"
+	"github.com/vmware/govmomi/vim25/methods"
+	"github.com/vmware/govmomi/vim25/soap"
+	"github.com/vmware/govmomi/vim25/types"
+
+	"github.com/hdm-project/hdm/core/vsphere"
+	"github.com/hdm-project/hdm/sim/vcenter"
+)
+
+// porter lets everybody in, one at a time, and keeps what changed something.
+type porter struct {
+	mu      sync.Mutex
+	looks   int
+	changes []vcenter.ForeignCall
+	closed  error
+}
+
+func (p *porter) Look(_ context.Context, fn func()) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.looks++
+	if p.closed == nil {
+		fn()
+	}
+	return p.closed
+}
+
+func (p *porter) Change(_ context.Context, c vcenter.ForeignCall, fn func()) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed == nil {
+		p.changes = append(p.changes, c)
+		fn()
+	}
+	return p.closed
+}
+
+func (p *porter) methods() (all []string) {
+	for _, c := range p.changes {
+		all = append(all, c.Method)
+	}
+	return all
+}
+
+// guarded is a vCenter behind a porter. Its tasks take no time.
+type guarded struct {
+	*env
+	porter *porter
+	server *vcenter.Server
+}
+
+func guard(t *testing.T) *guarded {
+	g := &guarded{env: build(t, vsphere.OnPremises, vcenter.Timing{}), porter: new(porter)}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	g.server, err = g.vc.ServeForeign(listener, g.porter)
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, g.server.Close()) })
+	return g
+}
+
+func (g *guarded) login() *govmomi.Client {
+	c := soap.NewClient(g.server.URL, true)
+	vim, err := vim25.NewClient(g.Context(), c)
+	require.NoError(g, err)
+	all := &govmomi.Client{Client: vim, SessionManager: session.NewManager(vim)}
+	require.NoError(g, all.Login(g.Context(), g.server.URL.User))
+	return all
+}
+
+func TestReadsOfForeignClientsAreTakenForReads(t *testing.T) {
+	g := guard(t)
+	vm := g.add(db("db-01"))
+	c := g.login()
+	here := object.NewVirtualMachine(c.Client, vm.Reference())
+	_, err := here.PowerState(t.Context())
+	require.NoError(t, err)
+	_, err = object.NewSearchIndex(c.Client).FindByInventoryPath(t.Context(), "/DC/vm/db-01")
+	require.NoError(t, err)
+	require.NoError(t, property.Wait(t.Context(), property.DefaultCollector(c.Client), vm.Reference(), []string{"name"}, func([]types.PropertyChange) bool { return true }))
+	require.NoError(t, c.Logout(t.Context()))
+	assert.Empty(t, g.porter.methods())
+	assert.Positive(t, g.porter.looks)
+}
+
+func TestAViewAndTheSessionsCanBeReadInOneCall(t *testing.T) { // as govc object.save does
+	over(t, func(e *env) {
+		e.add(db("db-01"))
+		content := e.c.ServiceContent
+		v, err := view.NewManager(e.c).CreateContainerView(ctx, content.RootFolder, []string{"VirtualMachine"}, true)
+		require.NoError(e, err)
+		spec := func(ref types.ManagedObjectReference, property string) types.PropertyFilterSpec {
+			return types.PropertyFilterSpec{
+				PropSet:   []types.PropertySpec{{Type: ref.Type, PathSet: []string{property}}},
+				ObjectSet: []types.ObjectSpec{{Obj: ref}},
+			}
+		}
+		got, err := methods.RetrieveProperties(ctx, e.c, &types.RetrieveProperties{This: content.PropertyCollector, SpecSet: []types.PropertyFilterSpec{
+			spec(*content.SessionManager, "sessionList"), spec(v.Reference(), "view"),
+		}})
+		require.NoError(e, err)
+		assert.Len(e, got.Returnval, 2)
+	})
+}
+
+func TestAForeignClientThatGoesAwayWhileItWaitsForUpdatesIsLetGo(t *testing.T) {
+	g := guard(t)
+	vm := g.add(db("db-01"))
+	c := g.login()
+	ctx, cancel := context.WithCancel(t.Context())
+	waits := make(chan error)
+	began := make(chan struct{})
+	go func() {
+		waits <- property.Wait(ctx, property.DefaultCollector(c.Client), vm.Reference(), []string{"name"}, func([]types.PropertyChange) bool {
+			close(began) // it has the present, and waits for a change
+			return false
+		})
+	}()
+	<-began
+	cancel()
+	<-waits
+	require.NoError(t, g.server.Close())
+	stacks := make([]byte, 1<<20)
+	for i := 0; bytes.Contains(stacks[:runtime.Stack(stacks, true)], []byte("WaitForUpdatesEx(")); i++ {
+		require.Less(t, i, 1_000_000, "somebody still waits for updates")
+		runtime.Gosched()
+	}
+}
+
+func TestWhatIsNoReadIsAChangeAndCanBeDoneAgain(t *testing.T) {
+	g := guard(t)
+	vm := g.add(db("db-01"))
+	c := g.login()
+	here := object.NewVirtualMachine(c.Client, vm.Reference())
+	_, err := here.PowerOn(t.Context())
+	require.NoError(t, err)
+	_, err = here.Rename(t.Context(), "db-02")
+	require.NoError(t, err)
+	require.NoError(t, c.Logout(t.Context()))
+	assert.Equal(t, []string{"PowerOnVM_Task", "Rename_Task", "Logout"}, g.porter.methods())
+	for _, call := range g.porter.changes {
+		assert.Equal(t, 1, call.Session)
+		assert.NotContains(t, call.Body, "password")
+	}
+
+	twin := build(t, vsphere.OnPremises, vcenter.Timing{})
+	twin.c = twin.direct("test")
+	twin.add(db("db-01"))
+	repeater := twin.vc.Repeater()
+	for _, call := range g.porter.changes {
+		require.NoError(t, repeater.Do(call))
+	}
+	assert.Equal(t, g.told("vm."), twin.told("vm."))
+	assert.Equal(t, vsphere.On, twin.truth("db-02").Power)
+}
+
+func TestWhoHasNoSessionChangesNothing(t *testing.T) {
+	g := guard(t)
+	vm := g.add(db("db-01"))
+	c := soap.NewClient(g.server.URL, true)
+	vim, err := vim25.NewClient(t.Context(), c)
+	require.NoError(t, err)
+	_, err = object.NewVirtualMachine(vim, vm.Reference()).PowerOn(t.Context())
+	require.Error(t, err)
+	assert.Empty(t, g.porter.methods())
+}
+
+func TestAForeignCallThatIsNotLetInIsToldSo(t *testing.T) {
+	g := guard(t)
+	g.porter.closed = errors.New("the world has ended")
+	client, err := g.server.HTTPClient()
+	require.NoError(t, err)
+	answer, err := client.Post(strings.Replace(g.server.URL.Redacted(), "administrator%40vsphere.local:xxxxx@", "", 1), "text/xml",
+		strings.NewReader(`<Envelope><Body><CurrentTime xmlns="urn:vim25"><_this type="ServiceInstance">ServiceInstance</_this></CurrentTime></Body></Envelope>`))
+	require.NoError(t, err)
+	defer answer.Body.Close()
+	assert.Equal(t, http.StatusServiceUnavailable, answer.StatusCode)
+}
+
+func TestABodyOfAForeignClientThatIsTooLargeIsRefused(t *testing.T) {
+	g := guard(t)
+	client, err := g.server.HTTPClient()
+	require.NoError(t, err)
+	base := "https://" + g.server.URL.Host
+	for path, size := range map[string]int{"/sdk": 5 << 20, "/nfc/lease-000001/disk-0.vmdk": 129 << 20} {
+		answer, err := client.Post(base+path, "text/xml", bytes.NewReader(make([]byte, size)))
+		require.NoError(t, err)
+		answer.Body.Close()
+		assert.Equal(t, http.StatusRequestEntityTooLarge, answer.StatusCode, path)
+	}
+	assert.Empty(t, g.porter.methods())
+}
