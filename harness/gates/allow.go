@@ -22,6 +22,8 @@ var allowed = []allowance{
 	{"harness/run/run.go", Goroutine, "worlds run side by side, each on one goroutine of its own"},
 	{"harness/explore/explore.go", Clock, "people give a search so much wall time"},
 	{"harness/explore/explore.go", Goroutine, "worlds run side by side, each on one goroutine of its own"},
+	{"sim/vcenter/wait.go", Clock, "a foreign client says in seconds of its own how long it waits for updates"},
+	{"sim/vcenter/wait.go", Goroutine, "it waits for the next look, for its end, or for its client to go away"},
 	{"sim/vcenter/serve.go", Clock, "TLS certificates live on the wall clock"},
 	{"sim/vcenter/serve.go", Chance, "a certificate's key is made by chance"},
 	{"sim/vcenter/serve.go", Goroutine, "a server of foreign clients runs beside the kernel"},

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"unicode/utf8"
 
 	"github.com/vmware/govmomi/vim25/soap"
@@ -82,19 +83,24 @@ type door struct {
 
 	mu       sync.Mutex
 	sessions map[string]*visitor // by key
-	numbers  int                 // given so far
+	waiters  atomic.Int64        // clients that wait for updates
+	edits    edits
+	numbers  int // given so far
 	uses     uint64
 }
 
 // visitor is a session of a foreign client.
 type visitor struct {
-	number int    // 0 until it first changes something
-	used   uint64 // when it was last used: the least is the idlest
+	number int           // 0 until it first changes something
+	used   uint64        // when it was last used: the least is the idlest
+	cancel chan struct{} // closed when it cancels its waits; nil: it has none
 }
 
 // foreignHandler is Handler for clients that the world's owner has to let in.
 func (vc *VCenter) foreignHandler(gate Foreign) http.Handler {
 	d := &door{vc: vc, gate: gate, sessions: map[string]*visitor{}}
+	d.edits.ManagedObjectReference = types.ManagedObjectReference{Type: "hdm", Value: "edits"}
+	vc.reg.AddHandler(&d.edits)
 	mux := http.NewServeMux()
 	mux.HandleFunc(sdkPath, d.serveSDK)
 	mux.HandleFunc(sdkPath+"/vimService", d.serveSDK)
@@ -123,19 +129,23 @@ func (d *door) serveSDK(w http.ResponseWriter, r *http.Request) {
 	answer := httptest.NewRecorder()
 	key := sessionKey(r)
 	switch {
+	case method == "CancelWaitForUpdates":
+		d.cancelWaits(key)
+		err = d.look(r.Context(), method, func() error { return d.vc.performSDK(answer, r, this) })
 	case waits(method):
-		if method != "CancelWaitForUpdates" {
-			defer letGo(r, func() { d.vc.cancelWait(key, this) })()
+		answer, err = d.serveWait(r, key, method, this, body)
+		if answer == nil {
+			send(w, nil, err)
+			return
 		}
-		err = d.vc.performSDK(answer, r, method, this)
 	case d.changes(method, key):
 		call := ForeignCall{
 			Session: d.number(key), Agent: agentOf(r), Method: method, Object: this.Type + ":" + this.Value, Path: r.URL.Path,
 			Body: d.clean(method, key, string(body)),
 		}
-		err = d.gated(d.gate.Change(r.Context(), call, func() { err = d.vc.performSDK(answer, r, method, this) }), err)
+		err = d.gated(d.gate.Change(r.Context(), call, func() { err = d.vc.performSDK(answer, r, this) }), err)
 	default:
-		err = d.look(r.Context(), method, func() error { return d.vc.performSDK(answer, r, method, this) })
+		err = d.look(r.Context(), method, func() error { return d.vc.performSDK(answer, r, this) })
 	}
 	d.follow(method, key, answer)
 	send(w, answer, err)
@@ -365,16 +375,12 @@ func (b *bounded) Write(p []byte) (int, error) {
 }
 
 // performSDK answers a SOAP request whose target has been read already.
-func (vc *VCenter) performSDK(answer *httptest.ResponseRecorder, r *http.Request, method string, this types.ManagedObjectReference) (failed error) {
+func (vc *VCenter) performSDK(answer *httptest.ResponseRecorder, r *http.Request, this types.ManagedObjectReference) (failed error) {
 	apply := func() {
 		defer vc.guard(this, &failed)
 		vc.service.ServeSDK(answer, r)
 	}
-	if waits(method) {
-		apply() // it waits beside the world, and tells nothing
-	} else {
-		vc.do(apply)
-	}
+	vc.do(apply)
 	return failed
 }
 

@@ -59,7 +59,7 @@ func (p *Repeater) Do(c ForeignCall) error {
 	}
 	r := vc.request(key, c.Agent, "")
 	r.Body = io.NopCloser(bytes.NewReader([]byte(body)))
-	_ = vc.performSDK(httptest.NewRecorder(), r, method, this) // a panic was a fault then, too
+	_ = vc.performSDK(httptest.NewRecorder(), r, this) // a panic was a fault then, too
 	if method == "Logout" {
 		delete(p.keys, c.Session)
 	}
@@ -76,7 +76,7 @@ func (p *Repeater) session(number int, agent string) (string, error) {
 	login := `<Login xmlns="urn:vim25"><_this type="SessionManager">SessionManager</_this><userName>` + inXML(vc.config.User) +
 		`</userName><password>` + inXML(password) + `</password></Login>`
 	answer := httptest.NewRecorder()
-	if err := vc.performSDK(answer, vc.request("", agent, login), "Login", sessionManager); err != nil {
+	if err := vc.performSDK(answer, vc.request("", agent, login), sessionManager); err != nil {
 		return "", err
 	}
 	for _, c := range answer.Result().Cookies() {
@@ -112,11 +112,5 @@ func inXML(text string) string {
 // logout ends a session over HTTP.
 func (vc *VCenter) logout(key string) {
 	r := vc.request(key, "", `<Logout xmlns="urn:vim25"><_this type="SessionManager">SessionManager</_this></Logout>`)
-	_ = vc.performSDK(httptest.NewRecorder(), r, "Logout", sessionManager) // one that has ended already is as good
-}
-
-// cancelWait lets go of a client that went away while it waited for updates.
-func (vc *VCenter) cancelWait(key string, collector types.ManagedObjectReference) {
-	call := `<CancelWaitForUpdates xmlns="urn:vim25"><_this type="PropertyCollector">` + inXML(collector.Value) + `</_this></CancelWaitForUpdates>`
-	vc.service.ServeSDK(httptest.NewRecorder(), vc.request(key, "", call))
+	_ = vc.performSDK(httptest.NewRecorder(), r, sessionManager) // one that has ended already is as good
 }

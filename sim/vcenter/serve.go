@@ -2,7 +2,6 @@ package vcenter
 
 import (
 	"bytes"
-	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -128,9 +127,6 @@ func (vc *VCenter) serveSDK(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(answer.Code)
 	_, _ = w.Write(answer.Body.Bytes()) // the client has gone: nobody to tell
 }
-
-// letGo calls fn if the client goes away before stop is called.
-func letGo(r *http.Request, fn func()) (stop func() bool) { return context.AfterFunc(r.Context(), fn) }
 
 // Server is a vCenter on a loopback port.
 type Server struct {
