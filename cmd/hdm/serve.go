@@ -31,6 +31,7 @@ func newServe(t *terminal) *cobra.Command {
 	var c common
 	var speed float64
 	var ports loopback.Ports
+	var folder string
 	cmd := &cobra.Command{
 		Use:   "serve [WORLD or FILE]",
 		Short: "Keep one world alive for clients of other hands, and record what they do",
@@ -57,7 +58,15 @@ while something is under way, and stands still otherwise. Ctrl-C ends it.`,
 					return usage(fmt.Errorf("--%s %d: choose 1 to 65535, or 0 for any that is free", flag, port))
 				}
 			}
-			s, err := toServe(append(args, defaultWorld)[0])
+			var onPremises *site.Site
+			if cmd.Flags().Changed("inventory") {
+				read, err := readInventory(t, folder)
+				if err != nil {
+					return err
+				}
+				onPremises = &read
+			}
+			s, err := toServe(args, onPremises)
 			if err != nil {
 				return usage(err)
 			}
@@ -68,6 +77,7 @@ while something is under way, and stands still otherwise. Ctrl-C ends it.`,
 	f.StringVar(&c.out, "out", "out", "folder for reports and the recording; each command makes a folder of its own in it")
 	f.Uint64Var(&c.seed, "seed", 0, "seed of all that is left to chance (default: the scenario's own)")
 	f.Float64Var(&speed, "speed", 1, "virtual seconds per second; 0 is as fast as what is under way allows")
+	registerInventory(cmd, &folder)
 	f.IntVar(&ports.OnPremises, "on-premises-port", 0, "port of the vCenter on premises; 0 is any that is free")
 	f.IntVar(&ports.Cloud, "cloud-port", 0, "port of the vCenter in the cloud; 0 is any that is free")
 	f.IntVar(&ports.SQS, "sqs-port", 0, "port of the message queues; 0 is any that is free")
@@ -82,15 +92,26 @@ func checkSpeed(speed float64) error {
 	return nil
 }
 
-// toServe is what a name means: a world of the program, or a scenario file.
-func toServe(name string) (*scenario.Scenario, error) {
+// toServe is what the arguments mean: a world of the program, or a scenario file;
+// an inventory takes its place on premises, or is all there is.
+func toServe(args []string, onPremises *site.Site) (*scenario.Scenario, error) {
+	if len(args) == 0 && onPremises != nil {
+		return scenario.Served(scenario.WithCloud(*onPremises))
+	}
+	name := append(args, defaultWorld)[0]
 	if strings.ContainsAny(name, "./\\") {
-		return scenario.ReadServed(name, nil)
+		return scenario.ReadServed(name, onPremises)
 	}
 	if _, _, err := scenarios.World(name); err != nil {
 		return nil, fmt.Errorf("%w, or name a scenario file", err)
 	}
-	return scenario.ParseServed(name, fmt.Appendf(nil, "title: The world %s, served\nworld: %s\nsteps: []\n", name, name))
+	s, err := scenario.ParseServed(name, fmt.Appendf(nil, "title: The world %s, served\nworld: %s\nsteps: []\n", name, name))
+	if err != nil || onPremises == nil {
+		return s, err
+	}
+	d := s.World.Description
+	d.OnPremises = *onPremises
+	return scenario.Served(d)
 }
 
 // serve serves a world until ctx is done, and tells what came of it.
@@ -149,13 +170,26 @@ func serve(ctx context.Context, t *terminal, c *common, s *scenario.Scenario, ar
 	return outcome(&suite, errors.Join(failed, err))
 }
 
-// tryCommands are commands to try on a served world, for people.
+// tryCommands are commands to try on a served world, for people: govc looks at a
+// VM, awscli orders its migration and hears how HDM is.
 func tryCommands(info loopback.Info, vms []string) string {
 	if len(vms) == 0 {
 		return ""
 	}
+	var b strings.Builder
+	fmt.Fprintln(&b, "# three commands to try, with govc and awscli:")
 	at := strings.Replace(info.OnPremises.URL, "https://", fmt.Sprintf("https://%s:%s@", strings.ReplaceAll(info.OnPremises.User, "@", "%40"), info.OnPremises.Password), 1)
-	return fmt.Sprintf("GOVC_URL=%s GOVC_TLS_CA_CERTS=%s GOVC_PERSIST_SESSION=false govc vm.info %s\n", quote(at), quote(info.CA.File), quote(vms[0]))
+	fmt.Fprintf(&b, "GOVC_URL=%s GOVC_TLS_CA_CERTS=%s GOVC_PERSIST_SESSION=false govc vm.info %s\n", quote(at), quote(info.CA.File), quote(vms[0]))
+	aws := fmt.Sprintf("AWS_ACCESS_KEY_ID=any AWS_SECRET_ACCESS_KEY=any AWS_DEFAULT_REGION=%s aws --endpoint-url %s sqs", info.Region, info.SQS.URL)
+	queue := func(name string) string { return info.SQS.URL + "/000000000000/" + name }
+	request := fmt.Sprintf(`{"v": 1, "type": "SourceInventoryRequest", "request_id": "try-1", "token": %q}`, info.SQS.Token)
+	fifo := ""
+	if strings.HasSuffix(info.SQS.Commands, ".fifo") {
+		fifo = " --message-group-id try --message-deduplication-id try-1"
+	}
+	fmt.Fprintf(&b, "%s send-message --queue-url %s%s --message-body %s\n", aws, queue(info.SQS.Commands), fifo, quote(request))
+	fmt.Fprintf(&b, "%s receive-message --queue-url %s --wait-time-seconds 20 --max-number-of-messages 10\n", aws, queue(info.SQS.Responses))
+	return b.String()
 }
 
 // thin keeps the trace of a world that may last: without its bulk, and not

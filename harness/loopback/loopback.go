@@ -28,7 +28,6 @@ import (
 	"github.com/hdm-project/hdm/harness/scenario"
 	"github.com/hdm-project/hdm/reports/record"
 	"github.com/hdm-project/hdm/sim/kernel"
-	"github.com/hdm-project/hdm/sim/machine"
 	"github.com/hdm-project/hdm/sim/site"
 )
 
@@ -46,6 +45,10 @@ type Config struct {
 
 // Ports of the loopback address; 0: any that is free.
 type Ports struct{ OnPremises, Cloud, SQS int }
+
+// region is that of the served SQS. Signatures, which depend on it, are not
+// looked at.
+const region = "us-east-1"
 
 // Names of the files in Config.Folder.
 const (
@@ -73,7 +76,7 @@ type Info struct {
 	Cloud      VCenter `json:"cloud"`
 	CA         CA      `json:"ca"`
 	SQS        SQS     `json:"sqs"`
-	Token      string  `json:"message-bus-token"`
+	Region     string  `json:"region"` // of SQS
 	Seed       uint64  `json:"seed"`
 	Speed      float64 `json:"speed"`
 	Recording  string  `json:"recording"` // path of the file
@@ -94,9 +97,11 @@ type CA struct {
 
 // SQS is where the queues are.
 type SQS struct {
-	URL    string   `json:"url"`
-	Region string   `json:"region"`
-	Queues []string `json:"queues"` // names
+	URL         string `json:"url"`
+	Commands    string `json:"commands"` // names of the queues
+	Responses   string `json:"responses"`
+	DeadLetters string `json:"dead_letters"`
+	Token       string `json:"token"` // of the message bus
 }
 
 // Open builds the world and begins to serve it; it stands still until Run. When
@@ -115,7 +120,7 @@ func Open(c Config) (_ *World, err error) {
 	}()
 	world := w.live.World()
 	w.info.Seed, w.info.Speed = world.Kernel.Seed(), c.Speed
-	w.bus = newBus(world)
+	w.bus = newBus(w.live)
 	if err := w.record(c); err != nil {
 		return nil, err
 	}
@@ -178,8 +183,10 @@ func (w *World) serve(world *site.World, c Config) error {
 		return err
 	}
 	w.servers = append(w.servers, serveHTTP(listener, &window{w: w, bus: w.bus}))
-	w.info.SQS = SQS{URL: "http://" + listener.Addr().String(), Region: w.bus.region, Queues: w.bus.names}
-	w.info.Token = w.bus.token
+	w.info.SQS = SQS{
+		URL: "http://" + listener.Addr().String(), Commands: w.bus.Commands, Responses: w.bus.Responses, DeadLetters: w.bus.DeadLetters, Token: w.bus.Token,
+	}
+	w.info.Region = region
 	return nil
 }
 
@@ -239,8 +246,8 @@ func (w *World) horizon() time.Duration {
 	if w.live.Busy() != "" {
 		return kernel.Forever
 	}
-	if at, any := w.bus.service.NextDeadline(); any {
-		return at.Sub(machine.Epoch)
+	if at, any := w.bus.deadline(); any {
+		return at
 	}
 	return w.live.Mark().At
 }

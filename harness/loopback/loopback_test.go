@@ -232,7 +232,7 @@ func (v *served) tellsNoSecret() {
 	text, err := os.ReadFile(info.Recording)
 	require.NoError(v.t, err)
 	assert.NotContains(v.t, string(text), info.OnPremises.Password)
-	assert.NotContains(v.t, string(text), info.Token)
+	assert.NotContains(v.t, string(text), info.SQS.Token)
 	assert.NotContains(v.t, string(text), "vmware_soap_session")
 }
 

@@ -2,7 +2,6 @@ package loopback
 
 import (
 	"context"
-	"encoding/hex"
 	"maps"
 	"net/http"
 	"net/url"
@@ -12,67 +11,48 @@ import (
 	"unicode/utf8"
 
 	"github.com/hdm-project/hdm/harness/recording"
-	"github.com/hdm-project/hdm/sim/kernel"
-	"github.com/hdm-project/hdm/sim/machine"
-	"github.com/hdm-project/hdm/sim/site"
+	"github.com/hdm-project/hdm/harness/run"
 	"github.com/hdm-project/hdm/sim/sqs"
 )
 
 const (
 	maxQueueBody = 8 << 20 // bytes of a request
-	tokenBytes   = 16
 	// tokenMark stands for the message bus token in a recording.
 	tokenMark = "{message bus token}"
 )
 
 type response = sqs.Response
 
+// longestPoll is how long SQS lets a client wait for a message.
+const longestPoll = 20 * time.Second
+
 // bus is the message queues of a world, as clients find them.
 type bus struct {
 	service *sqs.Service
-	region  string
-	names   []string
-	token   string
+	run.Bus
 
-	calls   int            // numbers given so far
-	pending map[int]func() // calls without an answer: how to cancel them
+	calls   int                 // numbers given so far
+	pending map[int]pendingCall // those without an answer
 }
 
-// newBus makes the queues of a world. This is the one place that knows what they
-// are called and where the service comes from.
-func newBus(w *site.World) *bus {
-	b := &bus{region: "us-east-1", pending: map[int]func(){}, token: token(w.Kernel)}
-	b.service = sqs.New(sqs.Config{Clock: clock{w.Kernel}, Region: b.region, Chance: w.Kernel.Rand("sqs")})
-	for _, name := range []string{"hdm-requests.fifo", "hdm-responses"} {
-		attributes := map[string]string{}
-		if strings.HasSuffix(name, ".fifo") {
-			attributes["FifoQueue"] = "true"
+// pendingCall is a call that waits, such as a long poll.
+type pendingCall struct {
+	cancel func()
+	until  time.Duration // virtual time at which it has ended at the latest
+}
+
+func newBus(l *run.Live) *bus {
+	return &bus{service: l.World().SQS, Bus: l.Bus(), pending: map[int]pendingCall{}}
+}
+
+// deadline is the end of the foreign call that ends first, if there is one.
+func (b *bus) deadline() (at time.Duration, any bool) {
+	for _, c := range b.pending { //hdm:order-safe the least
+		if !any || c.until < at {
+			at, any = c.until, true
 		}
-		if err := b.service.CreateQueue(name, attributes); err != nil {
-			w.Kernel.Fail(err)
-		}
-		b.names = append(b.names, name)
 	}
-	return b
-}
-
-// token is the message bus token of a world: of its seed.
-func token(k *kernel.Kernel) string {
-	bytes := make([]byte, tokenBytes)
-	r := k.Rand("bus/token")
-	for i := range bytes {
-		bytes[i] = byte(r.Uint32())
-	}
-	return hex.EncodeToString(bytes)
-}
-
-// clock is the kernel's time.
-type clock struct{ kernel *kernel.Kernel }
-
-func (c clock) Now() time.Time { return machine.Epoch.Add(c.kernel.Now()) }
-
-func (c clock) After(d time.Duration, f func()) (stop func() bool) {
-	return c.kernel.After(d, f).Stop
+	return at, any
 }
 
 // keptHeaders are those of a request that say what it means. Signatures and
@@ -93,9 +73,9 @@ func (b *bus) kept(number int, r *http.Request, body []byte) *recording.QueueCal
 	return c
 }
 
-func (b *bus) hide(text string) string { return strings.ReplaceAll(text, b.token, tokenMark) }
+func (b *bus) hide(text string) string { return strings.ReplaceAll(text, b.Token, tokenMark) }
 
-func (b *bus) show(text string) string { return strings.ReplaceAll(text, tokenMark, b.token) }
+func (b *bus) show(text string) string { return strings.ReplaceAll(text, tokenMark, b.Token) }
 
 // unsigned is a query without what signs it.
 func unsigned(query string) string {
@@ -121,7 +101,7 @@ func unsignedBody(r *http.Request, body string) string {
 }
 
 // do makes a call, live or again: what is kept of it is what the service gets.
-func (b *bus) do(c *recording.QueueCall, done func(response)) {
+func (b *bus) do(now time.Duration, c *recording.QueueCall, done func(response)) {
 	r := sqs.Request{Method: c.Method, Path: c.Path, RawQuery: c.Query, Host: c.Host, Header: http.Header{}, Body: []byte(b.show(c.Body))}
 	for _, name := range slices.Sorted(maps.Keys(c.Header)) {
 		r.Header.Set(name, c.Header[name])
@@ -133,16 +113,16 @@ func (b *bus) do(c *recording.QueueCall, done func(response)) {
 		done(a)
 	})
 	if !answered {
-		b.pending[c.Number] = cancel
+		b.pending[c.Number] = pendingCall{cancel, now + longestPoll}
 	}
 }
 
 // gone ends a call whose caller has gone; one that was answered meanwhile is
 // none.
 func (b *bus) gone(number int) {
-	if cancel := b.pending[number]; cancel != nil {
+	if call, waits := b.pending[number]; waits {
 		delete(b.pending, number)
-		cancel()
+		call.cancel()
 	}
 }
 
@@ -155,7 +135,7 @@ func (w *World) send(r *http.Request, body []byte, answer chan<- response) (numb
 		call = w.bus.kept(number, r, body)
 		return recording.Step{Place: p, Kind: recording.SQS, Queue: call}
 	}, func() {
-		w.bus.do(call, func(a response) { answer <- a }) // once, and there is room for one
+		w.bus.do(w.live.Mark().At, call, func(a response) { answer <- a }) // once, and there is room for one
 	})
 	return number, err
 }

@@ -55,33 +55,40 @@ func (v *served) post(ctx context.Context, operation string, in map[string]any) 
 	return out, json.Unmarshal(text, &out)
 }
 
-func (v *served) queue(i int) string {
-	info := v.world.Info().SQS
-	return info.URL + "/000000000000/" + info.Queues[i]
+// queue makes a queue that is nobody else's, and returns its URL.
+func (v *served) queue(name string) string {
+	attributes := map[string]string{}
+	if strings.HasSuffix(name, ".fifo") {
+		attributes["FifoQueue"] = "true"
+	}
+	out, err := v.post(v.t.Context(), "CreateQueue", map[string]any{"QueueName": name, "Attributes": attributes})
+	require.NoError(v.t, err)
+	return out["QueueUrl"].(string)
 }
 
 func TestServedQueuesCarryMessagesAndReplay(t *testing.T) {
 	v := serve(t, idle, 0)
 	ctx := t.Context()
-	token := v.world.Info().Token
-	_, err := v.post(ctx, "SendMessage", map[string]any{"QueueUrl": v.queue(0), "MessageBody": "hello " + token, "MessageGroupId": "g", "MessageDeduplicationId": "1"})
+	token := v.world.Info().SQS.Token
+	orders, answers := v.queue("orders.fifo"), v.queue("answers")
+	_, err := v.post(ctx, "SendMessage", map[string]any{"QueueUrl": orders, "MessageBody": "hello " + token, "MessageGroupId": "g", "MessageDeduplicationId": "1"})
 	require.NoError(t, err)
-	out, err := v.post(ctx, "ReceiveMessage", map[string]any{"QueueUrl": v.queue(0), "WaitTimeSeconds": 20})
+	out, err := v.post(ctx, "ReceiveMessage", map[string]any{"QueueUrl": orders, "WaitTimeSeconds": 20})
 	require.NoError(t, err)
 	message := out["Messages"].([]any)[0].(map[string]any)
 	assert.Equal(t, "hello "+token, message["Body"], "the token goes through as it is")
 	v.quiet()
 	began := v.now()
-	out, err = v.post(ctx, "ReceiveMessage", map[string]any{"QueueUrl": v.queue(1), "WaitTimeSeconds": 20})
+	out, err = v.post(ctx, "ReceiveMessage", map[string]any{"QueueUrl": answers, "WaitTimeSeconds": 20})
 	require.NoError(t, err)
 	assert.Empty(t, out["Messages"])
 	assert.Equal(t, 20*time.Second, v.now()-began, "a long poll lasts virtual time")
 	r, rec := v.end()
 	assert.Empty(t, r.Violations)
-	require.Len(t, rec.Steps, 3)
-	assert.Contains(t, rec.Steps[0].Queue.Body, tokenMark)
+	require.Len(t, rec.Steps, 5)
+	assert.Contains(t, rec.Steps[2].Queue.Body, tokenMark)
 	v.tellsNoSecret()
-	assert.NotContains(t, fmt.Sprint(rec.Steps[0].Queue), "AKIDSECRET")
+	assert.NotContains(t, fmt.Sprint(rec.Steps[2].Queue), "AKIDSECRET")
 	replays(t, rec, 0)
 }
 
@@ -92,10 +99,11 @@ func (v *served) now() (at time.Duration) {
 
 func TestAClientThatGoesAwayInALongPollTakesNoMessage(t *testing.T) {
 	v := serve(t, idle, 1)
+	answers := v.queue("answers")
 	ctx, cancel := context.WithCancel(t.Context())
 	gone := make(chan error)
 	go func() {
-		_, err := v.post(ctx, "ReceiveMessage", map[string]any{"QueueUrl": v.queue(1), "WaitTimeSeconds": 20})
+		_, err := v.post(ctx, "ReceiveMessage", map[string]any{"QueueUrl": answers, "WaitTimeSeconds": 20})
 		gone <- err
 	}()
 	waiting := func() (n int) {
@@ -108,13 +116,13 @@ func TestAClientThatGoesAwayInALongPollTakesNoMessage(t *testing.T) {
 	require.ErrorIs(t, <-gone, context.Canceled)
 	for waiting() > 0 { // until the world knows
 	}
-	_, err := v.post(t.Context(), "SendMessage", map[string]any{"QueueUrl": v.queue(1), "MessageBody": "for the next"})
+	_, err := v.post(t.Context(), "SendMessage", map[string]any{"QueueUrl": answers, "MessageBody": "for the next"})
 	require.NoError(t, err)
-	out, err := v.post(t.Context(), "ReceiveMessage", map[string]any{"QueueUrl": v.queue(1), "WaitTimeSeconds": 5})
+	out, err := v.post(t.Context(), "ReceiveMessage", map[string]any{"QueueUrl": answers, "WaitTimeSeconds": 5})
 	require.NoError(t, err)
 	assert.Len(t, out["Messages"], 1)
 	_, rec := v.end()
-	assert.Equal(t, []recording.Kind{recording.SQS, recording.Gone, recording.SQS, recording.SQS}, kindsOf(rec))
+	assert.Equal(t, []recording.Kind{recording.SQS, recording.SQS, recording.Gone, recording.SQS, recording.SQS}, kindsOf(rec))
 	replays(t, rec, 0)
 }
 
@@ -141,9 +149,9 @@ func TestAHundredClientsAtOnceAreServedAndReplay(t *testing.T) {
 				assert.NoError(t, c.Logout(t.Context()))
 				return
 			}
-			_, err := v.post(t.Context(), "SendMessage", map[string]any{"QueueUrl": v.queue(1), "MessageBody": fmt.Sprint(n)})
+			_, err := v.post(t.Context(), "SendMessage", map[string]any{"QueueUrl": answers, "MessageBody": fmt.Sprint(n)})
 			assert.NoError(t, err)
-			_, err = v.post(t.Context(), "ReceiveMessage", map[string]any{"QueueUrl": v.queue(1)})
+			_, err = v.post(t.Context(), "ReceiveMessage", map[string]any{"QueueUrl": answers})
 			assert.NoError(t, err)
 		})
 	}
@@ -181,7 +189,7 @@ func TestWhoWaitsWhenTheWorldEndsIsTold(t *testing.T) {
 	v := serve(t, idle, 0.001)
 	answered := make(chan error)
 	go func() {
-		_, err := v.post(t.Context(), "ReceiveMessage", map[string]any{"QueueUrl": v.queue(1), "WaitTimeSeconds": 20})
+		_, err := v.post(t.Context(), "ReceiveMessage", map[string]any{"QueueUrl": answers, "WaitTimeSeconds": 20})
 		answered <- err
 	}()
 	for waiting := 0; waiting == 0; {

@@ -39,7 +39,7 @@ func Replay(ctx context.Context, file string, r *recording.Recording, speed floa
 		return out, err
 	}
 	defer func() { err = errors.Join(err, live.Close()) }()
-	a := &again{live: live, bus: newBus(live.World()), repeaters: map[vsphere.Site]*vcenter.Repeater{}}
+	a := &again{live: live, bus: newBus(live), repeaters: map[vsphere.Site]*vcenter.Repeater{}}
 	for _, p := range live.World().Places() {
 		a.repeaters[p.Site] = p.VCenter.Repeater()
 	}
@@ -79,7 +79,7 @@ func (a *again) steps(r *recording.Recording) []kernel.Again {
 func (a *again) step(s *recording.Step) {
 	switch s.Kind {
 	case recording.SQS:
-		a.bus.do(s.Queue, func(response) {})
+		a.bus.do(a.live.Mark().At, s.Queue, func(response) {})
 	case recording.Gone:
 		a.bus.gone(s.Of)
 	default:

@@ -94,7 +94,7 @@ func (st *stage) createQueue(q faults.Queue) error {
 }
 
 // listen is the client: it hears everything that HDM says, as soon as both
-// queues are there.
+// queues are there. In a live world others do: there it only speaks.
 func (st *stage) listen(ctx context.Context) {
 	m := st.bus
 	for {
@@ -104,7 +104,7 @@ func (st *stage) listen(ctx context.Context) {
 		})
 		if err == nil {
 			m.client = c
-			if c.Watch(ctx, st.heardOf) == nil {
+			if st.options.endless || c.Watch(ctx, st.heardOf) == nil {
 				return
 			}
 		}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/hdm-project/hdm/core/vsphere"
+	"github.com/hdm-project/hdm/faults"
 	"github.com/hdm-project/hdm/harness/scenario"
 	"github.com/hdm-project/hdm/reports/record"
 	"github.com/hdm-project/hdm/sim/kernel"
@@ -49,6 +50,11 @@ func NewLive(s *scenario.Scenario, o Options, broken func(record.Violation)) (*L
 		seed = *o.Seed
 	}
 	o.endless = true
+	if s.Bus == nil {
+		whole := *s
+		whole.Bus = &scenario.Bus{Queues: faults.FIFO}
+		s = &whole
+	}
 	st, err := newStage(s, seed, o)
 	if err != nil {
 		return nil, err
@@ -71,6 +77,19 @@ func (l *Live) Driver() *kernel.Driver { return l.st.driver }
 
 // World is what is kept going.
 func (l *Live) World() *site.World { return l.st.world }
+
+// Bus is the message bus, which every live world has: by default with FIFO queues.
+// Its responses are for whoever comes: no client of the scenario takes them.
+func (l *Live) Bus() Bus {
+	m := l.st.bus
+	return Bus{
+		Commands: m.queues[faults.Commands], Responses: m.queues[faults.Responses], DeadLetters: m.queues[faults.DeadLetters], Token: m.token,
+	}
+}
+
+// Bus is what a client of the message bus must know: names of queues, and the
+// token.
+type Bus struct{ Commands, Responses, DeadLetters, Token string }
 
 // Run lets the world go on until stop is closed, a step of a replay ends it, or
 // it fails: kernel.ErrStopped, kernel.ErrEnded, or the failure.

@@ -54,6 +54,15 @@ func inventoryNetwork(name string) string {
 	return given
 }
 
+// Served is a scenario of a world in which only those act who come from outside.
+func Served(d site.Description) (*Scenario, error) {
+	s := &Scenario{Title: "A world that is served", World: World{Description: d}, Steps: []Step{}, served: true}
+	if err := s.Check(); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
 // FromInventory is the scenario that orders each VM of a site as a cold migration
 // with its networks mapped, but HDM's own, to a cloud that takes all: every
 // migration completes or is refused. Errors: the site has nothing to order, or
