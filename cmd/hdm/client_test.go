@@ -282,3 +282,12 @@ func TestClientMigrationsPrintsBothViews(t *testing.T) {
 	assert.Equal(t, exitEnvironment, r.code)
 	assert.Contains(t, r.err, "HDM is not up: ask again")
 }
+
+func TestSchemaMessagesPrintsTheFormOfEveryMessage(t *testing.T) {
+	r := hdm(t, "", "schema", "messages")
+	assert.Equal(t, exitHeld, r.code, r.err)
+	want, err := protocol.Schema()
+	require.NoError(t, err)
+	assert.Equal(t, string(want), r.stdout)
+	assert.Contains(t, r.stdout, `"title": "SourceCloneRequest"`)
+}

@@ -121,6 +121,13 @@ const noteName = "HDMReason"
 
 // Send sends a message. Errors: *Error; if it is Unknown, it may have been sent.
 func (q *Queue) Send(ctx context.Context, m Message) error {
+	_, err := q.Post(ctx, m)
+	return err
+}
+
+// Post is Send, and returns SQS's name for the message: an answer to one that
+// has no token gives only that.
+func (q *Queue) Post(ctx context.Context, m Message) (id string, err error) {
 	in := &sqs.SendMessageInput{QueueUrl: q.url, MessageBody: &m.Body}
 	if q.FIFO() {
 		in.MessageDeduplicationId, in.MessageGroupId = &m.ID, &m.Group
@@ -128,8 +135,11 @@ func (q *Queue) Send(ctx context.Context, m Message) error {
 	if m.Note != "" {
 		in.MessageAttributes = map[string]types.MessageAttributeValue{noteName: {DataType: aws.String("String"), StringValue: &m.Note}}
 	}
-	_, err := q.sqs.SendMessage(ctx, in)
-	return q.fail(ctx, "send to", err)
+	out, err := q.sqs.SendMessage(ctx, in)
+	if err != nil {
+		return "", q.fail(ctx, "send to", err)
+	}
+	return aws.ToString(out.MessageId), nil
 }
 
 // Delivery is a message that was received. It is in flight until it is deleted,

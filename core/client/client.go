@@ -107,24 +107,30 @@ func Open(ctx context.Context, c Config) (*Client, error) {
 // many as fit into a message). Errors: those of Send; *protocol.Refusal if HDM
 // would refuse it.
 func (c *Client) Inventory(ctx context.Context, request string, pageSize int) error {
-	return c.request(ctx, &protocol.InventoryRequest{RequestHead: protocol.RequestHead{RequestID: request}, PageSize: pageSize})
+	_, err := c.request(ctx, &protocol.InventoryRequest{RequestHead: protocol.RequestHead{RequestID: request}, PageSize: pageSize})
+	return err
 }
 
 // Clone orders a migration. The client's token goes with it, whatever r holds for
 // one. Errors: as of Inventory.
-func (c *Client) Clone(ctx context.Context, r protocol.CloneRequest) error { return c.request(ctx, &r) }
+func (c *Client) Clone(ctx context.Context, r protocol.CloneRequest) error {
+	_, err := c.request(ctx, &r)
+	return err
+}
 
 // BulkDone tells whether the offline bulk transfer of the migration that was
 // ordered as clone is complete. Errors: as of Inventory.
 func (c *Client) BulkDone(ctx context.Context, request, clone string, complete bool) error {
-	return c.request(ctx, &protocol.BulkDoneRequest{RequestHead: protocol.RequestHead{RequestID: request}, Clone: clone, Complete: complete})
+	_, err := c.request(ctx, &protocol.BulkDoneRequest{RequestHead: protocol.RequestHead{RequestID: request}, Clone: clone, Complete: complete})
+	return err
 }
 
-func (c *Client) request(ctx context.Context, r protocol.Request) error {
+// request sends a request, and returns SQS's name for its message.
+func (c *Client) request(ctx context.Context, r protocol.Request) (message string, err error) {
 	r.Head().Token = c.Token
 	body, err := protocol.EncodeRequest(r)
 	if err != nil {
-		return err
+		return "", err
 	}
 	// A request that is made twice is sent twice: that asks HDM to repeat its
 	// answer. Only the tries of one call are the same message to a FIFO queue.
@@ -132,7 +138,7 @@ func (c *Client) request(ctx context.Context, r protocol.Request) error {
 	c.sent++
 	id := fmt.Sprintf("%s/%s-%d", r.Head().RequestID, c.name, c.sent)
 	c.mu.Unlock()
-	return c.Send(ctx, body, id)
+	return c.send(ctx, body, id)
 }
 
 // Send sends any body to the command queue; of two with one id a FIFO queue drops
@@ -140,15 +146,20 @@ func (c *Client) request(ctx context.Context, r protocol.Request) error {
 // seconds long: it may then arrive twice, and its request_id makes that harmless.
 // Errors: *bus.Error, after which it may still have arrived.
 func (c *Client) Send(ctx context.Context, body []byte, id string) error {
+	_, err := c.send(ctx, body, id)
+	return err
+}
+
+func (c *Client) send(ctx context.Context, body []byte, id string) (message string, err error) {
 	var wait backoff
 	for try := 1; ; try++ {
-		err := c.commands.Send(ctx, bus.Message{Body: string(body), ID: id, Group: group})
+		message, err = c.commands.Post(ctx, bus.Message{Body: string(body), ID: id, Group: group})
 		if err == nil || !passing(err) || try == sendTries {
-			return err
+			return message, err
 		}
 		c.Observer.Trouble(err)
 		if stopped := c.Runtime.Sleep(ctx, wait.next()); stopped != nil {
-			return err
+			return "", err
 		}
 	}
 }

@@ -321,3 +321,29 @@ func TestOneTaskListensAtATime(t *testing.T) {
 		assert.ErrorIs(t, err, context.Canceled, "it may listen once the first is done")
 	})
 }
+
+func TestAClientWithoutTheRightTokenIsToldSo(t *testing.T) {
+	inWorlds(t, func(t *testing.T, w *world) {
+		w.startHDM()
+		w.run(5*time.Minute, func(ctx context.Context, c *client.Client) {
+			c.Token = protocol.NewSecret("another")
+			_, err := c.Migrate(ctx, cloneOf("r-1"))
+			assert.ErrorContains(t, err, "token: it is missing, or not the message bus token of this appliance")
+			_, err = c.Collect(ctx, "i-1", 0)
+			assert.ErrorContains(t, err, "token: it is missing")
+			_, err = c.TellBulkDone(ctx, "d-1", "r-1", true)
+			assert.ErrorContains(t, err, "token: it is missing")
+			assert.NotContains(t, err.Error(), "another")
+		})
+	})
+}
+
+func TestARefusalByTheNameOfTheMessageIsHeard(t *testing.T) {
+	refusal := &protocol.ErrorResponse{MessageID: "m-1", Errors: []protocol.Problem{{What: "no token"}}}
+	mine, others := client.Follow{Request: "r-1"}, client.Follow{Request: "r-2"}
+	mine.Message, others.Message = "m-1", "m-2"
+	require.NoError(t, mine.Hear(refusal))
+	require.NoError(t, others.Hear(refusal))
+	assert.True(t, mine.Complete())
+	assert.False(t, others.Complete())
+}

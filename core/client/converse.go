@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/hdm-project/hdm/core/protocol"
@@ -44,16 +45,21 @@ func (e *RefusedError) Error() string {
 		}
 		all = append(all, text)
 	}
-	return fmt.Sprintf("HDM refused the request %q: %s", e.Response.RequestID, strings.Join(all, "; "))
+	of := "the request " + strconv.Quote(e.Response.RequestID)
+	if e.Response.RequestID == "" {
+		of = "the message " + e.Response.MessageID
+	}
+	return fmt.Sprintf("HDM refused %s: %s", of, strings.Join(all, "; "))
 }
 
 // Collect asks for the VMs on premises and puts the pages together. Errors: those
 // of Inventory and Watch; *RefusedError.
 func (c *Client) Collect(ctx context.Context, request string, pageSize int) ([]protocol.VM, error) {
-	if err := c.Inventory(ctx, request, pageSize); err != nil {
+	message, err := c.request(ctx, &protocol.InventoryRequest{RequestHead: protocol.RequestHead{RequestID: request}, PageSize: pageSize})
+	if err != nil {
 		return nil, err
 	}
-	g := Gather{Request: request}
+	g := Gather{Request: request, ending: ending{Message: message}}
 	if err := c.listen(ctx, g.Hear, func(bool) bool { return g.Complete() }); err != nil {
 		return nil, err
 	}
@@ -63,10 +69,11 @@ func (c *Client) Collect(ctx context.Context, request string, pageSize int) ([]p
 // Migrate orders a migration and listens until it has ended, well or not: the
 // response says how. Errors: those of Clone and Watch; *RefusedError.
 func (c *Client) Migrate(ctx context.Context, r protocol.CloneRequest) (*protocol.CloneResponse, error) {
-	if err := c.Clone(ctx, r); err != nil {
+	message, err := c.request(ctx, &r)
+	if err != nil {
 		return nil, err
 	}
-	f := Follow{Request: r.RequestID}
+	f := Follow{Request: r.RequestID, ending: ending{Message: message}}
 	if err := c.listen(ctx, f.Hear, func(bool) bool { return f.Complete() }); err != nil {
 		return nil, err
 	}
@@ -77,13 +84,14 @@ func (c *Client) Migrate(ctx context.Context, r protocol.CloneRequest) (*protoco
 // ordered as clone is complete, and listens until HDM has answered. Errors: those
 // of BulkDone and Watch; *RefusedError.
 func (c *Client) TellBulkDone(ctx context.Context, request, clone string, complete bool) (*protocol.BulkDoneResponse, error) {
-	if err := c.BulkDone(ctx, request, clone, complete); err != nil {
+	message, err := c.request(ctx, &protocol.BulkDoneRequest{RequestHead: protocol.RequestHead{RequestID: request}, Clone: clone, Complete: complete})
+	if err != nil {
 		return nil, err
 	}
 	var done *protocol.BulkDoneResponse
-	var end ending
-	err := c.listen(ctx, func(r protocol.Response) error {
-		if r.Head().RequestID != request {
+	end := ending{Message: message}
+	err = c.listen(ctx, func(r protocol.Response) error {
+		if !end.about(request, r) {
 			return nil
 		}
 		switch r := r.(type) {

@@ -18,5 +18,5 @@
 // code talks to SQS and to a simulated one.
 //
 // Read this file, then client.go (what is sent), watch.go (what is received),
-// converse.go (whole conversations, built on those).
+// converse.go and follow.go (whole conversations, built on those).
 package client

@@ -8,7 +8,20 @@ import (
 )
 
 // ending is how HDM refused a request, if it did.
-type ending struct{ Refused *protocol.ErrorResponse }
+type ending struct {
+	// Message is SQS's name for the request's message; may be empty. To whoever has
+	// no token HDM answers by that alone.
+	Message string
+	Refused *protocol.ErrorResponse
+}
+
+// about says whether a response is one to the request.
+func (e *ending) about(request string, r protocol.Response) bool {
+	if refusal, ok := r.(*protocol.ErrorResponse); ok && refusal.RequestID == "" {
+		return refusal.MessageID != "" && refusal.MessageID == e.Message
+	}
+	return r.Head().RequestID == request
+}
 
 func (e *ending) err() error {
 	if e.Refused == nil {
@@ -26,7 +39,7 @@ type Follow struct {
 
 // Hear takes in a response. It returns nil.
 func (f *Follow) Hear(r protocol.Response) error {
-	if r.Head().RequestID != f.Request {
+	if !f.about(f.Request, r) {
 		return nil
 	}
 	switch r := r.(type) {
@@ -66,7 +79,7 @@ func (r *reading) complete() bool { return len(r.pages) == r.pages[0].Pages }
 
 // Hear takes in a response. It returns nil.
 func (g *Gather) Hear(r protocol.Response) error {
-	if r.Head().RequestID != g.Request || g.Complete() {
+	if !g.about(g.Request, r) || g.Complete() {
 		return nil
 	}
 	switch r := r.(type) {

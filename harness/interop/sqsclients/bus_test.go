@@ -111,6 +111,7 @@ type quick struct {
 }
 
 func (q *quick) Health() health.State { return health.Of(nil, nil) }
+func (q *quick) Booted() bool         { return true }
 func (q *quick) Epoch() int           { return 1 }
 func (q *quick) Incarnation() string  { return "00c0ffee" }
 
