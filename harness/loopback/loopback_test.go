@@ -374,6 +374,6 @@ func TestSecretsOfForeignCallsAreNotOnRecord(t *testing.T) {
 func (v *served) tellsNoSecretButTheirNames() {
 	text, err := os.ReadFile(v.world.Info().Recording)
 	require.NoError(v.t, err)
-	assert.NotContains(v.t, string(text), v.world.Info().Token)
+	assert.NotContains(v.t, string(text), v.world.Info().SQS.Token)
 	assert.NotContains(v.t, string(text), "vmware_soap_session")
 }

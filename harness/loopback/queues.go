@@ -117,6 +117,26 @@ func (b *bus) do(now time.Duration, c *recording.QueueCall, done func(response))
 	}
 }
 
+// taken is the queue of HDM's own that a call takes from, and the operation; ""
+// if it only sends, or looks.
+func (b *bus) taken(c *recording.QueueCall) (operation, queue string) {
+	_, operation, _ = strings.Cut(c.Header["X-Amz-Target"], ".")
+	if form, err := url.ParseQuery(c.Body); err == nil && operation == "" {
+		operation = form.Get("Action")
+	}
+	for _, sends := range []string{"Send", "Get", "List", "Create"} {
+		if strings.HasPrefix(operation, sends) {
+			return operation, ""
+		}
+	}
+	for _, name := range []string{b.DeadLetters, b.Commands} {
+		if strings.Contains(c.Body, name) || strings.Contains(c.Path, name) {
+			return operation, name
+		}
+	}
+	return operation, ""
+}
+
 // gone ends a call whose caller has gone; one that was answered meanwhile is
 // none.
 func (b *bus) gone(number int) {
@@ -135,6 +155,9 @@ func (w *World) send(r *http.Request, body []byte, answer chan<- response) (numb
 		call = w.bus.kept(number, r, body)
 		return recording.Step{Place: p, Kind: recording.SQS, Queue: call}
 	}, func() {
+		if operation, queue := w.bus.taken(call); queue != "" {
+			w.live.ByQueue(operation, queue)
+		}
 		w.bus.do(w.live.Mark().At, call, func(a response) { answer <- a }) // once, and there is room for one
 	})
 	return number, err

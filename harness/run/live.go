@@ -127,6 +127,11 @@ func (l *Live) ByAt(method string, at vsphere.Site, name string) {
 	l.by(hand{l.st.kernel.Now(), method, string(at), name})
 }
 
+// ByQueue notes that somebody else takes from HDM's own end of the message bus.
+func (l *Live) ByQueue(operation, queue string) {
+	l.by(hand{at: l.st.kernel.Now(), method: operation, what: queue})
+}
+
 func (l *Live) by(h hand) {
 	l.hands = append(l.hands, h)
 	if extra := len(l.hands) - maxHands; extra > 0 {
@@ -157,10 +162,22 @@ var excuses = map[string][]string{
 	"Destroy_Task":                 {"no-lost-write", "no-lost-vm", "nothing-left-behind"},
 }
 
+// ofTheBus is the oracle of what becomes of commands.
+const ofTheBus = "message-bus"
+
+// ownQueues are those that HDM alone takes from, and nobody else.
+func (l *Live) ownQueues() []string {
+	b := l.Bus()
+	return []string{b.Commands, b.DeadLetters}
+}
+
 // excuse is the person's change that a breach follows from, if one does.
 func (l *Live) excuse(v record.Violation) (hand, bool) {
 	parts := strings.Split(v.Subject, "/")
 	for _, h := range slices.Backward(l.hands) {
+		if h.at <= v.At && v.Oracle == ofTheBus && slices.Contains(l.ownQueues(), h.what) {
+			return h, true
+		}
 		if h.at <= v.At && slices.Contains(parts, h.what) && strings.Contains(v.What, h.named) && slices.Contains(excuses[h.method], v.Oracle) {
 			return h, true
 		}
