@@ -257,7 +257,7 @@ func TestARecordingThatWasChangedIsFoundOut(t *testing.T) {
 		}, 1},
 		"a step less":      {func(r *recording.Recording) { r.Steps = slices.Delete(r.Steps, 2, 3) }, 2},
 		"a step twice":     {func(r *recording.Recording) { r.Steps = slices.Insert(r.Steps, 2, r.Steps[1]) }, 2},
-		"another time":     {func(r *recording.Recording) { r.Steps[2].At++ }, 3},
+		"another time":     {func(r *recording.Recording) { r.Steps[2].At = 0 }, 2},
 		"another seed":     {func(r *recording.Recording) { r.Seed++ }, 0},
 		"another scenario": {func(r *recording.Recording) { r.Scenario = strings.Replace(r.Scenario, "rate: 4", "rate: 5", 1) }, 0},
 	}
