@@ -144,8 +144,8 @@ func (v *served) client(at VCenter) *govmomi.Client {
 	return c
 }
 
-// tries are what a person does to VMs in the middle of a migration, in an order
-// that makes sense.
+// meddle does what a person may do to VMs in the middle of a migration: to the one
+// that is migrated, and to another.
 func (v *served) meddle(c *govmomi.Client, migrating, other string) {
 	ctx := v.t.Context()
 	finder := find.NewFinder(c.Client)
