@@ -127,21 +127,28 @@ func TestAForeignClientThatGoesAwayWhileItWaitsForUpdatesIsLetGo(t *testing.T) {
 	g := guard(t)
 	vm := g.add(db("db-01"))
 	c := g.login()
+	collector := property.DefaultCollector(c.Client)
+	_, err := collector.CreateFilter(t.Context(), types.CreateFilter{Spec: types.PropertyFilterSpec{
+		PropSet: []types.PropertySpec{{Type: "VirtualMachine", PathSet: []string{"name"}}}, ObjectSet: []types.ObjectSpec{{Obj: vm.Reference()}},
+	}})
+	require.NoError(t, err)
+	now, err := methods.WaitForUpdatesEx(t.Context(), c.Client, &types.WaitForUpdatesEx{This: collector.Reference()})
+	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
 	waits := make(chan error)
-	began := make(chan struct{})
 	go func() {
-		waits <- property.Wait(ctx, property.DefaultCollector(c.Client), vm.Reference(), []string{"name"}, func([]types.PropertyChange) bool {
-			close(began) // it has the present, and waits for a change
-			return false
-		})
+		_, err := methods.WaitForUpdatesEx(ctx, c.Client, &types.WaitForUpdatesEx{This: collector.Reference(), Version: now.Returnval.Version})
+		waits <- err
 	}()
-	<-began
-	cancel()
-	<-waits
-	require.NoError(t, g.server.Close())
 	stacks := make([]byte, 1<<20)
-	for i := 0; bytes.Contains(stacks[:runtime.Stack(stacks, true)], []byte("WaitForUpdatesEx(")); i++ {
+	waiting := func() bool { return bytes.Contains(stacks[:runtime.Stack(stacks, true)], []byte(".serveWait(")) }
+	for i := 0; !waiting(); i++ {
+		require.Less(t, i, 10_000_000, "it never waited")
+		runtime.Gosched()
+	}
+	cancel()
+	require.Error(t, <-waits)
+	for i := 0; waiting(); i++ {
 		require.Less(t, i, 1_000_000, "somebody still waits for updates")
 		runtime.Gosched()
 	}

@@ -20,7 +20,8 @@
 // run beside the caller and can end the process with a panic.
 //
 // Read this file, then overlay.go (how a call finds its method), task.go (how
-// things take time), then the file of the gap in question.
+// things take time), foreign.go (how clients of other hands get into a world that
+// somebody drives), then the file of the gap in question.
 package vcenter
 
 import (
