@@ -150,7 +150,8 @@ func expectListed(p *scenario.Responded, all []protocol.Response, broken breach)
 			broken("the inventory does not say of %s that it cannot be migrated for %q, but %+v", vm.Name, code, vm.Reasons)
 		}
 	}
-	for _, name := range slices.Sorted(slices.Values(append(slices.Collect(maps.Keys(p.Not)), p.Migratable...))) {
+	listed := slices.Concat(slices.Sorted(maps.Keys(p.Not)), p.Migratable)
+	for _, name := range listed {
 		if !slices.ContainsFunc(vms, func(vm protocol.VM) bool { return vm.Name == name }) {
 			broken("the inventory does not list %s", name)
 		}
