@@ -36,7 +36,7 @@ func newServe(t *terminal) *cobra.Command {
 		Use:   "serve [WORLD or FILE]",
 		Short: "Keep one world alive for clients of other hands, and record what they do",
 		Long: `Keep one world alive on ports of the loopback address: both vCenters over TLS,
-the message queues over HTTP. WORLD is a world of this program (default: ` + defaultWorld + `),
+the message queues and HDM's API over HTTP. WORLD is a world of this program (default: ` + defaultWorld + `),
 FILE a scenario: its world, in which its steps and faults act, too. The first
 line on stdout is a JSON object with everything that a client needs.
 
@@ -53,7 +53,7 @@ while something is under way, and stands still otherwise. Ctrl-C ends it.`,
 			if err := checkSpeed(speed); err != nil {
 				return err
 			}
-			for flag, port := range map[string]int{"on-premises-port": ports.OnPremises, "cloud-port": ports.Cloud, "sqs-port": ports.SQS} {
+			for flag, port := range map[string]int{"on-premises-port": ports.OnPremises, "cloud-port": ports.Cloud, "sqs-port": ports.SQS, "api-port": ports.API} {
 				if port < 0 || port > 65535 {
 					return usage(fmt.Errorf("--%s %d: choose 1 to 65535, or 0 for any that is free", flag, port))
 				}
@@ -80,6 +80,7 @@ while something is under way, and stands still otherwise. Ctrl-C ends it.`,
 	registerInventory(cmd, &folder)
 	f.IntVar(&ports.OnPremises, "on-premises-port", 0, "port of the vCenter on premises; 0 is any that is free")
 	f.IntVar(&ports.Cloud, "cloud-port", 0, "port of the vCenter in the cloud; 0 is any that is free")
+	f.IntVar(&ports.API, "api-port", 0, "port of HDM's API; 0 is any that is free")
 	f.IntVar(&ports.SQS, "sqs-port", 0, "port of the message queues; 0 is any that is free")
 	return cmd
 }

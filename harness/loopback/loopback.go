@@ -4,6 +4,7 @@
 //	govc, PowerCLI --TLS--> vCenters --+                        +--> recording
 //	awscli, boto3 --HTTP--> queues ----+--> the kernel's inbox --+--> the world
 //	                                                            (between events)
+//	hdm client --HTTP-----> API -------+--> (looks only)
 //	recording --> Replay --> the same world, to the same hash
 //
 // It decides how a foreign call gets into the world and how it is done again. It
@@ -44,7 +45,7 @@ type Config struct {
 }
 
 // Ports of the loopback address; 0: any that is free.
-type Ports struct{ OnPremises, Cloud, SQS int }
+type Ports struct{ OnPremises, Cloud, SQS, API int }
 
 // region is that of the served SQS. Signatures, which depend on it, are not
 // looked at.
@@ -77,6 +78,7 @@ type Info struct {
 	CA         CA      `json:"ca"`
 	SQS        SQS     `json:"sqs"`
 	Region     string  `json:"region"` // of SQS
+	API        string  `json:"api"`    // address of HDM's own
 	Seed       uint64  `json:"seed"`
 	Speed      float64 `json:"speed"`
 	Recording  string  `json:"recording"` // path of the file
@@ -187,6 +189,11 @@ func (w *World) serve(world *site.World, c Config) error {
 		URL: "http://" + listener.Addr().String(), Commands: w.bus.Commands, Responses: w.bus.Responses, DeadLetters: w.bus.DeadLetters, Token: w.bus.Token,
 	}
 	w.info.Region = region
+	if listener, err = listen(c.Ports.API, "the API"); err != nil {
+		return err
+	}
+	w.servers = append(w.servers, serveHTTP(listener, newViews(w)))
+	w.info.API = "http://" + listener.Addr().String()
 	return nil
 }
 

@@ -211,3 +211,30 @@ func TestABodyThatIsTooLargeIsRefused(t *testing.T) {
 	_, rec := v.end()
 	assert.Empty(t, rec.Steps)
 }
+
+func TestTheAPIShowsTheViewsAndLeavesNothingInTheRecording(t *testing.T) {
+	v := serve(t, migrates, 0)
+	v.quiet()
+	get := func(method, path string) (int, string) {
+		r, err := http.NewRequestWithContext(t.Context(), method, v.world.Info().API+path, nil)
+		require.NoError(t, err)
+		answer, err := http.DefaultClient.Do(r)
+		require.NoError(t, err)
+		defer answer.Body.Close()
+		body, err := io.ReadAll(answer.Body)
+		require.NoError(t, err)
+		return answer.StatusCode, string(body)
+	}
+	code, body := get(http.MethodGet, "/api/v1/migrations")
+	assert.Equal(t, http.StatusOK, code)
+	assert.Contains(t, body, `"summary":[{"migration":"m-0001","vm":"db-01"`)
+	_, body = get(http.MethodGet, "/api/v1/health")
+	assert.Contains(t, body, `"status":"Ready"`)
+	_, body = get(http.MethodGet, "/api/v1/types")
+	assert.Contains(t, body, `"type":"cold"`)
+	code, _ = get(http.MethodPost, "/api/v1/migrations")
+	assert.Equal(t, http.StatusMethodNotAllowed, code)
+	_, rec := v.end()
+	assert.Empty(t, rec.Steps)
+	replays(t, rec, 0)
+}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/hdm-project/hdm/core/appliance"
 	"github.com/hdm-project/hdm/core/vsphere"
 	"github.com/hdm-project/hdm/faults"
 	"github.com/hdm-project/hdm/harness/scenario"
@@ -77,6 +78,10 @@ func (l *Live) Driver() *kernel.Driver { return l.st.driver }
 
 // World is what is kept going.
 func (l *Live) World() *site.World { return l.st.world }
+
+// Appliance is the one of the present boot; nil while it is down. It may be looked
+// at, on the goroutine of Run.
+func (l *Live) Appliance() *appliance.Appliance { return l.st.app }
 
 // Bus is the message bus, which every live world has: by default with FIFO queues.
 // Its responses are for whoever comes: no client of the scenario takes them.
