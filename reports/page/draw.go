@@ -21,7 +21,7 @@ const (
 	guestRow = 25.0
 	curveRow = 46.0
 	letter   = 5.6 // about the width of a letter of the small text
-	mostText = 20  // letters of a name before it is cut
+	mostText = 17  // letters of a name before it is cut
 	thin     = 0.8 // nothing is drawn narrower
 )
 
@@ -187,9 +187,8 @@ func (p *pen) bands(t *timeline.Timeline, r *record.Run, top float64) {
 }
 
 func (p *pen) name(text, title string) {
-	short := text
-	if r := []rune(text); len(r) > mostText {
-		short = string(r[:mostText-1]) + "…"
+	short := shortName(text)
+	if short != text {
 		title = text
 	}
 	p.Names = append(p.Names, glyph{"name", f(labels - 8), f(p.y + 12), short, title})
@@ -261,9 +260,11 @@ func (p *pen) vm(vm *timeline.VM) {
 	p.y += guestRow - 1
 }
 
+// shortName cuts a name in its middle: names of one kind differ at their ends.
 func shortName(s string) string {
+	const end = mostText / 2
 	if r := []rune(s); len(r) > mostText {
-		return string(r[:mostText-1]) + "…"
+		return string(r[:mostText-end-1]) + "…" + string(r[len(r)-end:])
 	}
 	return s
 }
