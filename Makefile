@@ -4,6 +4,7 @@
 GO     ?= go
 ARGS   ?=
 SEEDS  ?= 1-5000
+INPUTS ?= 3000000
 COMMIT := $(shell git rev-parse HEAD 2>/dev/null)
 TOOL   := $(GO) tool -modfile=.ci/tools/go.mod
 
@@ -24,7 +25,7 @@ test: ## run every test that is fast
 	@$(GO) test -json ./... ./.ci/count | $(GO) run ./.ci/count
 
 .PHONY: check
-check: lint race explore ## everything: lint, tests with -race, independent readers and clients, a long exploration
+check: lint race fuzz explore ## everything: lint, tests with -race, independent readers and clients, fuzzing, a long exploration
 
 .PHONY: lint
 lint: ## formatting, vet and golangci-lint
@@ -33,8 +34,19 @@ lint: ## formatting, vet and golangci-lint
 	@$(TOOL) golangci-lint run ./...
 
 .PHONY: race
-race: ## all tests with the race detector, and those that need qemu-img (Debian: qemu-utils) or another client
+race: ## all tests with the race detector, and those with programs of other hands (see CONTRIBUTING.md)
 	@$(GO) test -race -tags check -timeout 60m -json ./... ./.ci/count | $(GO) run ./.ci/count
+
+# A new input is kept as it is: to shrink each would take a minute.
+FUZZ = $(GO) test -run '^$$' -fuzztime $(INPUTS)x -fuzzminimizetime 1x -timeout 0 -fuzz
+
+.PHONY: fuzz
+fuzz: ## any bytes as messages, as calls to SQS, as saved inventories (INPUTS=3000000, each)
+	@$(FUZZ) '^FuzzDecodeRequest$$' ./core/protocol
+	@$(FUZZ) '^FuzzDecodeResponse$$' ./core/protocol
+	@$(FUZZ) '^FuzzJSON$$' ./sim/sqs
+	@$(FUZZ) '^FuzzQuery$$' ./sim/sqs
+	@$(FUZZ) '^FuzzLoad$$' ./sim/inventory
 
 .PHONY: explore
 explore: build ## run scenarios that nobody wrote (SEEDS=1-5000)
