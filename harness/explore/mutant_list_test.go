@@ -157,4 +157,52 @@ var mutants = []mutant{
 		edits:   []edit{{"\tcase err == nil:\n\tcase already(", "\tcase err == nil:\n\t\treturn nil\n\tcase already("}},
 		matters: "the snapshot and the export are of a VM that still runs", oracles: []string{"no-lost-write"},
 	},
+	{
+		name: "a command is deleted before it is handled", file: "core/bus/command.go",
+		edits: []edit{{
+			"\t\tif err := s.command(ctx, d); err != nil {\n\t\t\treturn err\n\t\t}\n\t\tif err := s.commands.Delete(ctx, d); err != nil {\n\t\t\treturn err\n\t\t}\n",
+			"\t\tif err := s.commands.Delete(ctx, d); err != nil {\n\t\t\treturn err\n\t\t}\n\t\tif err := s.command(ctx, d); err != nil {\n\t\t\treturn err\n\t\t}\n",
+		}},
+		matters: "a power cut in between loses the order", oracles: []string{"message-bus"},
+	},
+	{
+		name: "what cannot be read is not kept", file: "core/bus/command.go",
+		edits:   []edit{{"\t\tif err := s.bury(ctx, d, r); err != nil {\n\t\t\treturn err\n\t\t}\n", "\t\t_ = s.bury\n"}},
+		matters: "a message that a newer client sent is gone", oracles: []string{"message-bus"},
+	},
+	{
+		name: "the end is written down before it is told", file: "core/bus/status.go",
+		edits:   []edit{{"\tif !m.State.Final() {\n\t\tfirst, then = then, first\n\t}\n", "\tfirst, then = then, first\n"}},
+		matters: "a client waits for ever where the answer was lost", oracles: []string{"message-bus"},
+	},
+	{
+		name: "progress is told before it is written down", file: "core/bus/status.go",
+		edits:   []edit{{"\tif !m.State.Final() {\n\t\tfirst, then = then, first\n\t}\n", ""}},
+		matters: "after a restart it is told to be less than before", oracles: []string{"message-bus"},
+	},
+	{
+		name: "progress is told as it is, though a transfer began anew", file: "core/bus/status.go",
+		edits:   []edit{{"max(m.Percent(), m.Responses.Percent)", "m.Percent()"}},
+		matters: "progress falls", oracles: []string{"message-bus"},
+	},
+	{
+		name: "that the end was told is not written down", file: "core/migration/machine.go",
+		edits:   []edit{{"r.Count, r.Percent, r.Final = r.Count+1, max(r.Percent, ev.Percent), ev.Final", "r.Count, r.Percent = r.Count+1, max(r.Percent, ev.Percent)"}},
+		matters: "a client is told the end again and again", oracles: []string{"message-bus", "liveness"},
+	},
+	{
+		name: "a refusal for not being ready leaves no record", file: "core/appliance/state.go",
+		edits:   []edit{{"\twhy := unready\n", "\tif len(unready) > 0 {\n\t\tp.d.Answer = Answer{Outcome: Rejected, Reasons: unready}\n\t\treturn\n\t}\n\tvar why []migration.Reason\n"}},
+		matters: "a message that is delivered again migrates a VM although its client was told no", oracles: []string{"message-bus"},
+	},
+	{
+		name: "heartbeats say Ready whatever the probes find", file: "core/appliance/probe.go",
+		edits:   []edit{{"\t\tif p.down {\n", "\t\tif p.down && p == nil {\n"}},
+		matters: "clients order what cannot be done", oracles: []string{"heartbeats"},
+	},
+	{
+		name: "heartbeats come only when the state changes", file: "core/bus/status.go",
+		edits:   []edit{{"if h == t.health && now-t.beat < s.HeartbeatEvery {", "if h == t.health {"}},
+		matters: "clients take HDM for dead", oracles: []string{"heartbeats"},
+	},
 }
