@@ -21,7 +21,7 @@ func (m *merger) furnishVMs() {
 	for _, v := range vms {
 		label := v.label()
 		v.vm.Name = m.settle(&v.entity, m.taken.vms)
-		m.identify(v, label)
+		m.identify(v)
 		m.place(v, label)
 		m.connect(v, label)
 		m.words(v, label)
@@ -54,7 +54,7 @@ func (m *merger) identities(vms []*machine) {
 }
 
 // identify makes the identities that are missing.
-func (m *merger) identify(v *machine, label string) {
+func (m *merger) identify(v *machine) {
 	if v.vm.UUID == "" {
 		v.vm.UUID = m.free(m.taken.uuids, "uuid/"+v.vm.Name, func(h [32]byte) string {
 			h[6], h[8] = h[6]&0x0f|0x80, h[8]&0x3f|0x80 // version 8 (custom), variant 1

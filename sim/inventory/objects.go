@@ -103,10 +103,10 @@ func (o *objects) read(folder fs.FS, file string) error {
 	return nil
 }
 
-func (x *object) entity() entity {
-	e := entity{ref: x.ref, kind: x.kind, name: x.prop("name").str(), parent: x.prop("parent").ref()}
-	e.loseIf(len(x.prop("tag").all("Tag")) > 0, leftOut, "tags")
-	e.loseIf(len(x.prop("customValue").all("CustomFieldValue")) > 0, leftOut, "custom values")
+func (o *object) entity() entity {
+	e := entity{ref: o.ref, kind: o.kind, name: o.prop("name").str(), parent: o.prop("parent").ref()}
+	e.loseIf(len(o.prop("tag").all("Tag")) > 0, leftOut, "tags")
+	e.loseIf(len(o.prop("customValue").all("CustomFieldValue")) > 0, leftOut, "custom values")
 	return e
 }
 

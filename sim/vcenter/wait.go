@@ -91,7 +91,7 @@ func (d *door) serveWait(r *http.Request, key, method string, this types.Managed
 		case <-cancelled:
 			answer = httptest.NewRecorder()
 			answer.WriteHeader(http.StatusInternalServerError)
-			answer.WriteString(cancelledFault)
+			_, _ = answer.WriteString(cancelledFault) // into memory
 		case <-r.Context().Done():
 		}
 		next.Stop()

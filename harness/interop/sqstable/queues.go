@@ -157,7 +157,7 @@ var redrive = []Behaviour{
 		q.send("m")
 		q.one("m")
 		b.Pass(2 * second)
-		b.later(second, func() { q.empty() })
+		b.later(func() { q.empty() })
 		require.Equal(b, []string{"m"}, bodies(dead.receive(1, 5)))
 	}},
 	{"a dead-letter queue knows its sources", func(b *bench) {

@@ -99,10 +99,10 @@ func caught(r any) {
 	}
 }
 
-// later does something while a call of the table waits. If it fails, so does
-// the behaviour.
-func (b *bench) later(d time.Duration, f func()) {
-	b.Later(d, func() {
+// later does something while a call of the table waits, a second from now. If it
+// fails, so does the behaviour.
+func (b *bench) later(f func()) {
+	b.Later(second, func() {
 		defer func() { caught(recover()) }()
 		f()
 	})

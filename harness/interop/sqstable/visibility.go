@@ -130,7 +130,7 @@ var visibility = []Behaviour{
 var polling = []Behaviour{
 	{"a long poll wakes when a message is sent", func(b *bench) {
 		q := b.queue()
-		b.later(second, func() { q.send("m") })
+		b.later(func() { q.send("m") })
 		require.Equal(b, []string{"m"}, bodies(q.receive(1, 5)))
 	}},
 	{"a long poll ends empty", func(b *bench) {
@@ -152,12 +152,12 @@ var polling = []Behaviour{
 		q.sendTo("g", "1", "one")
 		q.sendTo("g", "2", "two")
 		m := q.one("one")
-		b.later(second, func() { assert.NoError(b, q.delete(m)) })
+		b.later(func() { assert.NoError(b, q.delete(m)) })
 		require.Equal(b, []string{"two"}, bodies(q.receive(1, 5)))
 	}},
 	{"a queue's own wait goes for receives that say none", func(b *bench) {
 		q := b.queue("ReceiveMessageWaitTimeSeconds", "5")
-		b.later(second, func() { q.send("m") })
+		b.later(func() { q.send("m") })
 		require.Equal(b, []string{"m"}, bodies(q.receive(1, 0)))
 	}},
 	{"a long poll waits at most 20 seconds", func(b *bench) {
