@@ -72,7 +72,7 @@ func (s *serving) order(heard func(line string), name string, args ...string) to
 // completed asserts that the client saw all that there was to see.
 func (c told) completed(t *testing.T, vm string, pages string) {
 	all := strings.Join(c.lines, "\n")
-	assert.Equal(t, 0, c.code)
+	require.Equal(t, 0, c.code)
 	assert.Contains(t, all, "HDM is Ready: All the components are deployed and up.")
 	assert.Contains(t, all, "page 1 of "+pages)
 	assert.Contains(t, all, "page "+pages+" of "+pages)
@@ -88,7 +88,7 @@ func (c told) refused(t *testing.T, vm string) {
 
 // bothShow asserts what both vCenters show of a migration. The VM may have another
 // name on premises by now.
-func bothShow(here, there govc, vm, now string) {
+func bothShow(here, there govc, vm, now, network string) {
 	t := here.t
 	here.ended(vm, now)
 	source, copied := here.vm(now), there.vm(vm)
@@ -97,7 +97,7 @@ func bothShow(here, there govc, vm, now string) {
 	require.Len(t, source.Snapshot.RootSnapshotList, 1)
 	assert.Equal(t, "_hdm1", source.Snapshot.RootSnapshotList[0].Name)
 	assert.Equal(t, "poweredOn", copied.Runtime.PowerState)
-	assert.Equal(t, []string{"Cloud Net"}, copied.networks())
+	assert.Equal(t, []string{network}, copied.networks())
 	assert.Equal(t, []string{"VM Network"}, source.networks())
 	assert.Equal(t, source.macs(), copied.macs())
 	here.finished(t, "com.hdm.migrate", "VirtualMachine.createSnapshot", "VirtualMachine.exportVm")
@@ -118,10 +118,10 @@ func (g govc) ended(vm, now string) {
 }
 
 func TestAWSCLIAloneMigratesAVM(t *testing.T) {
-	client, s := build(t), hdm(t).serve("tiny", "--speed", "20")
+	client, s := build(t), hdm(t).serve("tiny", "--speed", "10")
 	s.order(nil, "/bin/sh", "testdata/migrate.sh", "vm-1", "VM Network", "Cloud Net").completed(t, "vm-1", "2")
 	here, there := s.clients(client)
-	bothShow(here, there, "vm-1", "vm-1")
+	bothShow(here, there, "vm-1", "vm-1", "Cloud Net")
 	s.order(nil, "/bin/sh", "testdata/migrate.sh", "vm-9", "VM Network", "Cloud Net").refused(t, "vm-9")
 	assert.Empty(t, s.end())
 }
@@ -138,7 +138,7 @@ func TestTheJavaScriptSDKAloneMigratesAVM(t *testing.T) {
 	client, s := build(t), hdm(t).serve("tiny", "--speed", "0")
 	s.order(nil, node, script, "vm-1", "VM Network=Cloud Net").completed(t, "vm-1", "2")
 	here, there := s.clients(client)
-	bothShow(here, there, "vm-1", "vm-1")
+	bothShow(here, there, "vm-1", "vm-1", "Cloud Net")
 	s.order(nil, node, script, "vm-9", "VM Network=Cloud Net").refused(t, "vm-9")
 	assert.Empty(t, s.end())
 }
@@ -179,7 +179,7 @@ func TestBoto3AloneMigratesAVMThatPeopleMeddleWith(t *testing.T) {
 	}
 	s.order(meddle, python, "testdata/migrate.py", "db-01", "VM Network=Cloud Net").completed(t, "db-01", "1")
 	assert.True(t, done["stop"] && done["transfer"], "nobody meddled")
-	bothShow(here, there, "db-01", "db-02")
+	bothShow(here, there, "db-01", "db-02", "Cloud Net")
 	assert.Equal(t, "poweredOn", here.vm("web-03").Runtime.PowerState)
 	s.order(nil, python, "testdata/migrate.py", "db-01", "VM Network=Cloud Net").refused(t, "db-01")
 	assert.Empty(t, s.end(), "HDM copes, and nothing is broken by whom ever")

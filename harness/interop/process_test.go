@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -32,11 +33,14 @@ type program struct {
 	folder string
 }
 
+var builtHDM = sync.OnceValues(func() ([]byte, error) {
+	return exec.Command("go", "build", "-o", filepath.Join(bin, "hdm"), "../../cmd/hdm").CombinedOutput()
+})
+
 func hdm(t *testing.T) program {
-	p := program{t, filepath.Join(t.TempDir(), "hdm"), t.TempDir()}
-	out, err := exec.Command("go", "build", "-o", p.path, "../../cmd/hdm").CombinedOutput()
+	out, err := builtHDM()
 	require.NoError(t, err, "%s", out)
-	return p
+	return program{t, filepath.Join(bin, "hdm"), t.TempDir()}
 }
 
 // run runs a command of hdm's to its end.

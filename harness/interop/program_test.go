@@ -55,17 +55,17 @@ func TestOurClientMigratesAVMOfAServedWorld(t *testing.T) {
 	t.Log(out)
 
 	code, out, errs = s.run("client", "clone", "vm-1", "--bus", bus, "--network", "VM Network=Cloud Net")
-	assert.Equal(t, 0, code, errs)
+	require.Equal(t, 0, code, errs)
 	assert.Contains(t, out, "m-0001 vm-1 completed 100%")
 	t.Log(out, errs)
 	here, there := s.clients(client)
-	bothShow(here, there, "vm-1", "vm-1")
+	bothShow(here, there, "vm-1", "vm-1", "Cloud Net")
 
 	code, _, errs = s.run("client", "clone", "vm-2", "--bus", bus)
 	assert.Equal(t, 1, code, errs)
 	assert.Contains(t, errs, `which the order does not map`)
 	code, out, errs = s.run("client", "watch", "--bus", bus, "--for", "3s")
-	assert.Equal(t, 0, code, errs)
+	require.Equal(t, 0, code, errs)
 	assert.Contains(t, out, "heartbeat Ready All the components are deployed and up.")
 	assert.Empty(t, s.end())
 }
@@ -85,10 +85,10 @@ func TestAServedWorldThatGovcSavedRunsAndIsServedAgain(t *testing.T) {
 
 	again := p.serve("--inventory", "saved", "--speed", "60")
 	bus := again.known()
-	code, out, errs = p.run("client", "clone", "vm-1", "--bus", bus, "--network", "VM Network=Cloud Net")
-	assert.Equal(t, 0, code, errs)
+	code, out, errs = p.run("client", "clone", "vm-1", "--bus", bus, "--network", "VM Network=Cloud VM Network")
+	require.Equal(t, 0, code, errs)
 	assert.Contains(t, out, "completed 100%")
 	here, there := again.clients(client)
-	bothShow(here, there, "vm-1", "vm-1")
+	bothShow(here, there, "vm-1", "vm-1", "Cloud VM Network")
 	assert.Empty(t, again.end())
 }
