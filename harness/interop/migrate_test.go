@@ -24,11 +24,11 @@ world:
   on-premises:
     vms:
       - name: db-01
-        disks: [{capacity: 64 MB, used: 24 MB}]
+        disks: [{capacity: 64 MB, used: 40 MB}]
       - name: web-01
         disks: [{capacity: 8 MB, used: 2 MB}]
   guests:
-    stop-time: 1m
+    stop-time: 4m
     workload: {kind: random, rate: 4, span: 512 KB}
   links:
     wan: {latency: 20ms, bandwidth: 1 Mbit/s, loss: 0.001}
@@ -118,7 +118,7 @@ func (g govc) ended(vm, now string) {
 }
 
 func TestAWSCLIAloneMigratesAVM(t *testing.T) {
-	client, s := build(t), hdm(t).serve("tiny", "--speed", "10")
+	client, s := build(t), hdm(t).serve("tiny", "--speed", "4")
 	s.order(nil, "/bin/sh", "testdata/migrate.sh", "vm-1", "VM Network", "Cloud Net").completed(t, "vm-1", "2")
 	here, there := s.clients(client)
 	bothShow(here, there, "vm-1", "vm-1", "Cloud Net")
@@ -160,10 +160,10 @@ func TestBoto3AloneMigratesAVMThatPeopleMeddleWith(t *testing.T) {
 		done[step] = true
 		switch step {
 		case "stop": // nothing stands in a person's way
+			someone.do("vm.power", "-reset", "db-01")
 			someone.do("folder.create", "/DC/vm/archive")
 			someone.do("vm.change", "-vm", "db-01", "-name", "db-02")
 			someone.do("object.mv", "/DC/vm/db-02", "/DC/vm/archive")
-			someone.do("vm.power", "-reset", "db-02")
 			someone.do("vm.power", "-reset", "web-01")
 			someone.do("vm.change", "-vm", "web-01", "-name", "web-02")
 			someone.do("object.mv", "/DC/vm/web-02", "/DC/vm/archive")

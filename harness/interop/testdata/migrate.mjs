@@ -39,7 +39,7 @@ async function send(type, fields) {
 const heard = new Set();
 async function* listen() {
   for (;;) {
-    const input = { QueueUrl: responses, MaxNumberOfMessages: 10, WaitTimeSeconds: 20, VisibilityTimeout: 300 };
+    const input = { QueueUrl: responses, MaxNumberOfMessages: 10, WaitTimeSeconds: 20, VisibilityTimeout: 600 };
     const { Messages = [] } = await sqs.send(new ReceiveMessageCommand(input));
     for (const { Body, ReceiptHandle } of Messages) {
       const response = JSON.parse(Body);

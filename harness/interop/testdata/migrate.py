@@ -42,7 +42,7 @@ class Bus:
         """Yields responses as they come, without end. A response is deleted once
         it was dealt with, not before: what is not deleted comes again."""
         while True:
-            got = self.sqs.receive_message(QueueUrl=self.responses, MaxNumberOfMessages=10, WaitTimeSeconds=20, VisibilityTimeout=300)
+            got = self.sqs.receive_message(QueueUrl=self.responses, MaxNumberOfMessages=10, WaitTimeSeconds=20, VisibilityTimeout=600)
             for message in got.get("Messages", []):
                 response = json.loads(message["Body"])
                 if response["response_id"] not in self.heard:  # a queue may deliver it twice

@@ -57,7 +57,7 @@ send() {
 listen() {
 	enough=
 	while [ -z "$enough" ]; do
-		sqs receive-message --queue-url "$responses" --max-number-of-messages 10 --wait-time-seconds 20 --visibility-timeout 300 \
+		sqs receive-message --queue-url "$responses" --max-number-of-messages 10 --wait-time-seconds 20 --visibility-timeout 600 \
 			--query 'Messages[].[ReceiptHandle, Body]' --output text >"$folder/received"
 		n=0 entries=
 		while IFS='	' read -r handle body; do
