@@ -31,7 +31,8 @@ func (m Status) Shows() string {
 }
 
 // Percent of the migration that is done: the bulk transfer takes nearly all of
-// the time, so nearly all of the scale is its. It falls where a step begins anew.
+// the time, so nearly all of the scale is its. It falls where a step begins anew,
+// and is 0 where there is none: before the first, and once it has failed.
 func (m Status) Percent() int32 {
 	if m.State == migration.Completed {
 		return 100
@@ -40,7 +41,7 @@ func (m Status) Percent() int32 {
 	transfer := int32(100 - percentOfSteps*len(table))
 	var sum int32
 	for _, row := range table {
-		if row.Step == m.Step {
+		if row.Step == m.Step || m.Step == "" {
 			break
 		}
 		sum += percentOfSteps

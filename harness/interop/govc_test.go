@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -86,12 +87,30 @@ func look(t *testing.T, client string, w *site.World) {
 	there.sameBytes(t, copied)
 }
 
+// bin is where the tests build their programs, each once.
+var bin string
+
+func TestMain(m *testing.M) {
+	var err error
+	if bin, err = os.MkdirTemp("", "hdm-interop-"); err != nil {
+		panic(err)
+	}
+	code := m.Run()
+	if err := os.RemoveAll(bin); err != nil {
+		panic(err)
+	}
+	os.Exit(code)
+}
+
+var builtGovc = sync.OnceValues(func() ([]byte, error) {
+	return exec.Command("go", "-C", "govc", "build", "-o", filepath.Join(bin, "govc"), ".").CombinedOutput()
+})
+
 // build makes govc from source: see govc/main.go.
 func build(t *testing.T) string {
-	path := filepath.Join(t.TempDir(), "govc")
-	out, err := exec.Command("go", "-C", "govc", "build", "-o", path, ".").CombinedOutput()
+	out, err := builtGovc()
 	require.NoError(t, err, "%s", out)
-	return path
+	return filepath.Join(bin, "govc")
 }
 
 // govc is the client, bound to one vCenter.

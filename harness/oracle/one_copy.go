@@ -57,6 +57,8 @@ func (o *OneCopy) Observe(e kernel.Event) []record.Violation {
 		} else {
 			delete(o.on, e.Subject)
 		}
+	case event.VMRenamed:
+		o.renamed(&e)
 	case event.GuestStarted:
 		o.started(&e)
 		o.powered(&e, vmOf(&e))
@@ -108,6 +110,21 @@ func (o *OneCopy) started(e *kernel.Event) {
 		o.shown = true
 	}
 	g.on[vm], g.why = e.Seq, nil
+}
+
+// renamed: it is the same VM, with the same guest in it.
+func (o *OneCopy) renamed(e *kernel.Event) {
+	site, _, _ := strings.Cut(e.Subject, "/")
+	move := func(on map[string]uint64) {
+		if since, there := on[e.Subject]; there {
+			delete(on, e.Subject)
+			on[site+"/"+e.Attr("name")] = since
+		}
+	}
+	move(o.on)
+	for _, g := range o.guests { //hdm:order-safe each is changed by itself
+		move(g.on)
+	}
 }
 
 func (o *OneCopy) stopped(e *kernel.Event) {

@@ -29,6 +29,12 @@ func TestOneCopy(t *testing.T) {
 		},
 		{name: "a stranger in the cloud has the same name", events: "1s vm.power cloud/db-01 state=on\n2s vm.power on-premises/db-01 state=on\n"},
 		{name: "the import is off when the source is powered on", events: "0s lease.opened cloud/db-01 lease=l1 mode=import\n1s vm.power cloud/db-01 state=on\n2s vm.power cloud/db-01 state=off\n3s vm.power on-premises/db-01 state=on\n"},
+		{name: "a person renames it while it runs", events: startHere + "1s vm.renamed on-premises/db-01 name=db-02\n5s guest.stopped db-01 site=on-premises vm=db-02 how=shutdown\n" + startThere},
+		{
+			name:   "a person renames it, and it starts there while it runs here",
+			events: startHere + "1s vm.renamed on-premises/db-01 name=db-02\n" + startThere,
+			broken: "started on cloud/db-01 while it ran on on-premises/db-02", evidence: []uint64{1, 3},
+		},
 		{name: "both vCenters say on at the end", truth: both, broken: "both powered on"},
 		{name: "a failed migration does not start it again", events: startHere + moves("m-0001", "db-01", toRunning...) + stopHere + "8s migration m-0001 vm=db-01 from=running to=undoing\n9s migration m-0001 vm=db-01 from=undoing to=failed\n", truth: &oracle.Truth{Guests: guests}, broken: "m-0001 stopped it at 5s and is over, and it runs nowhere", evidence: []uint64{5, 7}},
 		{name: "a failed migration says that it could not start it again", events: startHere + moves("m-0001", "db-01", toRunning...) + stopHere + "9s migration m-0001 vm=db-01 from=undoing to=failed left=restart·source\n", truth: &oracle.Truth{Guests: guests}},

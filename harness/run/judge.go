@@ -23,7 +23,7 @@ func (st *stage) judge() {
 	if st.unover {
 		return
 	}
-	truth := st.truth()
+	truth := st.truth(0)
 	for _, o := range st.oracles {
 		st.violations = append(st.violations, o.Finish(truth)...)
 	}

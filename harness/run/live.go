@@ -1,6 +1,7 @@
 package run
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"github.com/hdm-project/hdm/faults"
 	"github.com/hdm-project/hdm/harness/scenario"
 	"github.com/hdm-project/hdm/reports/record"
+	"github.com/hdm-project/hdm/sim/event"
 	"github.com/hdm-project/hdm/sim/kernel"
 	"github.com/hdm-project/hdm/sim/site"
 )
@@ -25,6 +27,7 @@ type Live struct {
 	told   int
 	broken func(record.Violation)
 	hands  []hand
+	first  map[string]string // the names that VMs had at first, by those that they were given
 }
 
 // hand is a person's change to a VM, or to what a site has beside VMs, past HDM.
@@ -33,6 +36,7 @@ type hand struct {
 	method string
 	what   string // a VM's name, or a site's
 	named  string // of a site: what was changed there
+	first  string // of a VM: the name that it had at first
 }
 
 // leg is how far the driver is sent at once: it has to be sent somewhere.
@@ -60,9 +64,20 @@ func NewLive(s *scenario.Scenario, o Options, broken func(record.Violation)) (*L
 	if err != nil {
 		return nil, err
 	}
-	l := &Live{st: st, broken: broken}
-	st.kernel.Observe(func(kernel.Event) { l.tell() })
+	l := &Live{st: st, broken: broken, first: map[string]string{}}
+	st.kernel.Observe(func(e kernel.Event) {
+		l.rename(&e)
+		l.tell()
+	})
 	return l, nil
+}
+
+// rename remembers how a VM was called: what is told of it may still call it so,
+// as its guest and its copy are called.
+func (l *Live) rename(e *kernel.Event) {
+	if _, old, _ := strings.Cut(e.Subject, "/"); e.Kind == event.VMRenamed && len(l.first) < maxHands {
+		l.first[e.Attr("name")] = cmp.Or(l.first[old], old)
+	}
 }
 
 func (l *Live) tell() {
@@ -125,11 +140,13 @@ func (l *Live) Busy() string {
 
 // By notes that somebody else changes a VM with a method of the API of vSphere.
 // What follows from that is not HDM's.
-func (l *Live) By(method, vm string) { l.by(hand{l.st.kernel.Now(), method, vm, ""}) }
+func (l *Live) By(method, vm string) {
+	l.by(hand{at: l.st.kernel.Now(), method: method, what: vm, first: cmp.Or(l.first[vm], vm)})
+}
 
 // ByAt is By for something of that name that a site has beside VMs.
 func (l *Live) ByAt(method string, at vsphere.Site, name string) {
-	l.by(hand{l.st.kernel.Now(), method, string(at), name})
+	l.by(hand{at: l.st.kernel.Now(), method: method, what: string(at), named: name})
 }
 
 // ByQueue notes that somebody else takes from HDM's own end of the message bus.
@@ -183,7 +200,8 @@ func (l *Live) excuse(v record.Violation) (hand, bool) {
 		if h.at <= v.At && v.Oracle == ofTheBus && slices.Contains(l.ownQueues(), h.what) {
 			return h, true
 		}
-		if h.at <= v.At && slices.Contains(parts, h.what) && strings.Contains(v.What, h.named) && slices.Contains(excuses[h.method], v.Oracle) {
+		about := slices.Contains(parts, h.what) || h.first != "" && slices.Contains(parts, h.first)
+		if h.at <= v.At && about && strings.Contains(v.What, h.named) && slices.Contains(excuses[h.method], v.Oracle) {
 			return h, true
 		}
 	}
@@ -192,11 +210,12 @@ func (l *Live) excuse(v record.Violation) (hand, bool) {
 
 // Finish judges what there was. By people are the breaches that follow from what
 // people did past HDM, each with why; they do not count. A world in which
-// something still goes on is not held to what must be true at the end.
+// something still goes on is not held to what must be true at the end: it ends
+// when somebody likes, and not when it has been quiet for long enough.
 func (l *Live) Finish() (r record.Run, byPeople []string) {
 	st := l.st
 	if st.kernel.Err() == nil && l.Busy() == "" {
-		truth := st.truth()
+		truth := st.truth(quiet)
 		for _, o := range st.oracles {
 			st.violations = append(st.violations, o.Finish(truth)...)
 		}

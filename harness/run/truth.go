@@ -5,11 +5,13 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/hdm-project/hdm/core/vsphere"
 	"github.com/hdm-project/hdm/harness/oracle"
 	"github.com/hdm-project/hdm/harness/scenario"
 	"github.com/hdm-project/hdm/sim/guest"
+	"github.com/hdm-project/hdm/sim/machine"
 	"github.com/hdm-project/hdm/sim/site"
 	"github.com/hdm-project/hdm/sim/vcenter"
 )
@@ -17,8 +19,9 @@ import (
 // rootPool is how a cluster's own pool is called.
 const rootPool = "Resources"
 
-// truth is what the world itself says now.
-func (st *stage) truth() *oracle.Truth {
+// truth is what the world itself says now. Sessions that were used within the
+// last while are in use: HDM ends them by itself.
+func (st *stage) truth(while time.Duration) *oracle.Truth {
 	t := &oracle.Truth{At: st.kernel.Now(), Before: st.before, VMs: vms(st.world), Guests: st.world.Guests().All()}
 	for _, p := range st.world.Places() {
 		for _, pool := range p.VCenter.Pools() {
@@ -40,7 +43,8 @@ func (st *stage) truth() *oracle.Truth {
 			}
 		}
 		for _, s := range p.VCenter.Sessions() {
-			if strings.HasPrefix(s.UserAgent, agent+" boot-") {
+			unused := st.kernel.Now() - s.LastActiveTime.Sub(machine.Epoch)
+			if strings.HasPrefix(s.UserAgent, agent+" boot-") && unused >= while {
 				open(&t.Sessions, "%s by %s", s.UserName, s.UserAgent)
 			}
 		}

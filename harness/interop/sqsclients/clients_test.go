@@ -4,39 +4,32 @@ package sqsclients
 
 import (
 	"encoding/json"
-	"os"
 	"os/exec"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/hdm-project/hdm/harness/interop/foreign"
 )
 
-const javaScriptSDK = "@aws-sdk/client-sqs@3.1175.0"
-
-// run runs a client without anything of the user's that could tell it of another
-// endpoint.
 func run(t *testing.T, name string, args ...string) (out string, err error) {
-	c := exec.Command(tool(t, name), args...)
-	c.Env = append(os.Environ(),
-		"AWS_ACCESS_KEY_ID=any", "AWS_SECRET_ACCESS_KEY=any", "AWS_DEFAULT_REGION=us-east-1", "AWS_REGION=us-east-1", "AWS_MAX_ATTEMPTS=1",
-		"AWS_CONFIG_FILE="+os.DevNull, "AWS_SHARED_CREDENTIALS_FILE="+os.DevNull, "AWS_EC2_METADATA_DISABLED=true", "AWS_PAGER=",
-	)
+	c := exec.Command(foreign.Tool(t, name), args...)
+	c.Env = foreign.Env()
 	got, err := c.CombinedOutput()
 	return string(got), err
 }
 
 func TestBoto3FindsWhatItExpects(t *testing.T) {
-	_, err := run(t, "python3", "-c", "import boto3")
-	require.NoError(t, err, "install what this test needs: apt install awscli python3-boto3 nodejs npm")
+	foreign.Python(t)
 	out, err := run(t, "python3", "testdata/boto.py", serve(t))
 	require.NoError(t, err, "%s", out)
 	assert.Contains(t, out, "is content")
 }
 
 func TestTheJavaScriptSDKFindsWhatItExpects(t *testing.T) {
-	out, err := run(t, "node", "testdata/sdk.mjs", npm(t, javaScriptSDK), serve(t))
+	out, err := run(t, "node", "testdata/sdk.mjs", foreign.NPM(t, foreign.JavaScriptSDK), serve(t))
 	require.NoError(t, err, "%s", out)
 	assert.Contains(t, out, "is content")
 }

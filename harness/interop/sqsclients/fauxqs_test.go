@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/hdm-project/hdm/harness/interop/foreign"
 	"github.com/hdm-project/hdm/harness/interop/sqstable"
 )
 
@@ -69,10 +70,10 @@ func pass(t *testing.T, client *sqs.Client, url *string, d time.Duration) {
 }
 
 func startFauxqs(t *testing.T) (url string) {
-	dir := npm(t, fauxqs)
+	dir := foreign.NPM(t, fauxqs)
 	script := filepath.Join(t.TempDir(), "fauxqs.mjs")
 	require.NoError(t, os.WriteFile(script, starter, 0o600))
-	c := exec.Command(tool(t, "node"), script, dir)
+	c := exec.Command(foreign.Tool(t, "node"), script, dir)
 	in, err := c.StdinPipe()
 	require.NoError(t, err)
 	out, err := c.StdoutPipe()

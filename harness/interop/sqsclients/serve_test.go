@@ -3,18 +3,12 @@
 package sqsclients
 
 import (
-	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
-
-	"github.com/stretchr/testify/require"
 
 	"github.com/hdm-project/hdm/sim/sqs"
 )
@@ -70,44 +64,4 @@ func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		defer e.mu.Unlock()
 		cancel()
 	}
-}
-
-// tool finds a program of Debian's, not one of the same name that comes first in
-// somebody's path.
-func tool(t *testing.T, name string) string {
-	path := filepath.Join("/usr/bin", name)
-	if _, err := os.Stat(path); err == nil {
-		return path
-	}
-	path, err := exec.LookPath(name)
-	require.NoError(t, err, "install what this test needs: apt install awscli python3-boto3 nodejs npm (Node 20 or later)")
-	return path
-}
-
-// npm installs exact versions into the user's cache, once, and returns the
-// folder whose node_modules has them.
-func npm(t *testing.T, packages ...string) string {
-	cache, err := os.UserCacheDir()
-	require.NoError(t, err)
-	parent := filepath.Join(cache, "hdm-interop")
-	name := ""
-	for _, p := range packages {
-		name += "+" + filepath.Base(p)
-	}
-	dir := filepath.Join(parent, name[1:])
-	if _, err := os.Stat(dir); err == nil {
-		return dir
-	}
-	require.NoError(t, os.MkdirAll(parent, 0o755))
-	fresh, err := os.MkdirTemp(parent, "new-")
-	require.NoError(t, err)
-	c := exec.Command(tool(t, "npm"), append([]string{"install", "--prefix", fresh, "--no-audit", "--no-fund", "--ignore-scripts", "--save-exact"}, packages...)...)
-	c.Dir = fresh
-	out, err := c.CombinedOutput()
-	require.NoError(t, err, "npm install %v: %s", packages, out)
-	if err := os.Rename(fresh, dir); err != nil && !errors.Is(err, os.ErrExist) { // another test was first
-		require.DirExists(t, dir, "%v", err)
-		require.NoError(t, os.RemoveAll(fresh))
-	}
-	return dir
 }
