@@ -67,7 +67,7 @@ func byNumber(a, b appliance.Status) int { return cmp.Compare(a.Number, b.Number
 func row(m appliance.Status) Row {
 	r := Row{
 		Migration: string(m.ID), VM: cmp.Or(m.Plan.Name, m.Order.VM), Type: string(m.Order.Type), State: string(m.State),
-		Step: string(m.Step), Shows: m.Shows(), Percent: m.Percent(), Ordered: m.Ordered, Ended: m.Ended,
+		Step: string(m.Step), Shows: m.Shows(), Percent: max(m.Percent(), m.Responses.Percent), Ordered: m.Ordered, Ended: m.Ended,
 	}
 	if m.State.Final() {
 		r.Shows = ""

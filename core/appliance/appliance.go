@@ -134,7 +134,7 @@ var ErrJournal = errors.New("the journal cannot be written: free or repair the a
 func (a *Appliance) Order(o migration.Order) (Answer, error) {
 	given := OrderGiven{Order: o}
 	if h := a.Health(); o.Origin == migration.FromMessage && !h.Ready() {
-		given.Unready = []migration.Reason{{Code: migration.CodeNotReady, What: h.String(), Fix: "wait for a heartbeat that says Ready, and order again under another name"}}
+		given.Unready = []migration.Reason{migration.Unready(h.Details)}
 	}
 	d, err := a.deliver(given, "order")
 	if err == nil && a.Observer != nil {

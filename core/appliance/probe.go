@@ -55,10 +55,14 @@ func (a *Appliance) Booted() bool {
 
 func (p *probe) unknown() bool { return !p.began && !p.down }
 
-// Health is the state of HDM as of the last probes (SQS-02).
+// Health is the state of HDM as of the last probes (SQS-02). An appliance whose
+// journal cannot be written is not ready.
 func (a *Appliance) Health() health.State {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if a.failed != nil { // it does nothing more until it is restarted
+		return health.Of([]string{health.Appliance}, nil)
+	}
 	var down []string
 	for _, p := range a.probes {
 		if p.unknown() { // HDM is booting

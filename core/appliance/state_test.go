@@ -398,3 +398,16 @@ func TestARecordThatCannotBeReadIsNamed(t *testing.T) {
 		assert.ErrorContains(t, err, "restore the journal from a backup", "it says what to do")
 	}
 }
+
+func TestAnOrderThatWasRefusedWhileHDMWasNotReadyStaysRefusedWhenItComesAgain(t *testing.T) {
+	s := NewState()
+	order := migration.Order{Request: "r-1", VM: "vm-1", Type: migration.Cold, Origin: migration.FromMessage}
+	first := s.Step(migration.DefaultKnobs, migration.Now{}, OrderGiven{Order: order, Unready: []migration.Reason{migration.Unready("Services not ready or down Cloud vCenter")}})
+	assert.Equal(t, Rejected, first.Answer.Outcome)
+	require.Len(t, first.Changed, 1, "it is written down")
+	s.Apply(first)
+	again := s.Step(migration.DefaultKnobs, migration.Now{}, OrderGiven{Order: order})
+	assert.Equal(t, Duplicate, again.Answer.Outcome)
+	assert.Equal(t, migration.CodeNotReady, again.Answer.Reasons[0].Code)
+	assert.Empty(t, again.Changed, "its client was told that it will not be migrated")
+}

@@ -20,6 +20,7 @@ const (
 	CodeUnknownRequest = "unknown-request"
 	CodeNotWaiting     = "not-waiting"
 	CodeVCenter        = "vcenter"
+	CodeUnanswerable   = "unanswerable" // it was read, and its answer fits nowhere
 )
 
 // serve takes commands until ctx is cancelled. What cannot be handled now is left
@@ -27,15 +28,16 @@ const (
 func (s *Service) serve(ctx context.Context) {
 	wait := backoff{}
 	for ctx.Err() == nil {
-		batch, err := s.commands.Receive(ctx, MaxBatch, MaxWait, visibility)
-		if err == nil {
-			err = s.handle(ctx, batch)
-		}
+		err := s.take(ctx)
+		s.trouble(ctx, &s.inTrouble, err)
 		switch {
 		case err == nil:
 			wait = backoff{}
 		case errors.Is(err, appliance.ErrJournal):
-			return // the appliance does nothing more until it is restarted
+			// The appliance does nothing more until it is restarted; that it is not Ready
+			// is still told.
+			for s.Runtime.Sleep(ctx, mostWait) == nil {
+			}
 		default:
 			if s.Runtime.Sleep(ctx, wait.next()) != nil {
 				return
@@ -44,9 +46,31 @@ func (s *Service) serve(ctx context.Context) {
 	}
 }
 
+// errBehind keeps commands in their queue, which is the place for them to wait.
+var errBehind = errors.New("the ends of many migrations could not be told yet: no command is taken until they are")
+
+// take receives commands and handles them.
+func (s *Service) take(ctx context.Context) error {
+	ends := 0
+	for _, m := range s.Appliance.Unanswered() {
+		if m.State.Final() {
+			ends++
+		}
+	}
+	if ends > mostUntold {
+		return errBehind
+	}
+	batch, err := s.commands.Receive(ctx, MaxBatch, MaxWait, visibility)
+	if err != nil {
+		return err
+	}
+	return s.handle(ctx, batch)
+}
+
 // handle answers what was received, in order, and keeps it in flight for as long
-// as that takes. A command that cannot be handled keeps those behind it waiting:
-// in a FIFO queue they are to come after it.
+// as that takes. A command that cannot be handled now keeps those behind it
+// waiting: in a FIFO queue they are to come after it. One that can never be
+// handled does not.
 func (s *Service) handle(ctx context.Context, batch []Delivery) error {
 	if len(batch) == 0 {
 		return nil
@@ -65,10 +89,15 @@ func (s *Service) handle(ctx context.Context, batch []Delivery) error {
 	})
 	defer keep.Cancel()
 	for i, d := range batch {
-		if err := s.command(ctx, d); err != nil {
-			return err
+		err := s.command(ctx, d)
+		if hopeless(err) {
+			err = s.giveUp(ctx, d, err)
 		}
-		if err := s.commands.Delete(ctx, d); err != nil {
+		if err == nil {
+			err = s.commands.Delete(ctx, d)
+		}
+		if err != nil {
+			s.release(ctx, batch[i:])
 			return err
 		}
 		s.mu.Lock()
@@ -76,6 +105,33 @@ func (s *Service) handle(ctx context.Context, batch []Delivery) error {
 		s.mu.Unlock()
 	}
 	return nil
+}
+
+// release lets what was not handled come again at once. What cannot be released
+// comes when its visibility timeout is over.
+func (s *Service) release(ctx context.Context, batch []Delivery) {
+	for _, d := range batch {
+		if s.commands.Extend(ctx, d, 0) != nil {
+			return
+		}
+	}
+}
+
+// hopeless says of an error that no other try gets over it, and that it is about
+// this one message alone.
+func hopeless(err error) bool {
+	large := new(protocol.TooLargeError)
+	return errors.As(err, &large) || CauseOf(err) == Unfit
+}
+
+// giveUp keeps a command in the dead-letter queue whose answer SQS takes from
+// nobody, and says so to its sender, so that it holds up no other one.
+func (s *Service) giveUp(ctx context.Context, d Delivery, why error) error {
+	problem := protocol.Problem{Code: CodeUnanswerable, What: "its answer cannot be sent: " + why.Error(), Fix: "look at the dead-letter queue, and ask for less at once"}
+	if err := s.bury(ctx, d, problem.String()); err != nil {
+		return err
+	}
+	return s.answerError(ctx, d, "", &protocol.ErrorResponse{Final: true, Errors: []protocol.Problem{problem}})
 }
 
 // command does what one message asks for. With a nil error all that it asks for
@@ -109,22 +165,32 @@ func (s *Service) refuse(ctx context.Context, d Delivery, r *protocol.Refusal) e
 	if !r.Unreadable && !r.Token.Equal(s.Token) {
 		return s.deny(ctx, d)
 	}
+	request := r.RequestID
 	if r.Unreadable {
-		if err := s.bury(ctx, d, r); err != nil {
+		if err := s.bury(ctx, d, r.Error()); err != nil {
 			return err
 		}
 	}
-	return s.answerError(ctx, d, r.RequestID, &protocol.ErrorResponse{Errors: r.Problems, Final: true})
+	if !r.Token.Equal(s.Token) {
+		request = "" // it may be somebody else's: see deny
+	}
+	return s.answerError(ctx, d, request, &protocol.ErrorResponse{Errors: r.Problems, Final: true})
 }
 
-// bury puts a message into the dead-letter queue, with the reason if both fit.
-func (s *Service) bury(ctx context.Context, d Delivery, r *protocol.Refusal) error {
+// bury puts a message into the dead-letter queue, whole, and with the reason if
+// both fit.
+func (s *Service) bury(ctx context.Context, d Delivery, why string) error {
 	const mostNote = 1 << 10
-	m := Message{Body: d.Body, ID: d.ID, Group: s.ID + "/unreadable", Note: strings.ToValidUTF8(r.Error()[:min(len(r.Error()), mostNote)], "")}
-	if len(d.Body) > protocol.MaxMessage-2*mostNote {
-		m.Note = ""
+	m := Message{Body: d.Body, ID: d.ID, Group: s.ID + "/unreadable", Attributes: map[string]string{AttributeMessage: d.ID}}
+	if len(d.Body) <= protocol.MaxMessage-2*mostNote {
+		m.Attributes[AttributeReason] = strings.ToValidUTF8(why[:min(len(why), mostNote)], "")
 	}
-	return s.deadLetters.Send(ctx, m)
+	err := s.deadLetters.Send(ctx, m)
+	if CauseOf(err) == Unfit { // there is no room for the attributes, or for its characters
+		m.Attributes = nil
+		err = s.deadLetters.Send(ctx, m)
+	}
+	return err
 }
 
 // deny answers whoever has no token by SQS's name of the message, which its
@@ -145,15 +211,19 @@ func (s *Service) answerError(ctx context.Context, d Delivery, request string, r
 
 // refuseUnready answers a request that is not served now (SQS-08).
 func (s *Service) refuseUnready(ctx context.Context, d Delivery, request string, h health.State) error {
-	r := unready(h)
-	return s.answerError(ctx, d, request, &r)
+	return s.answerError(ctx, d, request, refusal([]migration.Reason{migration.Unready(h.Details)}))
 }
 
-func unready(h health.State) protocol.ErrorResponse {
-	return protocol.ErrorResponse{
-		Status: protocol.Status(h.Status), Details: h.Details, Final: true,
-		Errors: []protocol.Problem{{Code: migration.CodeNotReady, What: "HDM is " + h.String(), Fix: "wait for a heartbeat that says Ready"}},
+// refusal tells why something is not done; the state of HDM besides, where that is
+// why.
+func refusal(why []migration.Reason) *protocol.ErrorResponse {
+	r := &protocol.ErrorResponse{Errors: problems(why), Final: true}
+	for _, w := range why {
+		if w.Code == migration.CodeNotReady {
+			r.Status, r.Details = protocol.NotReady, w.What
+		}
 	}
+	return r
 }
 
 // inventory answers with the VMs on premises, page by page. It is read anew if

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -110,14 +112,16 @@ type Message struct {
 	ID string
 	// Group orders it among others of the group, in a FIFO queue.
 	Group string
-	// Note goes with the message as the attribute HDMReason, if it fits. May be
-	// empty.
-	Note string
+	// Attributes go with the message.
+	Attributes map[string]string
 }
 
-// noteName is the message attribute that says why a message is in the
-// dead-letter queue.
-const noteName = "HDMReason"
+// The message attributes of what is in the dead-letter queue: why it is there, if
+// there was room, and SQS's name for it as it came.
+const (
+	AttributeReason  = "HDMReason"
+	AttributeMessage = "HDMMessageID"
+)
 
 // Send sends a message. Errors: *Error; if it is Unknown, it may have been sent.
 func (q *Queue) Send(ctx context.Context, m Message) error {
@@ -132,8 +136,11 @@ func (q *Queue) Post(ctx context.Context, m Message) (id string, err error) {
 	if q.FIFO() {
 		in.MessageDeduplicationId, in.MessageGroupId = &m.ID, &m.Group
 	}
-	if m.Note != "" {
-		in.MessageAttributes = map[string]types.MessageAttributeValue{noteName: {DataType: aws.String("String"), StringValue: &m.Note}}
+	for _, name := range slices.Sorted(maps.Keys(m.Attributes)) {
+		if in.MessageAttributes == nil {
+			in.MessageAttributes = map[string]types.MessageAttributeValue{}
+		}
+		in.MessageAttributes[name] = types.MessageAttributeValue{DataType: aws.String("String"), StringValue: aws.String(m.Attributes[name])}
 	}
 	out, err := q.sqs.SendMessage(ctx, in)
 	if err != nil {
@@ -194,6 +201,7 @@ const (
 	Unreachable Cause = "unreachable" // SQS cannot be reached: wait for the Internet link
 	Missing     Cause = "missing"     // there is no such queue
 	Refused     Cause = "refused"     // it stays refused until somebody changes something
+	Unfit       Cause = "unfit"       // SQS takes the message from nobody
 	Busy        Cause = "busy"        // it may go away: try again later
 	Cancelled   Cause = "cancelled"   // the caller's context
 )
@@ -235,8 +243,6 @@ var refusals = map[string]string{
 	"InvalidAccessKeyId":              "check the access key that HDM was given",
 	"SignatureDoesNotMatch":           "check the secret key that HDM was given, and the clock",
 	"UnrecognizedClientException":     "check the access key that HDM was given",
-	"InvalidParameterValue":           "send less, or what the queue takes",
-	"InvalidMessageContents":          "send characters that XML 1.0 has only",
 	"MissingParameter":                "check that the queue is of the kind that its name says",
 	"UnsupportedOperation":            "check that the queue is of the kind that its name says",
 	"ReceiptHandleIsInvalid":          "receive the message again",
@@ -250,8 +256,16 @@ var refusals = map[string]string{
 	"QueueNameExists":                 "use the queue that exists, or choose another name",
 	"InvalidAttributeName":            "check that the endpoint is SQS",
 	"InvalidAttributeValue":           "check that the endpoint is SQS",
-	"BatchRequestTooLong":             "send less at once",
 	"AWS.SimpleQueueService.NotFound": "check the address of the endpoint",
+}
+
+// unfits are the codes of SQS that say that the message is wrong, and no other
+// would be.
+var unfits = map[string]string{
+	"InvalidParameterValue":  "send less, or what the queue takes",
+	"InvalidMessageContents": "send characters that XML 1.0 has only",
+	"BatchRequestTooLong":    "send less at once",
+	"RequestTooLarge":        "send less at once",
 }
 
 func (q *Queue) fail(ctx context.Context, op string, err error) error {
@@ -271,6 +285,8 @@ func (q *Queue) fail(ctx context.Context, op string, err error) error {
 	case errors.As(err, &api):
 		if hint, stays := refusals[api.ErrorCode()]; stays {
 			e.Cause, e.Hint = Refused, hint
+		} else if hint, never := unfits[api.ErrorCode()]; never {
+			e.Cause, e.Hint = Unfit, hint
 		}
 	case errors.As(err, &unreachable) && unreachable.Unreachable(), errors.As(err, &network):
 		e.Cause, e.Hint = Unreachable, "check the appliance's access to the Internet and the address of SQS"

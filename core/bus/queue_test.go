@@ -35,7 +35,7 @@ func TestErrorsOfSQSSayWhatTheyAreCausedByAndWhatToDo(t *testing.T) {
 		{"a damaged answer", sqs.BadMD5(), receiveOne, bus.Busy, "checksum"},
 		{"too large", sqs.Pass(), func(ctx context.Context, _ bus.Endpoint, q *bus.Queue) error {
 			return q.Send(ctx, bus.Message{Body: string(bytes.Repeat([]byte("x"), 2<<20)), ID: "1", Group: "g"})
-		}, bus.Refused, "send"},
+		}, bus.Unfit, "send"},
 		{"a receipt that is none", sqs.Pass(), func(ctx context.Context, _ bus.Endpoint, q *bus.Queue) error {
 			return q.Extend(ctx, bus.Delivery{ID: "x"}, time.Minute)
 		}, bus.Busy, ""},

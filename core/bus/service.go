@@ -28,6 +28,8 @@ const (
 	// mostTold bounds the statuses of one look: what is not told then is told the
 	// next time, the longest untold first.
 	mostTold = 100
+	// mostUntold bounds the ends of migrations that are remembered for being told.
+	mostUntold = 1000
 )
 
 // Config of a Service.
@@ -66,6 +68,9 @@ type Appliance interface {
 type Observer interface {
 	// BusSetUp is told of each try to set the bus up, and why it failed.
 	BusSetUp(err error)
+	// BusTrouble is told when the bus begins to fail in another way, once it was
+	// set up, and with nil when all is well again.
+	BusTrouble(err error)
 }
 
 // Service answers on the message bus. It is one boot's: it ends with the
@@ -77,6 +82,22 @@ type Service struct {
 	mu    sync.Mutex
 	setUp error // why the bus is not set up; nil once it is
 	beats int
+
+	// What the observer was told last, each of one task.
+	inTrouble, outTrouble string
+}
+
+// trouble tells the observer what fails now, if that is another thing than before.
+func (s *Service) trouble(ctx context.Context, last *string, err error) {
+	what := ""
+	if err != nil {
+		what = err.Error()
+	}
+	if what == *last || s.Observer == nil || ctx.Err() != nil {
+		return
+	}
+	*last = what
+	s.Observer.BusTrouble(err)
 }
 
 // ErrNoToken refuses a service that could not tell its clients from others.

@@ -191,7 +191,7 @@ func TestARequestUnderTheNameOfAnotherEndsNeither(t *testing.T) {
 	w.ask(cold("r-1", "web-01"))
 	w.pass(time.Minute)
 	require.Len(t, w.heard(), 1)
-	assert.False(t, protocol.Final(w.heard()[0]) && w.heard()[0].(*protocol.ErrorResponse).Final, "r-1 goes on")
+	assert.False(t, protocol.Final(w.heard()[0]), "r-1 goes on")
 }
 
 func TestNobodyWithoutTheTokenHearsAnythingElseNorSpeaksForOthers(t *testing.T) {
@@ -219,15 +219,18 @@ func TestWhatCannotBeReadIsKeptAndAnsweredAndKeepsNobodyWaiting(t *testing.T) {
 	w := newWorld(t)
 	w.start()
 	w.send("no JSON")
-	w.send(`{"v":7,"type":"SourceCloneRequest","request_id":"r-7"}`)
+	w.send(`{"v":7,"type":"SourceCloneRequest","request_id":"r-7","token":"` + token + `"}`)
+	w.send(`{"v":7,"type":"SourceCloneRequest","request_id":"r-1"}`)
 	w.ask(cold("r-1", "db-01"))
 	w.pass(time.Minute)
 	dead := w.sqs.Messages(deadLetters)
-	require.Len(t, dead, 2)
+	require.Len(t, dead, 3)
+	assert.NotEmpty(t, dead[0].Attributes["HDMMessageID"].String)
 	assert.Equal(t, "no JSON", dead[0].Body)
 	assert.Contains(t, dead[0].Attributes["HDMReason"].String, "no JSON object")
-	require.Len(t, w.heard(), 2)
+	require.Len(t, w.heard(), 3)
 	assert.Equal(t, "r-7", w.heard()[1].Head().RequestID)
+	assert.Empty(t, w.heard()[2].Head().RequestID, "whoever has no token names nobody's request")
 	assert.Len(t, w.appliance.orders, 1)
 	assert.Empty(t, w.sqs.Messages(commands))
 }
@@ -271,4 +274,99 @@ func TestNoResponseHoldsTheToken(t *testing.T) {
 		}
 		assert.NotContains(t, m.Body, token)
 	}
+}
+
+func TestAnOrderThatIsRefusedWhileHDMIsNotReadyTellsTheState(t *testing.T) {
+	w := newWorld(t)
+	details := health.Of([]string{health.Cloud}, nil).Details
+	w.appliance.running = []appliance.Status{{Migration: migration.Migration{
+		ID: "m-0001", Order: migration.Order{Request: "r-1", VM: "db-01", Type: migration.Cold, Origin: migration.FromMessage}, State: migration.Refused,
+		Reasons: []migration.Reason{migration.Unready(details)},
+	}}}
+	w.start()
+	w.pass(time.Minute)
+	require.Len(t, w.heard(), 1)
+	e := w.heard()[0].(*protocol.ErrorResponse)
+	assert.Equal(t, []any{protocol.NotReady, "Services not ready or down Cloud vCenter"}, []any{e.Status, e.Details})
+}
+
+func TestACommandWhoseAnswerFitsNowhereHoldsUpNobody(t *testing.T) {
+	w := newWorld(t)
+	w.appliance.vms = []migration.Offered{{VM: vsphere.VM{Name: strings.Repeat("long ", protocol.MaxMessage/5)}}}
+	w.start()
+	w.ask(&protocol.InventoryRequest{RequestHead: head("i-1")})
+	w.ask(cold("r-1", "db-01"))
+	w.pass(time.Minute)
+	assert.Len(t, w.appliance.orders, 1)
+	assert.Empty(t, w.sqs.Messages(commands))
+	assert.Len(t, w.sqs.Messages(deadLetters), 1, "it is kept")
+	require.Len(t, w.heard(), 1)
+	assert.Equal(t, bus.CodeUnanswerable, w.heard()[0].(*protocol.ErrorResponse).Errors[0].Code)
+}
+
+func TestADeadLetterQueueOfSmallMessagesHoldsUpNobodyElse(t *testing.T) {
+	w := newWorld(t)
+	require.NoError(t, w.sqs.CreateQueue(deadLetters, map[string]string{"FifoQueue": "true", "MaximumMessageSize": "1024"}))
+	w.start()
+	w.send(strings.Repeat("x", 2000))
+	w.pass(10 * time.Second)
+	w.ask(cold("r-1", "db-01"))
+	w.pass(5 * time.Minute)
+	assert.Len(t, w.sqs.Messages(commands), 2, "neither is lost")
+	assert.NotEmpty(t, w.troubles, "and people can see why")
+	require.NoError(t, w.sqs.DeleteQueue(deadLetters))
+	w.pass(61 * time.Second) // SQS wants that between a queue and the next of its name
+	w.create(deadLetters)
+	w.pass(10 * time.Minute)
+	assert.Len(t, w.appliance.orders, 1)
+	assert.Empty(t, w.sqs.Messages(commands))
+}
+
+func TestWhatIsNotHandledComesAgainAtOnceRatherThanAfterItsTimeout(t *testing.T) {
+	w := newWorld(t)
+	w.appliance.failed = errors.New("the disk is slow")
+	w.start()
+	w.ask(cold("r-1", "db-01"))
+	w.ask(cold("r-2", "web-01"))
+	w.pass(5 * time.Second)
+	w.appliance.failed = nil
+	w.pass(30 * time.Second)
+	assert.Empty(t, w.sqs.Messages(commands))
+	assert.Equal(t, "db-01", w.appliance.orders[0].VM)
+}
+
+func TestNoCommandIsTakenWhileManyEndsAreUntold(t *testing.T) {
+	w := newWorld(t)
+	w.start()
+	w.pass(time.Minute)
+	require.NoError(t, w.sqs.DeleteQueue(responses))
+	for i := range 1100 {
+		w.appliance.running = append(w.appliance.running, appliance.Status{Migration: migration.Migration{
+			ID: migration.ID(fmt.Sprint(i)), Number: i, State: migration.Completed,
+			Order: migration.Order{Request: fmt.Sprint("r-", i), Type: migration.Cold, Origin: migration.FromMessage},
+		}})
+	}
+	w.pass(time.Minute)
+	w.ask(cold("one-more", "db-01"))
+	w.pass(5 * time.Minute)
+	assert.Empty(t, w.appliance.orders, "SQS keeps it")
+	assert.NotEmpty(t, w.troubles)
+	w.create(responses)
+	w.pass(10 * time.Minute)
+	assert.Len(t, w.appliance.orders, 1)
+}
+
+func TestAnApplianceWithoutAJournalIsHeardToBeNotReady(t *testing.T) {
+	w := newWorld(t)
+	w.appliance.failed = appliance.ErrJournal
+	w.appliance.running = []appliance.Status{{Migration: migration.Migration{
+		ID: "m-0001", Order: migration.Order{Request: "r-0", VM: "db-01", Type: migration.Cold, Origin: migration.FromMessage}, State: migration.Running,
+	}}}
+	w.start()
+	w.ask(cold("r-1", "db-01"))
+	w.appliance.health = health.Of([]string{health.Appliance}, nil)
+	w.pass(5 * time.Minute)
+	beats := w.heartbeats()
+	assert.Greater(t, len(beats), 8, "it goes on saying so")
+	assert.Equal(t, protocol.NotReady, beats[len(beats)-1].Status)
 }

@@ -3,7 +3,6 @@ package bus
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -33,11 +32,11 @@ type told struct {
 func (s *Service) tell(ctx context.Context) {
 	t := &teller{told: map[migration.ID]told{}}
 	for {
-		if err := s.heartbeat(ctx, t); err == nil {
-			if err := s.statuses(ctx, t); errors.Is(err, appliance.ErrJournal) {
-				return
-			}
+		err := s.heartbeat(ctx, t)
+		if err == nil {
+			err = s.statuses(ctx, t)
 		}
+		s.trouble(ctx, &s.outTrouble, err)
 		if s.Runtime.Sleep(ctx, look) != nil {
 			return
 		}
@@ -76,13 +75,20 @@ func (s *Service) statuses(ctx context.Context, t *teller) error {
 	}
 	t.told = known // those that have ended are forgotten
 	slices.SortStableFunc(due, func(a, b appliance.Status) int { return cmp.Compare(known[a.ID].at, known[b.ID].at) })
+	var unfit error
 	for _, m := range due[:min(len(due), mostTold)] {
-		if err := s.status(ctx, m); err != nil {
+		err := s.status(ctx, m)
+		if hopeless(err) { // it starves no other one
+			unfit = err
+		} else if err != nil {
 			return err
 		}
 		t.told[m.ID] = told{s.Runtime.Elapsed(), m.State, m.Step}
+		if err := s.heartbeat(ctx, t); err != nil {
+			return err
+		}
 	}
-	return nil
+	return unfit
 }
 
 // status tells how one migration is, and writes down that it did. What is on the
@@ -113,7 +119,7 @@ func statusID(m appliance.Status, n int) string {
 // ordered it; progress never falls, whatever is tried again (SQS-06, SQS-09).
 func statusOf(m appliance.Status) protocol.Response {
 	if m.State == migration.Refused {
-		r := &protocol.ErrorResponse{Errors: problems(m.Reasons), Final: true}
+		r := refusal(m.Reasons)
 		r.RequestID = m.Order.Request
 		return r
 	}

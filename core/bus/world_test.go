@@ -36,6 +36,7 @@ type world struct {
 	machine   *machine.Machine
 	appliance *fake
 	setUps    []error
+	troubles  []error
 }
 
 type clock struct{ k *kernel.Kernel }
@@ -71,6 +72,9 @@ func (w *world) endpoint() bus.Endpoint {
 
 // BusSetUp implements bus.Observer.
 func (w *world) BusSetUp(err error) { w.setUps = append(w.setUps, err) }
+
+// BusTrouble implements bus.Observer.
+func (w *world) BusTrouble(err error) { w.troubles = append(w.troubles, err) }
 
 func (w *world) config() bus.Config {
 	return bus.Config{

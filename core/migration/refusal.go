@@ -51,5 +51,11 @@ const (
 	CodeAmbiguousPool      = "ambiguous-pool"
 )
 
+// Unready is why an order is refused while HDM is not Ready; details are those of
+// its heartbeat (SQS-08).
+func Unready(details string) Reason {
+	return Reason{CodeNotReady, details, "wait for a heartbeat that says Ready, and ask again under another name"}
+}
+
 // MaxCDROMs is how many CD or DVD devices a VM may have (facts of the product).
 const MaxCDROMs = 10

@@ -40,14 +40,7 @@ type Refusal struct {
 func (r *Refusal) Error() string {
 	var all []string
 	for _, p := range r.Problems {
-		text := p.What
-		if p.Field != "" {
-			text = p.Field + ": " + text
-		}
-		if p.Fix != "" {
-			text += " (" + p.Fix + ")"
-		}
-		all = append(all, text)
+		all = append(all, p.String())
 	}
 	return strings.Join(all, "; ")
 }
@@ -386,6 +379,7 @@ func Split(vms []VM, size int) [][]VM {
 		if err != nil {
 			panic(fmt.Sprintf("protocol: a VM that JSON cannot hold: %v", err)) // there is none
 		}
+		text = escape(text) // as it is sent
 		last := len(pages) - 1
 		if len(pages[last]) > 0 && (len(pages[last]) >= size || bytes+len(text)+1 > room) {
 			pages, bytes, last = append(pages, nil), 0, last+1

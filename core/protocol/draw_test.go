@@ -135,7 +135,7 @@ func TestOnlyTheLastResponseToARequestIsFinal(t *testing.T) {
 		r    Response
 		last bool
 	}{
-		{&Heartbeat{}, false}, {&CloneResponse{}, false}, {&CloneResponse{Final: true}, true}, {&BulkDoneResponse{}, true},
+		{&Heartbeat{}, false}, {&CloneResponse{}, false}, {&CloneResponse{Final: true}, true}, {&BulkDoneResponse{}, false}, {&BulkDoneResponse{Final: true}, true}, {&ErrorResponse{}, false},
 		{&ErrorResponse{Final: true}, true}, {&InventoryResponse{Page: 1, Pages: 2}, false}, {&InventoryResponse{Page: 2, Pages: 2}, true},
 	} {
 		assert.Equal(t, c.last, Final(c.r), "%T", c.r)
@@ -178,4 +178,15 @@ func TestAnInventoryOfNothingHasOneEmptyPage(t *testing.T) {
 	require.NoError(t, err)
 	assert.NoError(t, valid(compiled(t), body), "%s", body)
 	assert.True(t, json.Valid(body))
+}
+
+func TestEveryPageOfNamesThatGrowWhenTheyAreWrittenFitsIntoAMessage(t *testing.T) {
+	var vms []VM
+	for range 2000 {
+		vms = append(vms, VM{Name: strings.Repeat("\uFFFE", 80)})
+	}
+	for _, page := range Split(vms, 0) {
+		_, err := EncodeResponse(&InventoryResponse{VMs: page, Page: 1, Pages: 1})
+		require.NoError(t, err)
+	}
 }

@@ -124,8 +124,9 @@ type ErrorResponse struct {
 	Status  Status    `json:"status,omitempty"`
 	Details string    `json:"status_details,omitempty"`
 	Errors  []Problem `json:"errors" jsonschema:"minItems=1"`
-	Final   bool      `json:"final"`
-	Repeat  bool      `json:"repeat,omitempty" jsonschema_description:"the request came again, and this was told before"`
+	// Final is false where the request_id is that of another request, which goes on.
+	Final  bool `json:"final"`
+	Repeat bool `json:"repeat,omitempty" jsonschema_description:"the request came again, and this was told before"`
 }
 
 // Problem is one thing that is wrong, and what to do about it.
@@ -136,13 +137,27 @@ type Problem struct {
 	Fix   string `json:"fix,omitempty"`
 }
 
+// String is the problem in one line, for people.
+func (p Problem) String() string {
+	text := p.What
+	if p.Field != "" {
+		text = p.Field + ": " + text
+	}
+	if p.Fix != "" {
+		text += " (" + p.Fix + ")"
+	}
+	return text
+}
+
 // Final reports whether no other response to the same request follows.
 func Final(r Response) bool {
 	switch r := r.(type) {
 	case *CloneResponse:
 		return r.Final
-	case *BulkDoneResponse, *ErrorResponse:
-		return true
+	case *BulkDoneResponse:
+		return r.Final
+	case *ErrorResponse:
+		return r.Final
 	case *InventoryResponse:
 		return r.Page == r.Pages
 	}

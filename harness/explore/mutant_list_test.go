@@ -191,11 +191,6 @@ var mutants = []mutant{
 		matters: "a client is told the end again and again", oracles: []string{"message-bus", "liveness"},
 	},
 	{
-		name: "a refusal for not being ready leaves no record", file: "core/appliance/state.go",
-		edits:   []edit{{"\twhy := unready\n", "\tif len(unready) > 0 {\n\t\tp.d.Answer = Answer{Outcome: Rejected, Reasons: unready}\n\t\treturn\n\t}\n\tvar why []migration.Reason\n"}},
-		matters: "a message that is delivered again migrates a VM although its client was told no", oracles: []string{"message-bus"},
-	},
-	{
 		name: "heartbeats say Ready whatever the probes find", file: "core/appliance/probe.go",
 		edits:   []edit{{"\t\tif p.down {\n", "\t\tif p.down && p == nil {\n"}},
 		matters: "clients order what cannot be done", oracles: []string{"heartbeats"},

@@ -158,6 +158,15 @@ func (st *stage) BusSetUp(err error) {
 	st.kernel.Emit(event.BusSetUp, applianceVM, "outcome", "failed", "needs", needs, "why", err.Error())
 }
 
+// BusTrouble implements bus.Observer.
+func (st *stage) BusTrouble(err error) {
+	if err == nil {
+		st.kernel.Emit(event.BusTrouble, applianceVM, "outcome", "over")
+		return
+	}
+	st.kernel.Emit(event.BusTrouble, applianceVM, "outcome", "failed", "why", err.Error())
+}
+
 // busy says what of the message bus has not come to its end; "" if all has.
 func (m *messages) busy(w *site.World, app *appliance.Appliance) string {
 	if m == nil || !m.setUp {

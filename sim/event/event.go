@@ -79,9 +79,10 @@ const (
 
 // What the appliance's message bus and its clients see.
 const (
-	BusSetUp  = "bus.set-up" // appliance: outcome=done|failed, needs, why
-	Heartbeat = "heartbeat"  // appliance: status, details: on its way to whoever listens
-	Response  = "response"   // request: type, response, final, and so on, as in sqs.sent: a client has it
+	BusSetUp   = "bus.set-up"  // appliance: outcome=done|failed, needs, why
+	BusTrouble = "bus.trouble" // appliance: outcome=failed|over, why: of what was set up
+	Heartbeat  = "heartbeat"   // appliance: status, details: on its way to whoever listens
+	Response   = "response"    // request: type, response, final, and so on, as in sqs.sent: a client has it
 )
 
 // What the test does to the world.
