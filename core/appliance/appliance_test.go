@@ -252,3 +252,14 @@ func TestAJournalThatCannotBeReadKeepsTheApplianceFromBooting(t *testing.T) {
 	require.NoError(t, w.journal.Close())
 	assert.ErrorIs(t, w.boot(), journal.ErrClosed)
 }
+
+func TestAnApplianceWhoseJournalCannotBeWrittenIsNotReady(t *testing.T) {
+	w := newWorld(t)
+	w.journal = &full{journal.NewMemory(), 1}
+	require.NoError(t, w.boot())
+	w.pass(time.Minute)
+	assert.True(t, w.app.Health().Ready())
+	_, err := w.order("r-1", "db-01")
+	require.ErrorIs(t, err, appliance.ErrJournal)
+	assert.Equal(t, "Not Ready: Services not ready or down Appliance", w.app.Health().String())
+}
