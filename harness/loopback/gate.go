@@ -43,6 +43,8 @@ func (w *World) do(ctx context.Context, step func(recording.Place) recording.Ste
 	var failed error
 	err := w.live.Driver().Do(ctx.Done(), func(m kernel.Mark) {
 		if failed = context.Cause(w.ctx); failed != nil {
+			// It is an event all the same: a replay must count it.
+			failed = errors.Join(failed, w.writer.Step(recording.Step{Place: recording.PlaceOf(m), Kind: recording.Late}))
 			return
 		}
 		if failed = w.writer.Step(step(recording.PlaceOf(m))); failed != nil {

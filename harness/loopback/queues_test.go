@@ -18,6 +18,7 @@ import (
 	"github.com/vmware/govmomi/find"
 
 	"github.com/hdm-project/hdm/harness/recording"
+	"github.com/hdm-project/hdm/sim/kernel"
 )
 
 const idle = `
@@ -236,5 +237,26 @@ func TestTheAPIShowsTheViewsAndLeavesNothingInTheRecording(t *testing.T) {
 	assert.Equal(t, http.StatusMethodNotAllowed, code)
 	_, rec := v.end()
 	assert.Empty(t, rec.Steps)
+	replays(t, rec, 0)
+}
+
+func TestACallWhoseTurnComesWhenTheWorldEndsIsCountedByTheReplay(t *testing.T) {
+	v := serve(t, idle, 0)
+	v.quiet()
+	w := v.world
+	posted := make(chan error)
+	require.NoError(t, w.live.Driver().Look(nil, func() { // while the world cannot go on
+		w.end(kernel.ErrStopped)
+		go func() {
+			posted <- w.do(context.Background(), func(p recording.Place) recording.Step {
+				return recording.Step{Place: p, Kind: recording.Gone, Of: 1}
+			}, func() { t.Error("it acted") })
+		}()
+	}))
+	_, rec := v.end()
+	require.Error(t, <-posted, "its turn came too late, or never")
+	for _, s := range rec.Steps {
+		assert.Equal(t, recording.Late, s.Kind)
+	}
 	replays(t, rec, 0)
 }

@@ -83,6 +83,7 @@ func (a *again) step(s *recording.Step) {
 			a.live.ByQueue(operation, queue)
 		}
 		a.bus.do(a.live.Mark().At, s.Queue, func(response) {})
+	case recording.Late:
 	case recording.Gone:
 		a.bus.gone(s.Of)
 	default:

@@ -47,6 +47,7 @@ const (
 	HTTP Kind = "http" // a disk image to or from a vCenter
 	SQS  Kind = "sqs"  // a call to the message queues
 	Gone Kind = "gone" // whoever made a call to the message queues is gone before its answer
+	Late Kind = "late" // a call whose turn came when the world was ending: it did nothing
 )
 
 // Place is where in the run a line belongs.
@@ -122,12 +123,13 @@ func (s *Step) check() error {
 		if s.Queue == nil || s.Queue.Number < 1 || s.Call != nil || s.Site != "" || s.Of != 0 {
 			return fmt.Errorf("a step of kind %q has a queue call with a number, and nothing else", s.Kind)
 		}
+	case Late:
 	case Gone:
 		if s.Of < 1 || s.Queue != nil || s.Call != nil || s.Site != "" {
 			return fmt.Errorf("a step of kind %q has the number of a call, and nothing else", s.Kind)
 		}
 	default:
-		return fmt.Errorf("there is no kind of step %q: there are %q, %q, %q and %q", s.Kind, SOAP, HTTP, SQS, Gone)
+		return fmt.Errorf("there is no kind of step %.40q: there are %q, %q, %q, %q and %q", s.Kind, SOAP, HTTP, SQS, Gone, Late)
 	}
 	if s.At < 0 {
 		return fmt.Errorf("a step cannot be at %v: virtual time begins at 0", s.At)
