@@ -347,3 +347,71 @@ func TestARefusalByTheNameOfTheMessageIsHeard(t *testing.T) {
 	assert.True(t, mine.Complete())
 	assert.False(t, others.Complete())
 }
+
+// conflict is HDM's answer to a message with another order under the name of a
+// request that it has.
+func conflict(request, message string) *protocol.ErrorResponse {
+	r := &protocol.ErrorResponse{MessageID: message, Errors: []protocol.Problem{{Code: "request", Field: "request_id", What: "it is another order's"}}}
+	r.RequestID = request
+	return r
+}
+
+func TestAnErrorThatIsNotFinalEndsOnlyTheConversationOfItsMessage(t *testing.T) {
+	first, second := client.Follow{Request: "r-1"}, client.Follow{Request: "r-1"}
+	first.Message, second.Message = "m-1", "m-2"
+	nameless, pages := client.Follow{Request: "r-1"}, client.Gather{Request: "r-1"}
+	pages.Message = "m-1"
+	for _, hear := range []func(protocol.Response) error{first.Hear, second.Hear, nameless.Hear, pages.Hear} {
+		require.NoError(t, hear(conflict("r-1", "m-2")))
+	}
+	assert.False(t, first.Complete())
+	assert.False(t, nameless.Complete())
+	assert.False(t, pages.Complete())
+	assert.True(t, second.Complete())
+
+	pages.Message = "m-2"
+	require.NoError(t, pages.Hear(conflict("r-1", "m-2")))
+	assert.True(t, pages.Complete())
+	final := conflict("r-1", "m-3")
+	final.Final = true
+	require.NoError(t, first.Hear(final))
+	assert.True(t, first.Complete(), "this one is the end of the request")
+}
+
+func TestAnErrorToAnotherMessageDoesNotEndAConversation(t *testing.T) {
+	inWorlds(t, func(t *testing.T, w *world) {
+		asked := w.answer(func(string) []protocol.Response {
+			done := &protocol.BulkDoneResponse{Clone: "r-1", Complete: true, Final: true}
+			end := &protocol.CloneResponse{State: "completed", Percent: 100, Final: true}
+			page := &protocol.InventoryResponse{Reading: "a", Page: 1, Pages: 1, VMs: []protocol.VM{}}
+			return []protocol.Response{conflict("", "another"), end, done, page}
+		})
+		w.run(10*time.Minute, func(ctx context.Context, c *client.Client) {
+			end, err := c.Migrate(ctx, cloneOf("r-1"))
+			require.NoError(t, err)
+			assert.Equal(t, "completed", end.State)
+			_, err = c.Collect(ctx, "i-1", 0)
+			require.NoError(t, err)
+			done, err := c.TellBulkDone(ctx, "d-1", "r-1", true)
+			require.NoError(t, err)
+			assert.True(t, done.Complete)
+		})
+		assert.Equal(t, 3, *asked)
+	})
+}
+
+func TestWhoeverTakesTheNameOfAnothersRequestIsRefused(t *testing.T) {
+	inWorlds(t, func(t *testing.T, w *world) {
+		w.answer(func(message string) []protocol.Response { return []protocol.Response{conflict("", message)} })
+		w.run(10*time.Minute, func(ctx context.Context, c *client.Client) {
+			refused := new(client.RefusedError)
+			_, err := c.Migrate(ctx, cloneOf("r-1"))
+			require.ErrorAs(t, err, &refused)
+			assert.False(t, refused.Response.Final)
+			_, err = c.Collect(ctx, "i-1", 0)
+			assert.ErrorAs(t, err, &refused)
+			_, err = c.TellBulkDone(ctx, "d-1", "r-1", true)
+			assert.ErrorAs(t, err, &refused)
+		})
+	})
+}

@@ -9,18 +9,24 @@ import (
 
 // ending is how HDM refused a request, if it did.
 type ending struct {
-	// Message is SQS's name for the request's message; may be empty. To whoever has
-	// no token HDM answers by that alone.
+	// Message is SQS's name for the request's message; may be empty. HDM answers by
+	// it whoever has no token, and whoever takes the name of another's request.
 	Message string
 	Refused *protocol.ErrorResponse
 }
 
-// about says whether a response is one to the request.
+// about says whether a response is one to the request. An error that is not final
+// answers another message under the name of the request, which goes on; unless
+// that message is this one, and the request was ordered by somebody else.
 func (e *ending) about(request string, r protocol.Response) bool {
-	if refusal, ok := r.(*protocol.ErrorResponse); ok && refusal.RequestID == "" {
-		return refusal.MessageID != "" && refusal.MessageID == e.Message
+	refusal, ok := r.(*protocol.ErrorResponse)
+	switch {
+	case !ok:
+		return r.Head().RequestID == request
+	case e.Message != "" && refusal.MessageID == e.Message:
+		return true
 	}
-	return r.Head().RequestID == request
+	return refusal.RequestID != "" && refusal.RequestID == request && refusal.Final
 }
 
 func (e *ending) err() error {
