@@ -415,3 +415,39 @@ func TestWhoeverTakesTheNameOfAnothersRequestIsRefused(t *testing.T) {
 		})
 	})
 }
+
+// beat is a heartbeat of that second.
+func beat(status protocol.Status, second int) *protocol.Heartbeat {
+	b := &protocol.Heartbeat{Status: status, Every: 30}
+	b.Sent = time.Date(2026, 1, 1, 12, 0, second, 0, time.UTC)
+	return b
+}
+
+// readyOf is the heartbeat that a client is content with, of these in this order
+// and one that says Ready an hour later.
+func readyOf(t *testing.T, end string, beats ...*protocol.Heartbeat) *protocol.Heartbeat {
+	w, got := newWorld(t, end), (*protocol.Heartbeat)(nil)
+	w.run(2*time.Hour, func(ctx context.Context, c *client.Client) {
+		q, err := w.endpoint().Open(ctx, w.responses())
+		require.NoError(t, err)
+		w.computer.Go(ctx, "hdm", func(ctx context.Context) {
+			for _, b := range beats {
+				w.say(ctx, q, b)
+			}
+			if w.computer.Sleep(ctx, time.Hour) == nil {
+				w.say(ctx, q, beat(protocol.Ready, 59))
+			}
+		})
+		require.NoError(t, w.computer.Sleep(ctx, time.Minute)) // so that they come at once
+		got, err = c.AwaitReady(ctx)
+		require.NoError(t, err)
+	})
+	return got
+}
+
+func TestAnOlderHeartbeatThatComesLateIsNotBelieved(t *testing.T) {
+	assert.Equal(t, 59, readyOf(t, "", beat(protocol.NotReady, 2), beat(protocol.Ready, 1)).Sent.Second())
+	assert.Equal(t, 2, readyOf(t, "", beat(protocol.NotReady, 2), beat(protocol.Ready, 2)).Sent.Second(), "of one moment the last counts")
+	assert.Equal(t, 3, readyOf(t, "", beat(protocol.Ready, 3), beat(protocol.NotReady, 2)).Sent.Second())
+	assert.Equal(t, 1, readyOf(t, ".fifo", beat(protocol.NotReady, 2), beat(protocol.Ready, 1)).Sent.Second(), "in a FIFO queue the clock was set back")
+}

@@ -39,7 +39,7 @@ func (e *ending) err() error {
 // Follow hears how one migration goes. Its Hear is one for Watch.
 type Follow struct {
 	Request string                  // request_id of its SourceCloneRequest
-	Last    *protocol.CloneResponse // that was heard; the final one once it was
+	Last    *protocol.CloneResponse // the newest; the final one once it was heard
 	ending
 }
 
@@ -50,13 +50,23 @@ func (f *Follow) Hear(r protocol.Response) error {
 	}
 	switch r := r.(type) {
 	case *protocol.CloneResponse:
-		if f.Last == nil || !f.Last.Final { // a standard queue may deliver an earlier one after it
+		if f.Last == nil || later(r, f.Last) {
 			f.Last = r
 		}
 	case *protocol.ErrorResponse:
 		f.Refused = r
 	}
 	return nil
+}
+
+// later says whether a status is newer than the last one: a standard queue may
+// deliver an earlier one after it. Progress never falls (SQS-06); between equals
+// HDM's clock decides, which may have been set back.
+func later(r, last *protocol.CloneResponse) bool {
+	if last.Final || r.Final {
+		return !last.Final
+	}
+	return cmp.Or(cmp.Compare(r.Percent, last.Percent), r.Sent.Compare(last.Sent)) >= 0
 }
 
 // Complete says whether the migration has ended, or was refused.
