@@ -21,6 +21,10 @@ const (
 	// visibility is how long a response stays in flight: whoever it is handed to
 	// should be done with ten of them by then.
 	visibility = 30 * time.Second
+	// releaseTries and mostReleasing bound what is done for the next listener once
+	// this one was stopped: so many failures, so long in all.
+	releaseTries  = 3
+	mostReleasing = 5 * time.Second
 	// mostRemembered bounds the responses that are known to have been handed over.
 	// A queue that delivers one twice does so soon.
 	mostRemembered = 10_000

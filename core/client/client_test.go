@@ -451,3 +451,64 @@ func TestAnOlderHeartbeatThatComesLateIsNotBelieved(t *testing.T) {
 	assert.Equal(t, 3, readyOf(t, "", beat(protocol.Ready, 3), beat(protocol.NotReady, 2)).Sent.Second())
 	assert.Equal(t, 1, readyOf(t, ".fifo", beat(protocol.NotReady, 2), beat(protocol.Ready, 1)).Sent.Second(), "in a FIFO queue the clock was set back")
 }
+
+// stopped listens until the first of three heartbeats comes, and is cancelled then.
+func stopped(ctx context.Context, w *world, c *client.Client) {
+	q, err := w.endpoint().Open(ctx, w.responses())
+	require.NoError(w.t, err)
+	for i := range 3 {
+		w.say(ctx, q, beat(protocol.Ready, i))
+	}
+	within, cancel := w.computer.WithCancel(ctx)
+	assert.ErrorIs(w.t, c.Watch(within, func(protocol.Response) error {
+		cancel()
+		return nil
+	}), context.Canceled)
+}
+
+func TestWhatACancelledListenerHadComesToTheNextOneAtOnce(t *testing.T) {
+	inWorlds(t, func(t *testing.T, w *world) {
+		w.run(10*time.Minute, func(ctx context.Context, c *client.Client) {
+			stopped(ctx, w, c)
+			began, seen := w.computer.Elapsed(), 0
+			next, err := client.Open(ctx, w.config())
+			require.NoError(t, err)
+			require.ErrorIs(t, next.Watch(ctx, func(protocol.Response) error {
+				if seen++; seen < 3 {
+					return nil
+				}
+				return errBusy
+			}), errBusy)
+			assert.Less(t, w.computer.Elapsed()-began, time.Second)
+		})
+	})
+}
+
+func TestACancelledListenerDoesNotTryForLong(t *testing.T) {
+	for name, act := range map[string]struct {
+		act   sqs.Act
+		calls int
+		last  float64 // seconds
+	}{
+		"SQS is busy":         {sqs.Fail("ServiceUnavailable", 503), 3, 0},
+		"SQS refuses":         {sqs.Fail("ReceiptHandleIsInvalid", 400), 3, 0},
+		"SQS does not answer": {sqs.Late(time.Hour), 1, 5},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, calls := newWorld(t, ""), 0
+			w.act = func(c sqs.Call) sqs.Act {
+				if c.Operation != "ChangeMessageVisibility" {
+					return sqs.Pass()
+				}
+				calls++
+				return act.act
+			}
+			w.run(10*time.Minute, func(ctx context.Context, c *client.Client) {
+				began := w.computer.Elapsed()
+				stopped(ctx, w, c)
+				assert.InDelta(t, act.last, (w.computer.Elapsed() - began).Seconds(), 1)
+			})
+			assert.Equal(t, act.calls, calls)
+		})
+	}
+}

@@ -14,7 +14,7 @@
 // each get a part of what HDM says, and neither can tell. Give each client
 // program an HDM, or at least a pair of queues, of its own.
 //
-// It runs on a runtime.Runtime and starts nothing of its own, so that the same
+// It runs on a runtime.Runtime and leaves nothing running behind, so that the same
 // code talks to SQS and to a simulated one.
 //
 // Read this file, then client.go (what is sent), watch.go (what is received),

@@ -56,7 +56,7 @@ func (c *Client) listen(ctx context.Context, hear func(protocol.Response) error,
 		wait = backoff{}
 		for i, d := range batch {
 			if err := c.take(ctx, d, hear); err != nil {
-				c.release(ctx, batch[i:])
+				c.release(batch[i:])
 				return err
 			}
 		}
@@ -91,11 +91,23 @@ func (c *Client) take(ctx context.Context, d bus.Delivery, hear func(protocol.Re
 }
 
 // release lets go of what was received and not handed over, so that the next
-// listener need not wait for it. If it fails, the next one waits.
-func (c *Client) release(ctx context.Context, batch []bus.Delivery) {
-	for _, d := range batch {
-		if c.responses.Extend(ctx, d, 0) != nil {
-			return
+// listener need not wait for it. The caller's context may be cancelled already:
+// it has a time of its own. If it fails, the next one waits.
+func (c *Client) release(batch []bus.Delivery) {
+	ctx, cancel := c.Runtime.WithCancel(context.Background())
+	defer cancel()
+	c.Runtime.Go(ctx, "client/release", func(ctx context.Context) {
+		if c.Runtime.Sleep(ctx, mostReleasing) == nil {
+			cancel()
 		}
+	})
+	for failed := 0; len(batch) > 0 && failed < releaseTries; {
+		if err := c.responses.Extend(ctx, batch[0], 0); err != nil {
+			failed++
+			if passing(err) {
+				continue
+			}
+		}
+		batch = batch[1:]
 	}
 }
