@@ -188,26 +188,70 @@ func TestAResponseThatCouldNotBeHandledComesAgain(t *testing.T) {
 	})
 }
 
-func TestAMessageThatIsNoResponseIsToldOnceAndLeftInTheQueue(t *testing.T) {
+// strangers puts messages on the response queue that no client can read, and a
+// heartbeat behind them.
+func strangers(ctx context.Context, w *world, bodies ...string) {
+	q, err := w.endpoint().Open(ctx, w.responses())
+	require.NoError(w.t, err)
+	for i, body := range bodies {
+		require.NoError(w.t, q.Send(ctx, bus.Message{Body: body, ID: fmt.Sprint(i), Group: "hdm-1"}))
+	}
+	w.say(ctx, q, beat(protocol.Ready, 0))
+}
+
+func TestAMessageThatIsNoResponseIsToldOnceAndLeftForAWhile(t *testing.T) {
 	inWorlds(t, func(t *testing.T, w *world) {
-		w.startHDM()
 		w.run(10*time.Minute, func(ctx context.Context, c *client.Client) {
-			q, err := w.endpoint().Open(ctx, w.responses())
-			require.NoError(t, err)
-			for i, body := range []string{"hello", `{"v":2,"type":"Heartbeat","response_id":"x"}`, `{"v":1,"type":"Weather","response_id":"y"}`} {
-				require.NoError(t, q.Send(ctx, bus.Message{Body: body, ID: fmt.Sprint(i), Group: "other"}))
-			}
-			_, err = c.Migrate(ctx, cloneOf("r-1"))
-			require.NoError(t, err, "it keeps nothing else waiting")
+			strangers(ctx, w, "hello", `{"v":1}`, `{"response_id":"x"}`, `{"v":"1","response_id":"x"}`)
+			w.kernel.At(4*time.Minute, func() {
+				assert.Len(t, w.heard, 1, "it keeps nothing else waiting")
+				assert.Len(t, w.sqs.Messages(w.responses()), 4, "it may be another program's")
+				assert.Empty(t, w.dropped)
+			})
+			assert.ErrorIs(t, c.Watch(ctx, func(protocol.Response) error { return nil }), context.Canceled)
 		})
-		assert.Len(t, w.unreadable, 3)
-		var left []string
-		for _, m := range w.sqs.Messages(w.responses()) {
-			if m.Received > 1 {
-				left = append(left, m.ID)
+		assert.Len(t, w.unreadable, 4)
+		assert.ElementsMatch(t, w.unreadable, w.dropped, "each is told once more when it is deleted")
+		assert.Empty(t, w.sqs.Messages(w.responses()))
+	})
+}
+
+func TestWhatANewerHDMSaysIsToldOnceAndDeleted(t *testing.T) {
+	inWorlds(t, func(t *testing.T, w *world) {
+		w.act = func(c sqs.Call) sqs.Act {
+			if c.Operation == "DeleteMessage" && c.Nth == 1 {
+				return sqs.Fail("ServiceUnavailable", 503) // it comes again
 			}
+			return sqs.Pass()
 		}
-		assert.ElementsMatch(t, w.unreadable, left)
+		all := []string{`{"v":2,"type":"Heartbeat","response_id":"x","sent":5}`, `{"v":1,"type":"Heartbeat","response_id":"x","status":5}`}
+		for i := range 10 {
+			all = append(all, fmt.Sprintf(`{"v":1,"type":"Weather","response_id":"y%d"}`, i))
+		}
+		w.run(2*time.Minute, func(ctx context.Context, c *client.Client) {
+			strangers(ctx, w, all...)
+			_, err := c.AwaitReady(ctx)
+			require.NoError(t, err)
+			assert.Less(t, w.computer.Elapsed(), time.Minute)
+		})
+		assert.Len(t, w.dropped, len(all))
+		assert.Empty(t, w.unreadable)
+		assert.Len(t, w.troubles, 1)
+	})
+}
+
+func TestNoNumberOfUnreadableMessagesKeepsAGroupWaitingForEver(t *testing.T) {
+	inWorlds(t, func(t *testing.T, w *world) {
+		w.run(20*time.Minute, func(ctx context.Context, c *client.Client) {
+			all := make([]string, 25)
+			for i := range all {
+				all[i] = fmt.Sprint("hello ", i)
+			}
+			strangers(ctx, w, all...)
+			_, err := c.AwaitReady(ctx)
+			require.NoError(t, err)
+		})
+		assert.Len(t, w.unreadable, 25)
 	})
 }
 

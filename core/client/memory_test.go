@@ -13,8 +13,8 @@ import (
 func TestTheNewestNamesAreRememberedAndNoMore(t *testing.T) {
 	m := newMemory(3)
 	for i := range 7 {
-		m.add(fmt.Sprint(i))
-		m.add(fmt.Sprint(i)) // again changes nothing
+		assert.Equal(t, 1, m.add(fmt.Sprint(i)))
+		assert.Equal(t, 2, m.add(fmt.Sprint(i)), "again takes no more room")
 	}
 	for i := range 7 {
 		assert.Equal(t, i >= 4, m.knows(fmt.Sprint(i)), i)

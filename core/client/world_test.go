@@ -41,6 +41,7 @@ type world struct {
 	bus         *bus.Service
 	heard       []protocol.Response // by clients' observers
 	unreadable  []string
+	dropped     []string
 	troubles    []error
 	calls, fail int
 	said        int // by say
@@ -95,9 +96,15 @@ func (w *world) config() client.Config {
 	}
 }
 
-func (w *world) Heard(r protocol.Response)          { w.heard = append(w.heard, r) }
-func (w *world) Unreadable(message string, _ error) { w.unreadable = append(w.unreadable, message) }
-func (w *world) Trouble(err error)                  { w.troubles = append(w.troubles, err) }
+func (w *world) Heard(r protocol.Response) { w.heard = append(w.heard, r) }
+func (w *world) Trouble(err error)         { w.troubles = append(w.troubles, err) }
+func (w *world) Unreadable(message string, err error) {
+	to := &w.unreadable
+	if errors.As(err, new(*client.DroppedError)) {
+		to = &w.dropped
+	}
+	*to = append(*to, message)
+}
 
 // run runs what a client does, and lets so much virtual time pass. What has not
 // ended by then is cancelled.
