@@ -28,8 +28,8 @@ prints, or with --url, --region, --commands and --responses. The token comes
 from that file, from --token-file, or from the variable HDM_BUS_TOKEN. Calls are
 signed if AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are set.
 
-The client reads and deletes every response in its queue: give it one that
-nobody else reads.
+The client reads and deletes every response in its queue, and after some minutes
+anything else that is in it: give it one that nobody else reads.
 
 Exit codes: 0 it is done, 1 the migration failed or HDM refused the request, 2
 wrong usage, 3 SQS or the machine failed, or HDM did not answer in the time that

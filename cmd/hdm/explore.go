@@ -87,7 +87,7 @@ func exploreSeedsOf(cmd *cobra.Command, t *terminal, c *common, o explore.Option
 		if r.Verdict == record.Failed {
 			seeds.Failed = append(seeds.Failed, r.Seed)
 		}
-		show.ended(&r)
+		show.ended(&r, nil)
 	}
 	summary, failed := explore.Explore(cmd.Context(), o)
 	show.close()

@@ -31,8 +31,10 @@ type progress struct {
 	virtual time.Duration // of runs that ended
 	running []*clock      // as they began
 	drawn   []int         // the widths of the lines on the screen
-	stop    chan struct{} // nil: it has stopped
-	stopped chan struct{}
+
+	once    sync.Once
+	stop    chan struct{} // closed: draw no more
+	stopped chan struct{} // closed: nobody draws any more
 }
 
 // clock is the virtual time of a run under way. Its run moves it.
@@ -56,20 +58,22 @@ func newProgress(t *terminal, of int) *progress {
 	if p.screen {
 		every = redraw
 	}
-	go p.run(every)
+	go func() {
+		ticker := time.NewTicker(every)
+		defer ticker.Stop()
+		p.run(ticker.C)
+	}()
 	return p
 }
 
-// run draws at a steady pace, until it is stopped.
-func (p *progress) run(every time.Duration) {
+// run draws at every tick, until it is stopped.
+func (p *progress) run(ticks <-chan time.Time) {
 	defer close(p.stopped)
-	ticker := time.NewTicker(every)
-	defer ticker.Stop()
 	for {
 		select {
 		case <-p.stop:
 			return
-		case <-ticker.C:
+		case <-ticks:
 			p.mu.Lock()
 			p.draw()
 			p.mu.Unlock()
@@ -86,9 +90,9 @@ func (p *progress) begin(name string) *clock {
 	return c
 }
 
-// end hears of a run that ended. What is printed by print has the screen for
-// itself.
-func (p *progress) end(name string, failed bool, virtual time.Duration, print func()) {
+// end hears of a run that ended: that of the clock, or one that nobody said had
+// begun (nil). What is printed by print has the screen for itself.
+func (p *progress) end(c *clock, failed bool, virtual time.Duration, print func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.done++
@@ -96,7 +100,7 @@ func (p *progress) end(name string, failed bool, virtual time.Duration, print fu
 		p.failed++
 	}
 	p.virtual += virtual
-	if i := slices.IndexFunc(p.running, func(c *clock) bool { return c.name == name }); i >= 0 {
+	if i := slices.Index(p.running, c); i >= 0 {
 		p.running = slices.Delete(p.running, i, i+1)
 	}
 	p.erase()
@@ -105,18 +109,11 @@ func (p *progress) end(name string, failed bool, virtual time.Duration, print fu
 
 // close takes the bar away. It may be called twice.
 func (p *progress) close() {
+	p.once.Do(func() { close(p.stop) })
+	<-p.stopped
 	p.mu.Lock()
-	stop := p.stop
-	p.stop = nil
+	defer p.mu.Unlock()
 	p.erase()
-	p.mu.Unlock()
-	if stop != nil {
-		close(stop)
-		<-p.stopped
-		p.mu.Lock()
-		p.erase()
-		p.mu.Unlock()
-	}
 }
 
 func (p *progress) draw() {

@@ -93,8 +93,7 @@ func runSuite(ctx context.Context, t *terminal, c *common, all []*scenario.Scena
 		i := slices.Index(names, r.Scenario)
 		settled[i] = &r
 		unkept = append(unkept, c.settle(t, folder, &r, all[i]))
-		kept.ended(&r)
-		show.ended(&r)
+		show.ended(&r, kept.ended(&r))
 	}
 	suite, failed := run.Suite(ctx, all, catalogue(), o)
 	for i := range suite.Runs {

@@ -31,8 +31,8 @@ func newShow(t *terminal, format string, order []string, whole, quiet bool) *sho
 	return s
 }
 
-// ended hears of a run that ended.
-func (s *show) ended(r *record.Run) {
+// ended hears of a run that ended, and of its clock if it had one.
+func (s *show) ended(r *record.Run, c *clock) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.waiting[r.Scenario] = r
@@ -40,7 +40,7 @@ func (s *show) ended(r *record.Run) {
 		s.print()
 		return
 	}
-	s.progress.end(r.Scenario, r.Verdict == record.Failed, time.Duration(r.VirtualSeconds*float64(time.Second)), s.print)
+	s.progress.end(c, r.Verdict == record.Failed, time.Duration(r.VirtualSeconds*float64(time.Second)), s.print)
 }
 
 // print prints the runs whose turn it is.

@@ -28,12 +28,12 @@ type traces struct {
 	progress *progress // is told of the time of each run; may be nil
 
 	mu    sync.Mutex
-	byRun map[string]*reports.Trace
+	byRun map[string]*follower
 	err   error // the first errors
 }
 
 func newTraces(folder *reports.Folder, all []*scenario.Scenario, whole bool, follow run.Watcher) *traces {
-	w := &traces{folder: folder, names: map[*scenario.Scenario]string{}, whole: whole, follow: follow, byRun: map[string]*reports.Trace{}}
+	w := &traces{folder: folder, names: map[*scenario.Scenario]string{}, whole: whole, follow: follow, byRun: map[string]*follower{}}
 	for i, name := range run.Names(all) {
 		w.names[all[i]] = name
 	}
@@ -46,22 +46,27 @@ func (w *traces) watch(s *scenario.Scenario, _ uint64) run.Watcher {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.err = errors.Join(w.err, err)
-	w.byRun[name] = trace
 	f := &follower{trace: trace, follow: w.follow}
+	w.byRun[name] = f
 	if w.progress != nil {
 		f.clock = w.progress.begin(name)
 	}
 	return f
 }
 
-// ended hears how a run ended. One that did not pass keeps its whole trace.
-func (w *traces) ended(r *record.Run) {
+// ended hears how a run ended, and returns its clock; nil if it had none. One that
+// did not pass keeps its whole trace.
+func (w *traces) ended(r *record.Run) *clock {
 	w.mu.Lock()
-	trace := w.byRun[r.Scenario]
+	f := w.byRun[r.Scenario]
 	w.mu.Unlock()
-	if trace != nil && r.Verdict == record.Passed && !w.whole {
-		trace.Thin()
+	if f == nil {
+		return nil
 	}
+	if f.trace != nil && r.Verdict == record.Passed && !w.whole {
+		f.trace.Thin()
+	}
+	return f.clock
 }
 
 // follower writes the trace of one run, and passes on what it hears.

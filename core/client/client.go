@@ -21,6 +21,14 @@ const (
 	// visibility is how long a response stays in flight: whoever it is handed to
 	// should be done with ten of them by then.
 	visibility = 30 * time.Second
+	// releaseTries and mostReleasing bound what is done for the next listener once
+	// this one was stopped: so many failures, so long in all.
+	releaseTries  = 3
+	mostReleasing = 5 * time.Second
+	// mostReceives bounds how often a message that is no response is received: it
+	// is deleted then, after some five minutes. In a FIFO queue ten of one group
+	// keep all that are behind them waiting until then.
+	mostReceives = 10
 	// mostRemembered bounds the responses that are known to have been handed over.
 	// A queue that delivers one twice does so soon.
 	mostRemembered = 10_000
@@ -46,10 +54,10 @@ type Config struct {
 type Observer interface {
 	// Heard is told of every response, once, before it is handed over.
 	Heard(protocol.Response)
-	// Unreadable is told of a message on the response queue that is no response,
-	// once for each: SQS's name for it, and a *protocol.UnreadableError. It is left
-	// in the queue: it may be another program's, or of an HDM newer than this
-	// client. There it comes again until the queue drops it.
+	// Unreadable is told of a message on the response queue that this client cannot
+	// read: SQS's name for it, and a *protocol.UnreadableError if it is left in the
+	// queue, since it may be another program's; a *DroppedError if it is deleted. It
+	// is told of each message once, and once more if one that was left is deleted.
 	Unreadable(message string, err error)
 	// Trouble is told of what failed and is tried again. Errors: *bus.Error.
 	Trouble(err error)

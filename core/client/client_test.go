@@ -188,26 +188,70 @@ func TestAResponseThatCouldNotBeHandledComesAgain(t *testing.T) {
 	})
 }
 
-func TestAMessageThatIsNoResponseIsToldOnceAndLeftInTheQueue(t *testing.T) {
+// strangers puts messages on the response queue that no client can read, and a
+// heartbeat behind them.
+func strangers(ctx context.Context, w *world, bodies ...string) {
+	q, err := w.endpoint().Open(ctx, w.responses())
+	require.NoError(w.t, err)
+	for i, body := range bodies {
+		require.NoError(w.t, q.Send(ctx, bus.Message{Body: body, ID: fmt.Sprint(i), Group: "hdm-1"}))
+	}
+	w.say(ctx, q, beat(protocol.Ready, 0))
+}
+
+func TestAMessageThatIsNoResponseIsToldOnceAndLeftForAWhile(t *testing.T) {
 	inWorlds(t, func(t *testing.T, w *world) {
-		w.startHDM()
 		w.run(10*time.Minute, func(ctx context.Context, c *client.Client) {
-			q, err := w.endpoint().Open(ctx, w.responses())
-			require.NoError(t, err)
-			for i, body := range []string{"hello", `{"v":2,"type":"Heartbeat","response_id":"x"}`, `{"v":1,"type":"Weather","response_id":"y"}`} {
-				require.NoError(t, q.Send(ctx, bus.Message{Body: body, ID: fmt.Sprint(i), Group: "other"}))
-			}
-			_, err = c.Migrate(ctx, cloneOf("r-1"))
-			require.NoError(t, err, "it keeps nothing else waiting")
+			strangers(ctx, w, "hello", `{"v":1}`, `{"response_id":"x"}`, `{"v":"1","response_id":"x"}`)
+			w.kernel.At(4*time.Minute, func() {
+				assert.Len(t, w.heard, 1, "it keeps nothing else waiting")
+				assert.Len(t, w.sqs.Messages(w.responses()), 4, "it may be another program's")
+				assert.Empty(t, w.dropped)
+			})
+			assert.ErrorIs(t, c.Watch(ctx, func(protocol.Response) error { return nil }), context.Canceled)
 		})
-		assert.Len(t, w.unreadable, 3)
-		var left []string
-		for _, m := range w.sqs.Messages(w.responses()) {
-			if m.Received > 1 {
-				left = append(left, m.ID)
+		assert.Len(t, w.unreadable, 4)
+		assert.ElementsMatch(t, w.unreadable, w.dropped, "each is told once more when it is deleted")
+		assert.Empty(t, w.sqs.Messages(w.responses()))
+	})
+}
+
+func TestWhatANewerHDMSaysIsToldOnceAndDeleted(t *testing.T) {
+	inWorlds(t, func(t *testing.T, w *world) {
+		w.act = func(c sqs.Call) sqs.Act {
+			if c.Operation == "DeleteMessage" && c.Nth == 1 {
+				return sqs.Fail("ServiceUnavailable", 503) // it comes again
 			}
+			return sqs.Pass()
 		}
-		assert.ElementsMatch(t, w.unreadable, left)
+		all := []string{`{"v":2,"type":"Heartbeat","response_id":"x","sent":5}`, `{"v":1,"type":"Heartbeat","response_id":"x","status":5}`}
+		for i := range 10 {
+			all = append(all, fmt.Sprintf(`{"v":1,"type":"Weather","response_id":"y%d"}`, i))
+		}
+		w.run(2*time.Minute, func(ctx context.Context, c *client.Client) {
+			strangers(ctx, w, all...)
+			_, err := c.AwaitReady(ctx)
+			require.NoError(t, err)
+			assert.Less(t, w.computer.Elapsed(), time.Minute)
+		})
+		assert.Len(t, w.dropped, len(all))
+		assert.Empty(t, w.unreadable)
+		assert.Len(t, w.troubles, 1)
+	})
+}
+
+func TestNoNumberOfUnreadableMessagesKeepsAGroupWaitingForEver(t *testing.T) {
+	inWorlds(t, func(t *testing.T, w *world) {
+		w.run(20*time.Minute, func(ctx context.Context, c *client.Client) {
+			all := make([]string, 25)
+			for i := range all {
+				all[i] = fmt.Sprint("hello ", i)
+			}
+			strangers(ctx, w, all...)
+			_, err := c.AwaitReady(ctx)
+			require.NoError(t, err)
+		})
+		assert.Len(t, w.unreadable, 25)
 	})
 }
 
@@ -346,4 +390,169 @@ func TestARefusalByTheNameOfTheMessageIsHeard(t *testing.T) {
 	require.NoError(t, others.Hear(refusal))
 	assert.True(t, mine.Complete())
 	assert.False(t, others.Complete())
+}
+
+// conflict is HDM's answer to a message with another order under the name of a
+// request that it has.
+func conflict(request, message string) *protocol.ErrorResponse {
+	r := &protocol.ErrorResponse{MessageID: message, Errors: []protocol.Problem{{Code: "request", Field: "request_id", What: "it is another order's"}}}
+	r.RequestID = request
+	return r
+}
+
+func TestAnErrorThatIsNotFinalEndsOnlyTheConversationOfItsMessage(t *testing.T) {
+	first, second := client.Follow{Request: "r-1"}, client.Follow{Request: "r-1"}
+	first.Message, second.Message = "m-1", "m-2"
+	nameless, pages := client.Follow{Request: "r-1"}, client.Gather{Request: "r-1"}
+	pages.Message = "m-1"
+	for _, hear := range []func(protocol.Response) error{first.Hear, second.Hear, nameless.Hear, pages.Hear} {
+		require.NoError(t, hear(conflict("r-1", "m-2")))
+	}
+	assert.False(t, first.Complete())
+	assert.False(t, nameless.Complete())
+	assert.False(t, pages.Complete())
+	assert.True(t, second.Complete())
+
+	pages.Message = "m-2"
+	require.NoError(t, pages.Hear(conflict("r-1", "m-2")))
+	assert.True(t, pages.Complete())
+	final := conflict("r-1", "m-3")
+	final.Final = true
+	require.NoError(t, first.Hear(final))
+	assert.True(t, first.Complete(), "this one is the end of the request")
+}
+
+func TestAnErrorToAnotherMessageDoesNotEndAConversation(t *testing.T) {
+	inWorlds(t, func(t *testing.T, w *world) {
+		asked := w.answer(func(string) []protocol.Response {
+			done := &protocol.BulkDoneResponse{Clone: "r-1", Complete: true, Final: true}
+			end := &protocol.CloneResponse{State: "completed", Percent: 100, Final: true}
+			page := &protocol.InventoryResponse{Reading: "a", Page: 1, Pages: 1, VMs: []protocol.VM{}}
+			return []protocol.Response{conflict("", "another"), end, done, page}
+		})
+		w.run(10*time.Minute, func(ctx context.Context, c *client.Client) {
+			end, err := c.Migrate(ctx, cloneOf("r-1"))
+			require.NoError(t, err)
+			assert.Equal(t, "completed", end.State)
+			_, err = c.Collect(ctx, "i-1", 0)
+			require.NoError(t, err)
+			done, err := c.TellBulkDone(ctx, "d-1", "r-1", true)
+			require.NoError(t, err)
+			assert.True(t, done.Complete)
+		})
+		assert.Equal(t, 3, *asked)
+	})
+}
+
+func TestWhoeverTakesTheNameOfAnothersRequestIsRefused(t *testing.T) {
+	inWorlds(t, func(t *testing.T, w *world) {
+		w.answer(func(message string) []protocol.Response { return []protocol.Response{conflict("", message)} })
+		w.run(10*time.Minute, func(ctx context.Context, c *client.Client) {
+			refused := new(client.RefusedError)
+			_, err := c.Migrate(ctx, cloneOf("r-1"))
+			require.ErrorAs(t, err, &refused)
+			assert.False(t, refused.Response.Final)
+			_, err = c.Collect(ctx, "i-1", 0)
+			assert.ErrorAs(t, err, &refused)
+			_, err = c.TellBulkDone(ctx, "d-1", "r-1", true)
+			assert.ErrorAs(t, err, &refused)
+		})
+	})
+}
+
+// beat is a heartbeat of that second.
+func beat(status protocol.Status, second int) *protocol.Heartbeat {
+	b := &protocol.Heartbeat{Status: status, Every: 30}
+	b.Sent = time.Date(2026, 1, 1, 12, 0, second, 0, time.UTC)
+	return b
+}
+
+// readyOf is the heartbeat that a client is content with, of these in this order
+// and one that says Ready an hour later.
+func readyOf(t *testing.T, end string, beats ...*protocol.Heartbeat) *protocol.Heartbeat {
+	w, got := newWorld(t, end), (*protocol.Heartbeat)(nil)
+	w.run(2*time.Hour, func(ctx context.Context, c *client.Client) {
+		q, err := w.endpoint().Open(ctx, w.responses())
+		require.NoError(t, err)
+		w.computer.Go(ctx, "hdm", func(ctx context.Context) {
+			for _, b := range beats {
+				w.say(ctx, q, b)
+			}
+			if w.computer.Sleep(ctx, time.Hour) == nil {
+				w.say(ctx, q, beat(protocol.Ready, 59))
+			}
+		})
+		require.NoError(t, w.computer.Sleep(ctx, time.Minute)) // so that they come at once
+		got, err = c.AwaitReady(ctx)
+		require.NoError(t, err)
+	})
+	return got
+}
+
+func TestAnOlderHeartbeatThatComesLateIsNotBelieved(t *testing.T) {
+	assert.Equal(t, 59, readyOf(t, "", beat(protocol.NotReady, 2), beat(protocol.Ready, 1)).Sent.Second())
+	assert.Equal(t, 2, readyOf(t, "", beat(protocol.NotReady, 2), beat(protocol.Ready, 2)).Sent.Second(), "of one moment the last counts")
+	assert.Equal(t, 3, readyOf(t, "", beat(protocol.Ready, 3), beat(protocol.NotReady, 2)).Sent.Second())
+	assert.Equal(t, 1, readyOf(t, ".fifo", beat(protocol.NotReady, 2), beat(protocol.Ready, 1)).Sent.Second(), "in a FIFO queue the clock was set back")
+}
+
+// stopped listens until the first of three heartbeats comes, and is cancelled then.
+func stopped(ctx context.Context, w *world, c *client.Client) {
+	q, err := w.endpoint().Open(ctx, w.responses())
+	require.NoError(w.t, err)
+	for i := range 3 {
+		w.say(ctx, q, beat(protocol.Ready, i))
+	}
+	within, cancel := w.computer.WithCancel(ctx)
+	assert.ErrorIs(w.t, c.Watch(within, func(protocol.Response) error {
+		cancel()
+		return nil
+	}), context.Canceled)
+}
+
+func TestWhatACancelledListenerHadComesToTheNextOneAtOnce(t *testing.T) {
+	inWorlds(t, func(t *testing.T, w *world) {
+		w.run(10*time.Minute, func(ctx context.Context, c *client.Client) {
+			stopped(ctx, w, c)
+			began, seen := w.computer.Elapsed(), 0
+			next, err := client.Open(ctx, w.config())
+			require.NoError(t, err)
+			require.ErrorIs(t, next.Watch(ctx, func(protocol.Response) error {
+				if seen++; seen < 3 {
+					return nil
+				}
+				return errBusy
+			}), errBusy)
+			assert.Less(t, w.computer.Elapsed()-began, time.Second)
+		})
+	})
+}
+
+func TestACancelledListenerDoesNotTryForLong(t *testing.T) {
+	for name, act := range map[string]struct {
+		act   sqs.Act
+		calls int
+		last  float64 // seconds
+	}{
+		"SQS is busy":         {sqs.Fail("ServiceUnavailable", 503), 3, 0},
+		"SQS refuses":         {sqs.Fail("ReceiptHandleIsInvalid", 400), 3, 0},
+		"SQS does not answer": {sqs.Late(time.Hour), 1, 5},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, calls := newWorld(t, ""), 0
+			w.act = func(c sqs.Call) sqs.Act {
+				if c.Operation != "ChangeMessageVisibility" {
+					return sqs.Pass()
+				}
+				calls++
+				return act.act
+			}
+			w.run(10*time.Minute, func(ctx context.Context, c *client.Client) {
+				began := w.computer.Elapsed()
+				stopped(ctx, w, c)
+				assert.InDelta(t, act.last, (w.computer.Elapsed() - began).Seconds(), 1)
+			})
+			assert.Equal(t, act.calls, calls)
+		})
+	}
 }

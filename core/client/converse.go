@@ -15,11 +15,13 @@ import (
 // Follow for each.
 
 // AwaitReady waits until HDM's newest heartbeat says that it is ready (SQS-08).
-// It cannot tell whether HDM has died since. Errors: those of Watch.
+// It cannot tell whether HDM has died since. The newest is the last of a FIFO queue;
+// a standard queue may deliver it before an older one, and HDM's clock decides.
+// Errors: those of Watch.
 func (c *Client) AwaitReady(ctx context.Context) (*protocol.Heartbeat, error) {
 	var newest *protocol.Heartbeat
 	err := c.listen(ctx, func(r protocol.Response) error {
-		if beat, ok := r.(*protocol.Heartbeat); ok {
+		if beat, ok := r.(*protocol.Heartbeat); ok && (c.responses.FIFO() || newest == nil || !beat.Sent.Before(newest.Sent)) {
 			newest = beat
 		}
 		return nil

@@ -14,7 +14,11 @@
 // each get a part of what HDM says, and neither can tell. Give each client
 // program an HDM, or at least a pair of queues, of its own.
 //
-// It runs on a runtime.Runtime and starts nothing of its own, so that the same
+// What it cannot read it tells its Observer. If it looks like a response of HDM it
+// is ignored, which is to say deleted; anything else is left for some minutes, and
+// deleted then: in a FIFO queue it would keep HDM's responses waiting for ever.
+//
+// It runs on a runtime.Runtime and leaves nothing running behind, so that the same
 // code talks to SQS and to a simulated one.
 //
 // Read this file, then client.go (what is sent), watch.go (what is received),

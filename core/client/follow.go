@@ -9,18 +9,24 @@ import (
 
 // ending is how HDM refused a request, if it did.
 type ending struct {
-	// Message is SQS's name for the request's message; may be empty. To whoever has
-	// no token HDM answers by that alone.
+	// Message is SQS's name for the request's message; may be empty. HDM answers by
+	// it whoever has no token, and whoever takes the name of another's request.
 	Message string
 	Refused *protocol.ErrorResponse
 }
 
-// about says whether a response is one to the request.
+// about says whether a response is one to the request. An error that is not final
+// answers another message under the name of the request, which goes on; unless
+// that message is this one, and the request was ordered by somebody else.
 func (e *ending) about(request string, r protocol.Response) bool {
-	if refusal, ok := r.(*protocol.ErrorResponse); ok && refusal.RequestID == "" {
-		return refusal.MessageID != "" && refusal.MessageID == e.Message
+	refusal, ok := r.(*protocol.ErrorResponse)
+	switch {
+	case !ok:
+		return r.Head().RequestID == request
+	case e.Message != "" && refusal.MessageID == e.Message:
+		return true
 	}
-	return r.Head().RequestID == request
+	return refusal.RequestID != "" && refusal.RequestID == request && refusal.Final
 }
 
 func (e *ending) err() error {
@@ -33,7 +39,7 @@ func (e *ending) err() error {
 // Follow hears how one migration goes. Its Hear is one for Watch.
 type Follow struct {
 	Request string                  // request_id of its SourceCloneRequest
-	Last    *protocol.CloneResponse // that was heard; the final one once it was
+	Last    *protocol.CloneResponse // the newest; the final one once it was heard
 	ending
 }
 
@@ -44,13 +50,23 @@ func (f *Follow) Hear(r protocol.Response) error {
 	}
 	switch r := r.(type) {
 	case *protocol.CloneResponse:
-		if f.Last == nil || !f.Last.Final { // a standard queue may deliver an earlier one after it
+		if f.Last == nil || later(r, f.Last) {
 			f.Last = r
 		}
 	case *protocol.ErrorResponse:
 		f.Refused = r
 	}
 	return nil
+}
+
+// later says whether a status is newer than the last one: a standard queue may
+// deliver an earlier one after it. Progress never falls (SQS-06); between equals
+// HDM's clock decides, which may have been set back.
+func later(r, last *protocol.CloneResponse) bool {
+	if last.Final || r.Final {
+		return !last.Final
+	}
+	return cmp.Or(cmp.Compare(r.Percent, last.Percent), r.Sent.Compare(last.Sent)) >= 0
 }
 
 // Complete says whether the migration has ended, or was refused.

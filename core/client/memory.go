@@ -2,10 +2,10 @@ package client
 
 import "crypto/sha256"
 
-// memory knows the last so many names that it was given. It keeps sums of them,
-// so that a long name takes no more room than a short one.
+// memory knows the last so many names that it was given, and how often. It keeps
+// sums of them, so that a long name takes no more room than a short one.
 type memory struct {
-	known map[sum]bool
+	known map[sum]int
 	order []sum // as they came, the oldest at next
 	next  int
 }
@@ -13,22 +13,24 @@ type memory struct {
 type sum [sha256.Size]byte
 
 func newMemory(most int) *memory {
-	return &memory{known: map[sum]bool{}, order: make([]sum, 0, most)}
+	return &memory{known: map[sum]int{}, order: make([]sum, 0, most)}
 }
 
-func (m *memory) knows(name string) bool { return m.known[sha256.Sum256([]byte(name))] }
+func (m *memory) knows(name string) bool { return m.known[sha256.Sum256([]byte(name))] > 0 }
 
-func (m *memory) add(name string) {
+// add takes in a name, and returns how often it was given.
+func (m *memory) add(name string) int {
 	s := sum(sha256.Sum256([]byte(name)))
-	if m.known[s] {
-		return
-	}
-	m.known[s] = true
-	if len(m.order) < cap(m.order) {
+	m.known[s]++
+	switch times := m.known[s]; {
+	case times > 1:
+		return times
+	case len(m.order) < cap(m.order):
 		m.order = append(m.order, s)
-		return
+	default:
+		delete(m.known, m.order[m.next])
+		m.order[m.next] = s
+		m.next = (m.next + 1) % len(m.order)
 	}
-	delete(m.known, m.order[m.next])
-	m.order[m.next] = s
-	m.next = (m.next + 1) % len(m.order)
+	return 1
 }

@@ -3,6 +3,7 @@ package client
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 
@@ -12,8 +13,8 @@ import (
 func TestTheNewestNamesAreRememberedAndNoMore(t *testing.T) {
 	m := newMemory(3)
 	for i := range 7 {
-		m.add(fmt.Sprint(i))
-		m.add(fmt.Sprint(i)) // again changes nothing
+		assert.Equal(t, 1, m.add(fmt.Sprint(i)))
+		assert.Equal(t, 2, m.add(fmt.Sprint(i)), "again takes no more room")
 	}
 	for i := range 7 {
 		assert.Equal(t, i >= 4, m.knows(fmt.Sprint(i)), i)
@@ -64,4 +65,30 @@ func TestAnEarlierStatusThatComesAfterTheFinalOneChangesNothing(t *testing.T) {
 	assert.NoError(t, f.Hear(late))
 	assert.Same(t, final, f.Last)
 	assert.True(t, f.Complete())
+}
+
+func TestAStatusDoesNotGoBack(t *testing.T) {
+	noon := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+	status := func(percent int32, sent time.Time, step string) *protocol.CloneResponse {
+		r := &protocol.CloneResponse{State: "running", Percent: percent, Step: step}
+		r.RequestID, r.Sent = "r", sent
+		return r
+	}
+	f := Follow{Request: "r"}
+	for _, s := range []*protocol.CloneResponse{
+		status(40, noon, "copy"),
+		status(30, noon.Add(-time.Minute), "late: less was done"),
+		status(40, noon.Add(-time.Second), "late: it was sent before"),
+	} {
+		assert.NoError(t, f.Hear(s))
+		assert.Equal(t, "copy", f.Last.Step)
+	}
+	for _, s := range []*protocol.CloneResponse{
+		status(40, noon, "of the same moment"),
+		status(40, noon.Add(time.Second), "later"),
+		status(50, noon.Add(-time.Hour), "after the clock was set back"),
+	} {
+		assert.NoError(t, f.Hear(s))
+		assert.Same(t, s, f.Last)
+	}
 }

@@ -2,7 +2,9 @@ package client
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 
 	"github.com/hdm-project/hdm/core/bus"
 	"github.com/hdm-project/hdm/core/protocol"
@@ -56,7 +58,7 @@ func (c *Client) listen(ctx context.Context, hear func(protocol.Response) error,
 		wait = backoff{}
 		for i, d := range batch {
 			if err := c.take(ctx, d, hear); err != nil {
-				c.release(ctx, batch[i:])
+				c.release(batch[i:])
 				return err
 			}
 		}
@@ -70,11 +72,10 @@ func (c *Client) listen(ctx context.Context, hear func(protocol.Response) error,
 func (c *Client) take(ctx context.Context, d bus.Delivery, hear func(protocol.Response) error) error {
 	r, err := protocol.DecodeResponse([]byte(d.Body))
 	if err != nil {
-		if !c.unreadable.knows(d.ID) {
-			c.unreadable.add(d.ID)
-			c.Observer.Unreadable(d.ID, err)
+		if c.leave(d, err) {
+			return nil
 		}
-		return nil
+		return c.remove(ctx, d)
 	}
 	name := r.Head().ApplianceID + "\n" + r.Head().ResponseID
 	if !c.heard.knows(name) {
@@ -84,18 +85,75 @@ func (c *Client) take(ctx context.Context, d bus.Delivery, hear func(protocol.Re
 		}
 		c.heard.add(name)
 	}
+	return c.remove(ctx, d)
+}
+
+// remove deletes a message. If that fails, it comes again, and is deleted then.
+func (c *Client) remove(ctx context.Context, d bus.Delivery) error {
 	if err := c.responses.Delete(ctx, d); err != nil && ctx.Err() == nil {
-		c.Observer.Trouble(err) // it comes again, and is deleted then
+		c.Observer.Trouble(err)
 	}
 	return ctx.Err()
 }
 
+// DroppedError is a message on the response queue that this client could not read,
+// and deletes.
+type DroppedError struct {
+	Why string
+	Err error // *protocol.UnreadableError
+}
+
+func (e *DroppedError) Error() string {
+	return "the message is deleted from the response queue, since " + e.Why + ": " + e.Err.Error()
+}
+
+func (e *DroppedError) Unwrap() error { return e.Err }
+
+// leave hears of a message that cannot be read, and says whether it stays in the
+// queue. One of HDM's does not: what a client does not know, it ignores. Any other
+// stays for a while only, so that nothing keeps HDM's waiting for ever.
+func (c *Client) leave(d bus.Delivery, err error) bool {
+	came := c.unreadable.add(d.ID)
+	hdms := isResponse(d.Body)
+	switch {
+	case hdms && came == 1:
+		c.Observer.Unreadable(d.ID, &DroppedError{"HDM says there what this client does not know", err})
+	case came == 1:
+		c.Observer.Unreadable(d.ID, err)
+	case came == mostReceives && !hdms:
+		c.Observer.Unreadable(d.ID, &DroppedError{fmt.Sprintf("it has come %d times", came), err})
+	}
+	return !hdms && came < mostReceives
+}
+
+// isResponse says whether a message has what every response of HDM has, of
+// whatever version and type.
+func isResponse(body string) bool {
+	var head struct {
+		V          *float64 `json:"v"`
+		ResponseID string   `json:"response_id"`
+	}
+	return json.Unmarshal([]byte(body), &head) == nil && head.V != nil && head.ResponseID != ""
+}
+
 // release lets go of what was received and not handed over, so that the next
-// listener need not wait for it. If it fails, the next one waits.
-func (c *Client) release(ctx context.Context, batch []bus.Delivery) {
-	for _, d := range batch {
-		if c.responses.Extend(ctx, d, 0) != nil {
-			return
+// listener need not wait for it. The caller's context may be cancelled already:
+// it has a time of its own. If it fails, the next one waits.
+func (c *Client) release(batch []bus.Delivery) {
+	ctx, cancel := c.Runtime.WithCancel(context.Background())
+	defer cancel()
+	c.Runtime.Go(ctx, "client/release", func(ctx context.Context) {
+		if c.Runtime.Sleep(ctx, mostReleasing) == nil {
+			cancel()
 		}
+	})
+	for failed := 0; len(batch) > 0 && failed < releaseTries; {
+		if err := c.responses.Extend(ctx, batch[0], 0); err != nil {
+			failed++
+			if passing(err) {
+				continue
+			}
+		}
+		batch = batch[1:]
 	}
 }

@@ -41,8 +41,10 @@ type world struct {
 	bus         *bus.Service
 	heard       []protocol.Response // by clients' observers
 	unreadable  []string
+	dropped     []string
 	troubles    []error
 	calls, fail int
+	said        int // by say
 }
 
 // inWorlds runs a test with both kinds of queues.
@@ -94,9 +96,15 @@ func (w *world) config() client.Config {
 	}
 }
 
-func (w *world) Heard(r protocol.Response)          { w.heard = append(w.heard, r) }
-func (w *world) Unreadable(message string, _ error) { w.unreadable = append(w.unreadable, message) }
-func (w *world) Trouble(err error)                  { w.troubles = append(w.troubles, err) }
+func (w *world) Heard(r protocol.Response) { w.heard = append(w.heard, r) }
+func (w *world) Trouble(err error)         { w.troubles = append(w.troubles, err) }
+func (w *world) Unreadable(message string, err error) {
+	to := &w.unreadable
+	if errors.As(err, new(*client.DroppedError)) {
+		to = &w.dropped
+	}
+	*to = append(*to, message)
+}
 
 // run runs what a client does, and lets so much virtual time pass. What has not
 // ended by then is cancelled.
@@ -243,4 +251,44 @@ func (h *hdm) Inventory(context.Context) ([]migration.Offered, error) {
 		all[i].VM = vsphere.VM{Name: fmt.Sprintf("vm-%03d", i)}
 	}
 	return all, nil
+}
+
+// say puts a response on the response queue, as HDM does.
+func (w *world) say(ctx context.Context, q *bus.Queue, r protocol.Response) {
+	w.said++
+	h := r.Head()
+	h.ApplianceID, h.ResponseID = "hdm-1", fmt.Sprintf("said/%d", w.said)
+	body, err := protocol.EncodeResponse(r)
+	require.NoError(w.t, err)
+	require.NoError(w.t, q.Send(ctx, bus.Message{Body: string(body), ID: h.ResponseID, Group: "hdm-1"}))
+}
+
+// answer answers every request with what reply makes of SQS's name for its
+// message, in place of HDM. It counts the requests.
+func (w *world) answer(reply func(message string) []protocol.Response) *int {
+	asked := new(int)
+	m := machine.New(w.kernel, "stub")
+	m.Go(context.Background(), "answer", func(ctx context.Context) {
+		commands, err := w.endpoint().Open(ctx, w.commands())
+		require.NoError(w.t, err)
+		responses, err := w.endpoint().Open(ctx, w.responses())
+		require.NoError(w.t, err)
+		for {
+			batch, err := commands.Receive(ctx, bus.MaxBatch, bus.MaxWait, time.Hour)
+			if err != nil {
+				return
+			}
+			for _, d := range batch {
+				*asked++
+				request, err := protocol.DecodeRequest([]byte(d.Body))
+				require.NoError(w.t, err)
+				for _, r := range reply(d.ID) {
+					r.Head().RequestID = request.Head().RequestID
+					w.say(ctx, responses, r)
+				}
+				require.NoError(w.t, commands.Delete(ctx, d))
+			}
+		}
+	})
+	return asked
 }
