@@ -12,7 +12,8 @@
 // makes of it. Everything but the servers runs on the goroutine that calls Run.
 //
 // Read this file, then gate.go (calls to vCenters), queues.go (calls to the
-// queues), http.go (the servers), replay.go.
+// queues), hidden.go (what a recording has for secrets), http.go (the servers),
+// replay.go.
 package loopback
 
 import (

@@ -79,10 +79,11 @@ func (a *again) steps(r *recording.Recording) []kernel.Again {
 func (a *again) step(s *recording.Step) {
 	switch s.Kind {
 	case recording.SQS:
-		if operation, queue := a.bus.taken(s.Queue); queue != "" {
+		c := a.bus.shown(s.Queue)
+		if operation, queue := a.bus.taken(c); queue != "" {
 			a.live.ByQueue(operation, queue)
 		}
-		a.bus.do(a.live.Mark().At, s.Queue, func(response) {})
+		a.bus.do(a.live.Mark().At, c, func(response) {})
 	case recording.Gone:
 		a.bus.gone(s.Of)
 	default:
