@@ -67,10 +67,10 @@ var secretNames = regexp.MustCompile(`(?i)passw|passphrase|ticket|privatekey|sec
 // element of a body.
 type element struct {
 	name   string
-	parent int  // its place among the elements; -1: none
-	secret bool // its text is
+	parent int    // its place among the elements; -1: none
+	secret bool   // its text is
 	words  string // of a key
-	keyed  bool // one of its children names a secret: the value beside it is one
+	keyed  bool   // one of its children names a secret: the value beside it is one
 }
 
 // text of an element, as it stands in the body.
