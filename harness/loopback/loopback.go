@@ -112,7 +112,7 @@ type SQS struct {
 func Open(c Config) (_ *World, err error) {
 	w := &World{}
 	w.ctx, w.end = context.WithCancelCause(context.Background())
-	w.live, err = run.NewLive(c.Scenario, run.Options{Seed: c.Seed, Speed: c.Speed, Transport: site.Direct, Watch: c.Watch}, c.Broken)
+	w.live, err = run.NewLive(c.Scenario, run.Options{Seed: c.Seed, Speed: c.Speed, Transport: site.Direct, Watch: c.Watch, Token: token()}, c.Broken)
 	if err != nil {
 		return nil, err
 	}

@@ -20,6 +20,8 @@ import (
 	"github.com/vmware/govmomi/find"
 
 	"github.com/hdm-project/hdm/harness/recording"
+	"github.com/hdm-project/hdm/harness/run"
+	"github.com/hdm-project/hdm/harness/scenario"
 )
 
 const idle = `
@@ -243,6 +245,23 @@ func TestTheAPIShowsTheViewsAndLeavesNothingInTheRecording(t *testing.T) {
 
 // secret is a client's that no recording may have.
 const secret = "hunter2"
+
+func TestTheTokenOfAServedWorldCannotBeComputedFromItsSeed(t *testing.T) {
+	v := serve(t, idle, 0)
+	s, err := scenario.ParseServed("served.yaml", []byte(idle))
+	require.NoError(t, err)
+	seeded, err := run.NewLive(s, run.Options{Seed: &v.world.info.Seed}, nil)
+	require.NoError(t, err)
+	guess := seeded.Bus().Token
+	require.NoError(t, seeded.Close())
+	assert.NotEqual(t, guess, v.world.Info().SQS.Token)
+	assert.Len(t, v.world.Info().SQS.Token, len(guess))
+	v.command("1", `{"v":1,"type":"SourceInventoryRequest","request_id":"q-1","token":"`+guess+`"}`)
+	v.quiet()
+	assert.Zero(t, v.hears("SourceInventoryResponse"))
+	_, rec := v.end()
+	replays(t, rec, 0)
+}
 
 // hears counts the messages in the response queue that have a text.
 func (v *served) hears(text string) (n int) {

@@ -34,7 +34,7 @@ func Replay(ctx context.Context, file string, r *recording.Recording, speed floa
 	if r.Transport != string(site.Direct) {
 		return out, fmt.Errorf("%s: served worlds have the transport %q, and not %q", file, site.Direct, r.Transport)
 	}
-	live, err := run.NewLive(s, run.Options{Seed: &r.Seed, Speed: speed, Transport: site.Direct, Watch: watch}, nil)
+	live, err := run.NewLive(s, run.Options{Seed: &r.Seed, Speed: speed, Transport: site.Direct, Watch: watch, Token: token()}, nil)
 	if err != nil {
 		return out, err
 	}
