@@ -100,7 +100,7 @@ func (b *bus) plain(text string, inside func(string) string) string {
 				depth--
 			case depth == 0 && (char == ',' || char == '}'):
 				secret = false
-			case '0' <= char && char <= '9':
+			case '1' <= char && char <= '9': // 0 stays: where it begins a number, it ends one
 				char = '1'
 			}
 			out.WriteByte(char)
@@ -120,7 +120,7 @@ func (b *bus) plain(text string, inside func(string) string) string {
 		case secret && readable:
 			out.WriteString(padded(strings.Repeat("*", len(value)), len(code)))
 		case secret:
-			out.WriteString(`"` + strings.Repeat("*", len(code)-1))
+			out.WriteString(masked(code))
 		case readable && inside != nil:
 			if other := inside(value); other != value || b.disguised(code, value) {
 				code = padded(other, 0)
@@ -156,4 +156,39 @@ func padded(value string, length int) string {
 	_ = e.Encode(value) // a string into memory
 	code := strings.TrimSuffix(b.String(), "\n")
 	return code + strings.Repeat(" ", max(0, length-len(code)))
+}
+
+// masked is a string that is not one of JSON, or breaks off, with stars in it. It
+// is wrong at the same byte, which its sender is told.
+func masked(code string) string {
+	out := []byte(code)
+	for i := 1; i < len(out); i++ {
+		switch char := out[i]; {
+		case char < ' ', char == '"' && i == len(out)-1:
+		case char == '\\' && i+1 < len(out):
+			i++
+			if escaped := out[i]; escaped == 'u' {
+				for range min(4, len(out)-i-1) {
+					i++
+					out[i] = maskedDigit(out[i])
+				}
+			} else if !strings.ContainsRune(`"\/bfnrt`, rune(escaped)) {
+				out[i] = '*'
+			}
+		default:
+			out[i] = '*'
+		}
+	}
+	return string(out)
+}
+
+// maskedDigit is one of \u.
+func maskedDigit(char byte) byte {
+	switch {
+	case strings.ContainsRune("0123456789abcdefABCDEF", rune(char)):
+		return '1'
+	case char == '"' || char < ' ':
+		return char
+	}
+	return '*'
 }

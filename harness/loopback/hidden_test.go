@@ -2,6 +2,7 @@ package loopback
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
@@ -75,6 +76,20 @@ func TestPasswordsInMessagesBecomeStarsAndMessagesStayAsLongAsTheyWere(t *testin
 			}
 		})
 	}
+}
+
+func TestABrokenMessageWithoutItsPasswordIsWrongAtTheSameByte(t *testing.T) {
+	parts := rapid.SampledFrom([]string{`{`, `}`, `"`, `"password":`, `"a":`, `:`, `,`, `[`, `]`, `\`, `\u`, `\u0041`, `\n`, `\q`, `00e1`, `9`, `-`, "\n", "hunter", "é", " ", `"x"`})
+	b := hider()
+	rapid.Check(t, func(t *rapid.T) {
+		x := `{"password":"` + strings.Join(rapid.SliceOf(parts).Draw(t, "parts"), "")
+		kept := b.message(x)
+		require.Len(t, kept, len(x))
+		var any any
+		was, is := new(json.SyntaxError), new(json.SyntaxError)
+		require.Equal(t, errors.As(json.Unmarshal([]byte(x), &any), &was), errors.As(json.Unmarshal([]byte(kept), &any), &is), kept)
+		require.Equal(t, was.Offset, is.Offset, kept)
+	})
 }
 
 func TestTheTokenIsHiddenHoweverItIsWritten(t *testing.T) {
