@@ -89,11 +89,14 @@ func (b *bus) disguised(code, value string) bool {
 func (b *bus) plain(text string, inside func(string) string) string {
 	var out strings.Builder
 	secret, depth := false, 0 // within the value of a password, and how deep
+	over := false             // there was a string: what follows up to the comma is wrong, and may be the password's
 	for i := 0; i < len(text); {
 		if text[i] != '"' {
 			char := text[i]
 			switch {
 			case !secret:
+			case depth == 0 && over && !strings.ContainsRune(",} \t\r\n", rune(char)):
+				char = '*'
 			case char == '[' || char == '{':
 				depth++
 			case depth > 0 && (char == ']' || char == '}'):
@@ -114,13 +117,19 @@ func (b *bus) plain(text string, inside func(string) string) string {
 		switch {
 		case strings.HasPrefix(strings.TrimLeft(text[i:], " \t\r\n"), ":"):
 			if depth == 0 {
-				secret = readable && strings.EqualFold(value, "password")
+				secret, over = readable && strings.EqualFold(value, "password"), false
 			}
 			out.WriteString(code)
+			if colon := strings.IndexByte(text[i:], ':') + 1; depth == 0 {
+				out.WriteString(text[i : i+colon])
+				i += colon
+			}
 		case secret && readable:
 			out.WriteString(padded(strings.Repeat("*", len(value)), len(code)))
+			over = true
 		case secret:
 			out.WriteString(masked(code))
+			over = true
 		case readable && inside != nil:
 			if other := inside(value); other != value || b.disguised(code, value) {
 				code = padded(other, 0)

@@ -61,6 +61,7 @@ func TestPasswordsInMessagesBecomeStarsAndMessagesStayAsLongAsTheyWere(t *testin
 		"no string":           {`{"password":1234,"n":1234}`, `{"password":1111,"n":1234}`},
 		"a list":              {`{"password":["hunter2",{"a":"hunter2"}],"n":"x"}`, `{"password":["*******",{"a":"*******"}],"n":"x"}`},
 		"one that breaks off": {`{"password":"hunter2`, `{"password":"*******`},
+		"a quote too many":    {`{"password":"hun"ter2","n":"x"}`, `{"password":"***"****"*"*"*"*"*`},
 		"none":                {`{"n":"password","m":"hunter"}`, `{"n":"password","m":"hunter"}`},
 	} {
 		t.Run(name, func(t *testing.T) {
