@@ -53,9 +53,12 @@ while something is under way, and stands still otherwise. Ctrl-C ends it.`,
 			if err := checkSpeed(speed); err != nil {
 				return err
 			}
-			for flag, port := range map[string]int{"on-premises-port": ports.OnPremises, "cloud-port": ports.Cloud, "sqs-port": ports.SQS, "api-port": ports.API} {
-				if port < 0 || port > 65535 {
-					return usage(fmt.Errorf("--%s %d: choose 1 to 65535, or 0 for any that is free", flag, port))
+			for _, p := range []struct {
+				flag string
+				port int
+			}{{"on-premises-port", ports.OnPremises}, {"cloud-port", ports.Cloud}, {"sqs-port", ports.SQS}, {"api-port", ports.API}} {
+				if p.port < 0 || p.port > 65535 {
+					return usage(fmt.Errorf("--%s %d: choose 1 to 65535, or 0 for any that is free", p.flag, p.port))
 				}
 			}
 			var onPremises *site.Site

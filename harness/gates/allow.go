@@ -18,6 +18,7 @@ var allowed = []allowance{
 	{"sim/kernel/inbox.go", Goroutine, "callers from outside wait for their turn, or go away"},
 	{"harness/loopback/http.go", Goroutine, "servers of foreign clients run beside the kernel"},
 	{"harness/loopback/http.go", Clock, "a client that does not read its answer is let go by the wall clock"},
+	{"harness/loopback/token.go", Chance, "a token that a seed gives can be computed by whoever knows the seed"},
 	{"harness/run/run.go", Clock, "a record tells how long a run took by the wall clock, besides the virtual time"},
 	{"harness/run/run.go", Goroutine, "worlds run side by side, each on one goroutine of its own"},
 	{"harness/explore/explore.go", Clock, "people give a search so much wall time"},

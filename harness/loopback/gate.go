@@ -2,8 +2,9 @@ package loopback
 
 import (
 	"context"
+	"encoding/xml"
 	"errors"
-	"regexp"
+	"strings"
 
 	"github.com/hdm-project/hdm/harness/recording"
 	"github.com/hdm-project/hdm/harness/run"
@@ -56,27 +57,56 @@ func (w *World) do(ctx context.Context, step func(recording.Place) recording.Ste
 	return errors.Join(err, failed)
 }
 
-// named finds the VMs and snapshots that a SOAP body is about.
-var named = regexp.MustCompile(`(VirtualMachine(?:Snapshot)?)"[^>]*>([^<]+)<`)
-
 // byHand notes which VMs a foreign call changes, so that what follows is not laid
 // on HDM.
 func byHand(live *run.Live, place *site.Place, c vcenter.ForeignCall) {
-	refs := []string{c.Object}
-	for _, m := range named.FindAllStringSubmatch(c.Body, -1) {
-		refs = append(refs, m[1]+":"+m[2])
-	}
-	to := names.FindStringSubmatch(c.Body)
-	for _, vm := range place.VCenter.VMsOf(refs...) {
+	refs, name := named(c.Body)
+	for _, vm := range place.VCenter.VMsOf(append(refs, c.Object)...) {
 		live.By(c.Method, vm)
-		if c.Method == "Rename_Task" && to != nil {
-			live.By(c.Method, to[1])
+		if c.Method == "Rename_Task" && name != "" {
+			live.By(c.Method, name)
 		}
 	}
-	if c.Method == "CreateResourcePool" && to != nil {
-		live.ByAt(c.Method, place.Site, to[1])
+	if c.Method == "CreateResourcePool" && name != "" {
+		live.ByAt(c.Method, place.Site, name)
 	}
 }
 
-// names finds the name that a call gives.
-var names = regexp.MustCompile(`<(?:\w+:)?(?:newName|name)(?:\s[^>]*)?>([^<]+)<`)
+// named are the VMs and snapshots that a SOAP body is about, and the first name
+// that it gives.
+func named(body string) (refs []string, name string) {
+	dec := xml.NewDecoder(strings.NewReader(body))
+	var at xml.StartElement
+	text := ""
+	for {
+		token, err := dec.Token()
+		if err != nil { // its end, or no XML from here on, and then nobody reads it
+			return refs, name
+		}
+		switch t := token.(type) {
+		case xml.StartElement:
+			at, text = t.Copy(), ""
+		case xml.CharData:
+			text += string(t)
+		case xml.EndElement:
+			if kind := kindOf(at); kind != "" && text != "" {
+				refs = append(refs, kind+":"+strings.TrimSpace(text))
+			}
+			if name == "" && (at.Name.Local == "newName" || at.Name.Local == "name") {
+				name = text
+			}
+			at, text = xml.StartElement{}, ""
+		}
+	}
+}
+
+// kindOf is the type of the VM or snapshot that an element refers to; "" if it
+// refers to neither.
+func kindOf(e xml.StartElement) string {
+	for _, a := range e.Attr {
+		if a.Name.Local == "type" && (a.Value == "VirtualMachine" || a.Value == "VirtualMachineSnapshot") {
+			return a.Value
+		}
+	}
+	return ""
+}

@@ -12,7 +12,8 @@
 // makes of it. Everything but the servers runs on the goroutine that calls Run.
 //
 // Read this file, then gate.go (calls to vCenters), queues.go (calls to the
-// queues), http.go (the servers), replay.go.
+// queues), hidden.go (what a recording has for secrets), http.go (the servers),
+// replay.go.
 package loopback
 
 import (
@@ -111,7 +112,7 @@ type SQS struct {
 func Open(c Config) (_ *World, err error) {
 	w := &World{}
 	w.ctx, w.end = context.WithCancelCause(context.Background())
-	w.live, err = run.NewLive(c.Scenario, run.Options{Seed: c.Seed, Speed: c.Speed, Transport: site.Direct, Watch: c.Watch}, c.Broken)
+	w.live, err = run.NewLive(c.Scenario, run.Options{Seed: c.Seed, Speed: c.Speed, Transport: site.Direct, Watch: c.Watch, Token: token()}, c.Broken)
 	if err != nil {
 		return nil, err
 	}

@@ -377,3 +377,45 @@ func (v *served) tellsNoSecretButTheirNames() {
 	assert.NotContains(v.t, string(text), v.world.Info().SQS.Token)
 	assert.NotContains(v.t, string(text), "vmware_soap_session")
 }
+
+func TestANameThatIsTheMarkOfASessionIsOneInTheReplayToo(t *testing.T) {
+	v := serve(t, idle, 1)
+	c := v.client(v.world.Info().OnPremises)
+	vm, err := find.NewFinder(c.Client).VirtualMachine(t.Context(), "db-01")
+	require.NoError(t, err)
+	task, err := vm.Rename(t.Context(), "{session 1}")
+	require.NoError(t, err)
+	require.NoError(t, task.Wait(t.Context()))
+	off, err := vm.PowerOff(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, off.Wait(t.Context()))
+	_, rec := v.end()
+	replays(t, rec, 0)
+}
+
+func TestTheKeysOfHDMsOwnSessionsAreNotOnRecord(t *testing.T) {
+	v := serve(t, migrates, 0, "bulk-transfer")
+	require.Equal(t, "bulk-transfer", <-v.paused)
+	v.world.Driver().SetSpeed(20)
+	v.world.Driver().Resume()
+	c := v.client(v.world.Info().OnPremises)
+	var manager mo.SessionManager
+	require.NoError(t, c.RetrieveOne(t.Context(), *c.ServiceContent.SessionManager, []string{"sessionList"}, &manager))
+	var keys []string
+	for _, s := range manager.SessionList {
+		if !strings.HasPrefix(s.UserAgent, "foreign ") {
+			keys = append(keys, s.Key)
+		}
+	}
+	require.NotEmpty(t, keys)
+	require.NoError(t, c.SessionManager.TerminateSession(t.Context(), keys))
+	v.world.Driver().SetSpeed(0)
+	v.quiet()
+	_, rec := v.end()
+	require.Len(t, rec.Steps, 1)
+	for _, key := range keys {
+		assert.NotContains(t, rec.Steps[0].Call.Body, key)
+	}
+	assert.Contains(t, rec.Steps[0].Call.Body, "{session hdm ")
+	replays(t, rec, 0)
+}

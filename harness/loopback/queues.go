@@ -15,11 +15,7 @@ import (
 	"github.com/hdm-project/hdm/sim/sqs"
 )
 
-const (
-	maxQueueBody = 8 << 20 // bytes of a request
-	// tokenMark stands for the message bus token in a recording.
-	tokenMark = "{message bus token}"
-)
+const maxQueueBody = 8 << 20 // bytes of a request
 
 type response = sqs.Response
 
@@ -30,6 +26,8 @@ const longestPoll = 20 * time.Second
 type bus struct {
 	service *sqs.Service
 	run.Bus
+
+	hide, show *strings.Replacer // see hidden.go
 
 	calls   int                 // numbers given so far
 	pending map[int]pendingCall // those without an answer
@@ -42,7 +40,9 @@ type pendingCall struct {
 }
 
 func newBus(l *run.Live) *bus {
-	return &bus{service: l.World().SQS, Bus: l.Bus(), pending: map[int]pendingCall{}}
+	b := &bus{service: l.World().SQS, Bus: l.Bus(), pending: map[int]pendingCall{}}
+	b.hide, b.show = hiding(b.Token)
+	return b
 }
 
 // deadline is the end of the foreign call that ends first, if there is one.
@@ -59,11 +59,12 @@ func (b *bus) deadline() (at time.Duration, any bool) {
 // session tokens are not among them.
 var keptHeaders = []string{"Content-Type", "X-Amz-Target", "X-Amzn-Query-Mode"}
 
-// kept is the call as it can be kept.
-func (b *bus) kept(number int, r *http.Request, body []byte) *recording.QueueCall {
+// call is what a client asks for, in its own words: without what signs it, and as
+// text.
+func call(number int, r *http.Request, body []byte) *recording.QueueCall {
 	c := &recording.QueueCall{
-		Number: number, Method: r.Method, Path: r.URL.Path, Host: r.Host, Query: unsigned(r.URL.RawQuery),
-		Header: map[string]string{}, Body: b.hide(unsignedBody(r, strings.ToValidUTF8(string(body), "\uFFFD"))),
+		Number: number, Method: r.Method, Path: valid(r.URL.Path), Host: valid(r.Host), Query: unsigned(valid(r.URL.RawQuery)),
+		Header: map[string]string{}, Body: unsignedBody(r, valid(string(body))),
 	}
 	for _, name := range keptHeaders {
 		if v := r.Header.Get(name); v != "" && utf8.ValidString(v) {
@@ -73,9 +74,7 @@ func (b *bus) kept(number int, r *http.Request, body []byte) *recording.QueueCal
 	return c
 }
 
-func (b *bus) hide(text string) string { return strings.ReplaceAll(text, b.Token, tokenMark) }
-
-func (b *bus) show(text string) string { return strings.ReplaceAll(text, tokenMark, b.Token) }
+func valid(text string) string { return strings.ToValidUTF8(text, "\uFFFD") }
 
 // unsigned is a query without what signs it.
 func unsigned(query string) string {
@@ -100,14 +99,19 @@ func unsignedBody(r *http.Request, body string) string {
 	return body
 }
 
-// do makes a call, live or again: what is kept of it is what the service gets.
-func (b *bus) do(now time.Duration, c *recording.QueueCall, done func(response)) {
-	r := sqs.Request{Method: c.Method, Path: c.Path, RawQuery: c.Query, Host: c.Host, Header: http.Header{}, Body: []byte(b.show(c.Body))}
+// requestOf is a call as the service takes it.
+func requestOf(c *recording.QueueCall) sqs.Request {
+	r := sqs.Request{Method: c.Method, Path: c.Path, RawQuery: c.Query, Host: c.Host, Header: http.Header{}, Body: []byte(c.Body)}
 	for _, name := range slices.Sorted(maps.Keys(c.Header)) {
 		r.Header.Set(name, c.Header[name])
 	}
+	return r
+}
+
+// do makes a call: live in the client's own words, again in those of shown.
+func (b *bus) do(now time.Duration, c *recording.QueueCall, done func(response)) {
 	answered := false
-	cancel := b.service.Do(r, func(a response) {
+	cancel := b.service.Do(requestOf(c), func(a response) {
 		answered = true
 		delete(b.pending, c.Number)
 		done(a)
@@ -120,21 +124,16 @@ func (b *bus) do(now time.Duration, c *recording.QueueCall, done func(response))
 // taken is the queue of HDM's own that a call takes from, and the operation; ""
 // if it only sends, or looks.
 func (b *bus) taken(c *recording.QueueCall) (operation, queue string) {
-	_, operation, _ = strings.Cut(c.Header["X-Amz-Target"], ".")
-	if form, err := url.ParseQuery(c.Body); err == nil && operation == "" {
-		operation = form.Get("Action")
-	}
+	operation, queue = sqs.About(requestOf(c))
 	for _, sends := range []string{"Send", "Get", "List", "Create"} {
 		if strings.HasPrefix(operation, sends) {
 			return operation, ""
 		}
 	}
-	for _, name := range []string{b.DeadLetters, b.Commands} {
-		if strings.Contains(c.Body, name) || strings.Contains(c.Path, name) {
-			return operation, name
-		}
+	if queue != b.DeadLetters && queue != b.Commands {
+		return operation, ""
 	}
-	return operation, ""
+	return operation, queue
 }
 
 // gone ends a call whose caller has gone; one that was answered meanwhile is
@@ -148,17 +147,17 @@ func (b *bus) gone(number int) {
 
 // send lets a call into the world; the answer comes when it comes.
 func (w *World) send(r *http.Request, body []byte, answer chan<- response) (number int, err error) {
-	var call *recording.QueueCall
+	var c *recording.QueueCall
 	err = w.do(r.Context(), func(p recording.Place) recording.Step {
 		w.bus.calls++
 		number = w.bus.calls
-		call = w.bus.kept(number, r, body)
-		return recording.Step{Place: p, Kind: recording.SQS, Queue: call}
+		c = call(number, r, body)
+		return recording.Step{Place: p, Kind: recording.SQS, Queue: w.bus.hidden(c)}
 	}, func() {
-		if operation, queue := w.bus.taken(call); queue != "" {
+		if operation, queue := w.bus.taken(c); queue != "" {
 			w.live.ByQueue(operation, queue)
 		}
-		w.bus.do(w.live.Mark().At, call, func(a response) { answer <- a }) // once, and there is room for one
+		w.bus.do(w.live.Mark().At, c, func(a response) { answer <- a }) // once, and there is room for one
 	})
 	return number, err
 }

@@ -8,6 +8,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -18,6 +20,8 @@ import (
 	"github.com/vmware/govmomi/find"
 
 	"github.com/hdm-project/hdm/harness/recording"
+	"github.com/hdm-project/hdm/harness/run"
+	"github.com/hdm-project/hdm/harness/scenario"
 	"github.com/hdm-project/hdm/sim/kernel"
 )
 
@@ -259,4 +263,113 @@ func TestACallWhoseTurnComesWhenTheWorldEndsIsCountedByTheReplay(t *testing.T) {
 		assert.Equal(t, recording.Late, s.Kind)
 	}
 	replays(t, rec, 0)
+}
+
+// secret is a client's that no recording may have.
+const secret = "hunter2"
+
+func TestTheTokenOfAServedWorldCannotBeComputedFromItsSeed(t *testing.T) {
+	v := serve(t, idle, 0)
+	s, err := scenario.ParseServed("served.yaml", []byte(idle))
+	require.NoError(t, err)
+	seeded, err := run.NewLive(s, run.Options{Seed: &v.world.info.Seed}, nil)
+	require.NoError(t, err)
+	guess := seeded.Bus().Token
+	require.NoError(t, seeded.Close())
+	assert.NotEqual(t, guess, v.world.Info().SQS.Token)
+	assert.Len(t, v.world.Info().SQS.Token, len(guess))
+	v.command("1", `{"v":1,"type":"SourceInventoryRequest","request_id":"q-1","token":"`+guess+`"}`)
+	v.quiet()
+	assert.Zero(t, v.hears("SourceInventoryResponse"))
+	_, rec := v.end()
+	replays(t, rec, 0)
+}
+
+// hears counts the messages in the response queue that have a text.
+func (v *served) hears(text string) (n int) {
+	out, err := v.post(v.t.Context(), "ReceiveMessage", map[string]any{
+		"QueueUrl": v.own(v.world.Info().SQS.Responses), "MaxNumberOfMessages": 10, "WaitTimeSeconds": 20,
+	})
+	require.NoError(v.t, err)
+	messages, _ := out["Messages"].([]any)
+	for _, m := range messages {
+		if strings.Contains(m.(map[string]any)["Body"].(string), text) {
+			n++
+		}
+	}
+	return n
+}
+
+// own is the URL of a queue of the world's.
+func (v *served) own(name string) string { return v.world.Info().SQS.URL + "/000000000000/" + name }
+
+// command sends a message to HDM.
+func (v *served) command(id, message string) {
+	_, err := v.post(v.t.Context(), "SendMessage", map[string]any{
+		"QueueUrl": v.own(v.world.Info().SQS.Commands), "MessageGroupId": "g", "MessageDeduplicationId": id, "MessageBody": message,
+	})
+	require.NoError(v.t, err)
+}
+
+func TestTheMarkOfTheTokenIsNoToken(t *testing.T) {
+	v := serve(t, idle, 0)
+	v.command("1", `{"v":1,"type":"SourceInventoryRequest","request_id":"q-1","token":"`+tokenMark+`"}`)
+	v.quiet()
+	assert.Zero(t, v.hears("SourceInventoryResponse"))
+	v.command("2", `{"v":1,"type":"SourceInventoryRequest","request_id":"q-2","token":"`+v.world.Info().SQS.Token+`"}`)
+	v.quiet()
+	n := 0
+	for range 5 {
+		n += v.hears("SourceInventoryResponse")
+	}
+	assert.Positive(t, n)
+	_, rec := v.end()
+	v.tellsNoSecret()
+	replays(t, rec, 0)
+}
+
+func TestSecretsOfMessagesAreNotOnRecord(t *testing.T) {
+	v := serve(t, idle, 0)
+	i := v.world.Info().SQS
+	v.command("1", `{"v":1,"type":"SourceCloneRequest","request_id":"q-1","token":"`+i.Token+`","vm":"db-01","mode":"warm","bulk_transfer":"online","credentials":{"user":"root","password":"`+secret+`"}}`)
+	query := url.Values{
+		"Action": {"SendMessage"}, "QueueUrl": {v.own(i.Commands)}, "MessageGroupId": {"g"}, "MessageDeduplicationId": {"2"},
+		"MessageBody": {`{"v":1,"type":"SourceInventoryRequest","request_id":"q-2","token":"` + i.Token + `"}`},
+	}
+	answer, err := http.Post(i.URL+"/?"+query.Encode(), "application/x-www-form-urlencoded", strings.NewReader(""))
+	require.NoError(t, err)
+	defer answer.Body.Close()
+	assert.Equal(t, http.StatusOK, answer.StatusCode)
+	v.quiet()
+	_, rec := v.end()
+	assert.NotContains(t, rec.Steps[0].Queue.Body, secret)
+	assert.Contains(t, rec.Steps[1].Queue.Query, tokenMark)
+	text, err := os.ReadFile(v.world.Info().Recording)
+	require.NoError(t, err)
+	assert.NotContains(t, string(text), secret)
+	assert.NotContains(t, string(text), i.Token)
+	replays(t, rec, 0)
+}
+
+func TestWhoTakesFromAQueueIsReadFromTheRequest(t *testing.T) {
+	b := &bus{}
+	b.Commands, b.DeadLetters = "commands", "commands_dead_letter"
+	url := "http://h/000000000000/"
+	for name, c := range map[string]struct {
+		call  recording.QueueCall
+		queue string
+	}{
+		"json":             {recording.QueueCall{Header: map[string]string{"X-Amz-Target": "AmazonSQS.ReceiveMessage"}, Body: `{"QueueUrl":"` + url + `commands"}`}, "commands"},
+		"an escaped slash": {recording.QueueCall{Header: map[string]string{"X-Amz-Target": "AmazonSQS.PurgeQueue"}, Body: `{"QueueUrl":"\/000000000000\/comm\u0061nds"}`}, "commands"},
+		"a form":           {recording.QueueCall{Body: "Action=DeleteMessage&QueueUrl=http%3A%2F%2Fh%2F000000000000%2Fcomm%61nds"}, "commands"},
+		"in the query":     {recording.QueueCall{Path: "/000000000000/commands_dead_letter", Query: "Action=ReceiveMessage"}, "commands_dead_letter"},
+		"a longer name":    {recording.QueueCall{Header: map[string]string{"X-Amz-Target": "AmazonSQS.ReceiveMessage"}, Body: `{"QueueUrl":"` + url + `commands2"}`}, ""},
+		"named elsewhere":  {recording.QueueCall{Header: map[string]string{"X-Amz-Target": "AmazonSQS.ReceiveMessage"}, Body: `{"QueueUrl":"` + url + `other","MessageAttributeNames":["commands"]}`}, ""},
+		"it only sends":    {recording.QueueCall{Header: map[string]string{"X-Amz-Target": "AmazonSQS.SendMessage"}, Body: `{"QueueUrl":"` + url + `commands"}`}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, queue := b.taken(&c.call)
+			assert.Equal(t, c.queue, queue)
+		})
+	}
 }

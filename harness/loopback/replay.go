@@ -34,7 +34,7 @@ func Replay(ctx context.Context, file string, r *recording.Recording, speed floa
 	if r.Transport != string(site.Direct) {
 		return out, fmt.Errorf("%s: served worlds have the transport %q, and not %q", file, site.Direct, r.Transport)
 	}
-	live, err := run.NewLive(s, run.Options{Seed: &r.Seed, Speed: speed, Transport: site.Direct, Watch: watch}, nil)
+	live, err := run.NewLive(s, run.Options{Seed: &r.Seed, Speed: speed, Transport: site.Direct, Watch: watch, Token: token()}, nil)
 	if err != nil {
 		return out, err
 	}
@@ -79,10 +79,11 @@ func (a *again) steps(r *recording.Recording) []kernel.Again {
 func (a *again) step(s *recording.Step) {
 	switch s.Kind {
 	case recording.SQS:
-		if operation, queue := a.bus.taken(s.Queue); queue != "" {
+		c := a.bus.shown(s.Queue)
+		if operation, queue := a.bus.taken(c); queue != "" {
 			a.live.ByQueue(operation, queue)
 		}
-		a.bus.do(a.live.Mark().At, s.Queue, func(response) {})
+		a.bus.do(a.live.Mark().At, c, func(response) {})
 	case recording.Late:
 	case recording.Gone:
 		a.bus.gone(s.Of)

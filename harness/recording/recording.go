@@ -2,9 +2,10 @@
 // and programs did to it from outside, so that it can be run again exactly.
 //
 // A recording is JSON, a line each: the header, then a step for each thing that
-// was done, in order, then the end. Each line is on disk before its step acts, so
-// that what a killed program leaves can be run again as far as it goes. It holds
-// no password, no session key and no message bus token.
+// was done, in order, then the end. Each line is handed to the operating system
+// before its step acts, so that what a killed program leaves can be run again as far
+// as it goes; a machine that loses its power may lose the last lines. It holds no
+// password, no session key and no message bus token.
 //
 // It decides what is a recording and what is not. It never runs one: that is
 // package loopback. Read this file (the lines), then write.go and read.go.

@@ -70,7 +70,10 @@ func (st *stage) openBus() error {
 	}
 	m := &messages{
 		queues: BusOf(b.Queues), beats: map[string]bool{}, needed: map[string]bool{}, machine: st.world.Client(),
-		token: fmt.Sprintf("%016x%016x", st.kernel.Rand("bus/token").Uint64(), st.kernel.Rand("bus/token").Uint64()),
+		token: st.options.Token,
+	}
+	if m.token == "" {
+		m.token = fmt.Sprintf("%016x%016x", st.kernel.Rand("bus/token").Uint64(), st.kernel.Rand("bus/token").Uint64())
 	}
 	st.bus = m
 	st.world.InterceptQueues = st.interceptQueue

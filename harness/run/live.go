@@ -3,7 +3,6 @@ package run
 import (
 	"cmp"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -21,29 +20,19 @@ import (
 // whose steps and faults act, whose oracles watch, and in which others act, too.
 // What the scenario expects is not judged, since they may have prevented it.
 //
-// Its methods belong to the goroutine that calls Run, but for Driver's.
+// Its methods belong to the goroutine that calls Run, but for Driver's. hands.go
+// tells what others did from what HDM answers for.
 type Live struct {
 	st     *stage
 	told   int
 	broken func(record.Violation)
 	hands  []hand
 	first  map[string]string // the names that VMs had at first, by those that they were given
-}
-
-// hand is a person's change to a VM, or to what a site has beside VMs, past HDM.
-type hand struct {
-	at     time.Duration
-	method string
-	what   string // a VM's name, or a site's
-	named  string // of a site: what was changed there
-	first  string // of a VM: the name that it had at first
+	turns  map[string]turns  // by VM
 }
 
 // leg is how far the driver is sent at once: it has to be sent somewhere.
 const leg = time.Hour
-
-// maxHands bounds how many changes by people are remembered: the last ones.
-const maxHands = 10_000
 
 // NewLive builds the world and boots the appliance in it. broken, if not nil,
 // hears of each breach of a promise as it is seen, on the goroutine of Run.
@@ -64,9 +53,10 @@ func NewLive(s *scenario.Scenario, o Options, broken func(record.Violation)) (*L
 	if err != nil {
 		return nil, err
 	}
-	l := &Live{st: st, broken: broken, first: map[string]string{}}
+	l := &Live{st: st, broken: broken, first: map[string]string{}, turns: map[string]turns{}}
 	st.kernel.Observe(func(e kernel.Event) {
 		l.rename(&e)
+		l.hear(&e)
 		l.tell()
 	})
 	return l, nil
@@ -136,76 +126,6 @@ func (l *Live) Busy() string {
 		}
 	}
 	return ""
-}
-
-// By notes that somebody else changes a VM with a method of the API of vSphere.
-// What follows from that is not HDM's.
-func (l *Live) By(method, vm string) {
-	l.by(hand{at: l.st.kernel.Now(), method: method, what: vm, first: cmp.Or(l.first[vm], vm)})
-}
-
-// ByAt is By for something of that name that a site has beside VMs.
-func (l *Live) ByAt(method string, at vsphere.Site, name string) {
-	l.by(hand{at: l.st.kernel.Now(), method: method, what: string(at), named: name})
-}
-
-// ByQueue notes that somebody else takes from HDM's own end of the message bus.
-func (l *Live) ByQueue(operation, queue string) {
-	l.by(hand{at: l.st.kernel.Now(), method: operation, what: queue})
-}
-
-func (l *Live) by(h hand) {
-	l.hands = append(l.hands, h)
-	if extra := len(l.hands) - maxHands; extra > 0 {
-		l.hands = slices.Delete(l.hands, 0, extra)
-	}
-}
-
-// excuses are the promises that a person can break by a method, past HDM.
-var excuses = map[string][]string{
-	"PowerOnVM_Task":               {"one-copy", "no-lost-write", "no-lost-vm"},
-	"ResetVM_Task":                 {"no-lost-vm"},
-	"RebootGuest":                  {"no-lost-vm"},
-	"PowerOffVM_Task":              {"no-lost-vm"},
-	"SuspendVM_Task":               {"no-lost-vm"},
-	"ShutdownGuest":                {"no-lost-vm"},
-	"Rename_Task":                  {"no-lost-vm", "nothing-left-behind"},
-	"MoveIntoResourcePool":         {"no-lost-vm", "nothing-left-behind"},
-	"RelocateVM_Task":              {"no-lost-vm", "nothing-left-behind"},
-	"MarkAsTemplate":               {"no-lost-vm"},
-	"ReconfigVM_Task":              {"no-lost-vm", "nothing-left-behind"},
-	"CreateSnapshot_Task":          {"nothing-left-behind"},
-	"CreateSnapshotEx_Task":        {"nothing-left-behind"},
-	"RemoveSnapshot_Task":          {"nothing-left-behind"},
-	"RemoveAllSnapshots_Task":      {"nothing-left-behind"},
-	"RevertToSnapshot_Task":        {"no-lost-write", "no-lost-vm"},
-	"RevertToCurrentSnapshot_Task": {"no-lost-write", "no-lost-vm"},
-	"CreateResourcePool":           {"nothing-left-behind"},
-	"Destroy_Task":                 {"no-lost-write", "no-lost-vm", "nothing-left-behind"},
-}
-
-// ofTheBus is the oracle of what becomes of commands.
-const ofTheBus = "message-bus"
-
-// ownQueues are those that HDM alone takes from, and nobody else.
-func (l *Live) ownQueues() []string {
-	b := l.Bus()
-	return []string{b.Commands, b.DeadLetters}
-}
-
-// excuse is the person's change that a breach follows from, if one does.
-func (l *Live) excuse(v record.Violation) (hand, bool) {
-	parts := strings.Split(v.Subject, "/")
-	for _, h := range slices.Backward(l.hands) {
-		if h.at <= v.At && v.Oracle == ofTheBus && slices.Contains(l.ownQueues(), h.what) {
-			return h, true
-		}
-		about := slices.Contains(parts, h.what) || h.first != "" && slices.Contains(parts, h.first)
-		if h.at <= v.At && about && strings.Contains(v.What, h.named) && slices.Contains(excuses[h.method], v.Oracle) {
-			return h, true
-		}
-	}
-	return hand{}, false
 }
 
 // Finish judges what there was. By people are the breaches that follow from what

@@ -54,6 +54,10 @@ type Options struct {
 	// before it is torn down.
 	Finished func(*site.World)
 
+	// Token of the message bus, of 32 hexadecimal digits; drawn from the seed if "".
+	// Runs that differ in it only have the same hash.
+	Token string
+
 	endless bool // it is a Live
 }
 

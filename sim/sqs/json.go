@@ -24,10 +24,16 @@ const (
 // protocolOf tells the protocols apart, as AWS does, by the header that only one
 // has.
 func protocolOf(r Request) protocol {
-	if r.Header.Get(target) != "" || strings.HasPrefix(r.Header.Get("Content-Type"), jsonType) {
+	if IsJSON(r) {
 		return jsonProtocol{}
 	}
 	return queryProtocol{}
+}
+
+// IsJSON says whether the body of a request is read as JSON; otherwise it is a
+// form.
+func IsJSON(r Request) bool {
+	return r.Header.Get(target) != "" || strings.HasPrefix(r.Header.Get("Content-Type"), jsonType)
 }
 
 // jsonProtocol is AWS JSON 1.0: the operation in a header, the rest in the body.

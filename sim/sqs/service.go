@@ -184,6 +184,19 @@ func (s *Service) Do(r Request, done func(Response)) (cancel func()) {
 	}
 }
 
+// About is what a request asks for, and the name of the queue that it is about;
+// both are "" if it cannot be read, and then it does nothing.
+func About(r Request) (operation, queue string) {
+	in, err := protocolOf(r).read(r)
+	if err != nil {
+		return "", ""
+	}
+	if in.QueueURL != "" { // what only CreateQueue and GetQueueUrl give is a name
+		in.QueueName = ""
+	}
+	return in.Operation, in.queueName()
+}
+
 // begin reads a request, asks what shall happen to it, and lets that happen.
 func (s *Service) begin(c *call, r Request) *Error {
 	if len(r.Body) > s.limits.Request {

@@ -5,9 +5,10 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
-	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -141,7 +142,7 @@ func (d *door) serveSDK(w http.ResponseWriter, r *http.Request) {
 	case d.changes(method, key):
 		call := ForeignCall{
 			Session: d.number(key), Agent: agentOf(r), Method: method, Object: this.Type + ":" + this.Value, Path: r.URL.Path,
-			Body: d.clean(method, key, string(body)),
+			Body: d.clean(string(body)),
 		}
 		err = d.gated(d.gate.Change(r.Context(), call, func() { err = d.vc.performSDK(answer, r, this) }), err)
 	default:
@@ -247,33 +248,14 @@ func (d *door) follow(method, key string, answer *httptest.ResponseRecorder) {
 	}
 }
 
-// clean takes out of a body what must not be kept: keys of sessions give way to
-// their numbers.
-func (d *door) clean(method, key, body string) string {
-	keys := []string{key}
-	if method == "TerminateSession" {
-		d.mu.Lock()
-		for other := range d.sessions { //hdm:order-safe each is replaced by its own number
-			if strings.Contains(body, other) {
-				keys = append(keys, other)
-			}
-		}
-		d.mu.Unlock()
-	}
-	for _, k := range keys {
-		if k != "" && strings.Contains(body, k) {
-			body = strings.ReplaceAll(body, k, placeholder(d.number(k)))
-		}
-	}
-	return secrets.ReplaceAllString(body, "${1}*****${2}")
+// clean takes out of a body what must not be kept: secrets, and the keys of
+// sessions, which give way to marks.
+func (d *door) clean(body string) string {
+	d.mu.Lock()
+	keys := slices.Sorted(maps.Keys(d.sessions))
+	d.mu.Unlock()
+	return hideSessions(withoutSecrets(body, func(code, value string) bool { return disguised(code, value, keys) }), keys, d.number)
 }
-
-// secrets are elements whose text is nobody's business.
-var secrets = regexp.MustCompile(`(<(?:\w+:)?\w*(?i:password|passwd|passphrase|ticket|privatekey)\w*(?:\s[^<>]*)?>)[^<]+(</)`)
-
-func placeholder(number int) string { return "{session " + strconv.Itoa(number) + "}" }
-
-var placeholders = regexp.MustCompile(`\{session (\d{1,9})\}`)
 
 // agentOf is what a client calls itself, told apart from those of the world.
 func agentOf(r *http.Request) string {

@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"strconv"
 
 	"github.com/vmware/govmomi/vim25/soap"
 	"github.com/vmware/govmomi/vim25/types"
@@ -41,8 +40,7 @@ func (p *Repeater) Do(c ForeignCall) error {
 	if err != nil {
 		return err
 	}
-	body := placeholders.ReplaceAllStringFunc(c.Body, func(s string) string {
-		number, _ := strconv.Atoi(placeholders.FindStringSubmatch(s)[1]) // the pattern has digits only
+	body := showSessions(c.Body, func(number int) string {
 		other, missing := p.session(number, c.Agent)
 		err = errors.Join(err, missing)
 		return other
