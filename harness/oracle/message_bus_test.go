@@ -37,7 +37,19 @@ func TestMessageBus(t *testing.T) {
 		firstPage  = "3s sqs.sent hdm_response_queue.fifo message=p-4 bytes=9 type=SourceInventoryResponse request=i-1 response=i/1 page=1 pages=2\n"
 		lastPage   = "3s sqs.sent hdm_response_queue.fifo message=p-5 bytes=9 type=SourceInventoryResponse request=i-1 response=i/2 final=true page=2 pages=2\n"
 		listGone   = "4s sqs.deleted hdm_command_queue.fifo message=c-4\n"
+
+		unreadable2   = "2s sqs.sent hdm_command_queue.fifo message=c-5 bytes=9 unreadable=true\n"
+		refused2      = "3s sqs.sent hdm_response_queue.fifo message=p-6 bytes=9 type=ErrorResponse request= response=e/5 final=true code=unreadable field= about=c-5\n"
+		gone2         = "4s sqs.deleted hdm_command_queue.fifo message=c-5\n"
+		stranger      = "11s sqs.sent hdm_command_queue.fifo message=c-6 bytes=99 type=SourceCloneRequest request=r-1 token=wrong\n"
+		strangerGone  = "13s sqs.deleted hdm_command_queue.fifo message=c-6\n"
+		strangerLists = "11s sqs.sent hdm_command_queue.fifo message=c-7 bytes=99 type=SourceInventoryRequest request=i-1 token=wrong\n"
+		copied        = "2s sqs.stored hdm_command_queue.fifo message=c-1\n"
+		copied2       = "2s sqs.stored hdm_command_queue.fifo message=c-2\n"
 	)
+	letter := func(of string) string {
+		return "3s sqs.sent hdm_command_queue_dead_letter.fifo message=d-" + of + " bytes=9 unreadable=true of=" + of + "\n"
+	}
 	check(t, func() oracle.Oracle { return oracle.NewMessageBus(oracle.Documented()) }, []history{
 		{name: "an order and its end", events: busUp + asked + began + taken + at("s/1", "9", "running") + ended + final},
 		{name: "its end, twice by the same name", events: busUp + asked + began + taken + ended + final + final},
@@ -52,6 +64,16 @@ func TestMessageBus(t *testing.T) {
 		{name: "an unreadable message is not answered", events: busUp + unreadable + buried + gone, broken: "deleted before it was answered", evidence: []uint64{2, 4}},
 		{name: "it is left in the queue", events: busUp + asked, broken: "still in the command queue", evidence: []uint64{2}},
 		{name: "its end is never told", events: busUp + asked + began + taken + at("s/1", "9", "running") + ended, broken: "no final response tells its end", evidence: []uint64{2}},
+		{name: "two unreadable messages, each buried", events: busUp + unreadable + unreadable2 + letter("c-2") + letter("c-5") + refused + refused2 + gone + gone2},
+		{name: "one unreadable message buried twice, another never", events: busUp + unreadable + unreadable2 + letter("c-2") + letter("c-2") + refused + refused2 + gone + gone2, broken: "without going to the dead-letter queue", evidence: []uint64{3, 9}},
+		{name: "two unreadable messages, one dead letter without a name", events: busUp + unreadable + unreadable2 + buried + refused + refused2 + gone + gone2, broken: "without going to the dead-letter queue", evidence: []uint64{3, 8}},
+		{name: "a stranger's order under the name of another", events: busUp + asked + began + taken + ended + final + stranger + "12s sqs.sent hdm_response_queue.fifo message=p-3 bytes=9 type=ErrorResponse request= response=e/3 final=true code=token field= about=c-6\n" + strangerGone},
+		{name: "a stranger's order under the name of another, not answered", events: busUp + asked + began + taken + ended + final + stranger + strangerGone, broken: "deleted before it was answered", evidence: []uint64{7, 8}},
+		{name: "a stranger's inventory under the name of another, not answered", events: busUp + inventory + lastPage + listGone + strangerLists + "13s sqs.deleted hdm_command_queue.fifo message=c-7\n", broken: "deleted before it was answered", evidence: []uint64{5, 6}},
+		{name: "both copies are deleted", events: busUp + asked + copied + began + taken + taken + ended + final},
+		{name: "a copy is left in the queue", events: busUp + asked + copied + began + taken + ended + final, broken: "still in the command queue", evidence: []uint64{2}},
+		{name: "a copy is deleted too early", events: busUp + asked + copied + taken + began + taken + ended + final, broken: "deleted before it was answered", evidence: []uint64{2, 4}},
+		{name: "one dead letter stands for both copies of a message", events: busUp + unreadable + copied2 + buried + refused + gone + "5s sqs.deleted hdm_command_queue.fifo message=c-2\n"},
 		{name: "two ends", events: busUp + asked + began + taken + ended + final + "9s sqs.sent hdm_response_queue.fifo message=p-8 bytes=9 type=SourceCloneResponse request=r-1 response=s/3 final=true migration=m-0001 state=completed percent=100\n", broken: "follows on the final one", evidence: []uint64{6, 7}},
 		{name: "progress falls", events: busUp + asked + began + taken + at("s/1", "50", "running") + at("s/2a", "49", "running") + ended + final, broken: "49% after 50%", evidence: []uint64{5, 6}},
 		{name: "an untrue end", events: busUp + asked + began + taken + final, broken: `its migration is `, evidence: []uint64{5}},

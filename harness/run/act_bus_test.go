@@ -182,3 +182,12 @@ func TestNoTraceHoldsTheTokenOfTheMessageBus(t *testing.T) {
 		}
 	}
 }
+
+func TestTheTraceTellsWhichCommandsAreWithoutTheToken(t *testing.T) {
+	r, tr := followed(t, messaged(t, "  - {at: 5m, message: {body: '{\"v\": 1, \"type\": \"SourceCloneRequest\", \"request_id\": \"r-1\", \"token\": \"guessed\", \"vm\": \"vm-2\", \"mode\": \"cold\"}'}}\n"), run.Options{})
+	require.Equal(t, record.Passed, r.Verdict, "%v %s", r.Violations, r.Error)
+	sent := tr.find("sqs.sent", commandQueue, "request=r-1")
+	require.Len(t, sent, 2)
+	assert.Empty(t, attr(sent[0], "token"))
+	assert.Equal(t, "wrong", attr(sent[1], "token"))
+}

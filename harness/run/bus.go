@@ -80,6 +80,7 @@ func (st *stage) openBus() error {
 		token: fmt.Sprintf("%016x%016x", st.kernel.Rand("bus/token").Uint64(), st.kernel.Rand("bus/token").Uint64()),
 	}
 	st.bus = m
+	st.world.Token = protocol.NewSecret(m.token)
 	st.world.InterceptQueues = st.interceptQueue
 	for _, q := range []faults.Queue{faults.Commands, faults.Responses} {
 		if !slices.Contains(b.Absent, q) {
