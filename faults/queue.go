@@ -26,8 +26,13 @@ const (
 	Extend  = "ChangeMessageVisibility"
 )
 
-// QueueCalls says which calls to SQS a fault acts on: of those that match,
-// counted from when the trigger holds, number Nth and the Count-1 after it.
+// QueueCalls says which calls to SQS a fault acts on: of those that match and
+// that it could act on, counted from when the trigger holds, number Nth and the
+// Count-1 after it. A fault that refuses calls could act on any as it comes in.
+// The others could act on a call that hands out, stores, answers for or deletes a
+// message, when it does, and message-reorder on a receive that has two messages
+// (of a FIFO queue, two groups) or more to choose from. A call that another fault
+// acts on already is put off to the next.
 type QueueCalls struct {
 	Queue Queue `yaml:"queue" jsonschema:"enum=commands,enum=responses,enum=dead-letters"`
 	// Operation as in SQS; "" means the one that the kind is about.

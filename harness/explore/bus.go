@@ -43,7 +43,7 @@ func (g *generator) busFault(queues faults.Bus) (f faults.Fault) {
 	calls := func(operations ...string) faults.QueueCalls {
 		return faults.QueueCalls{
 			Queue: pick(g, faults.Commands, faults.Commands, faults.Responses), Operation: pick(g, operations...),
-			Nth: g.between(1, 12), Count: g.between(1, mostInARow),
+			Nth: g.between(1, 4), Count: g.between(1, mostInARow),
 		}
 	}
 	switch g.chance.IntN(8) {

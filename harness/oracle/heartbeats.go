@@ -14,7 +14,9 @@ import (
 // nothing is wrong with the message bus; one that is down is not heard (APP-07);
 // what it says is in the guide's words, and true: never Ready while the cloud is
 // out of reach for long enough to notice, never Not Ready for a cloud that has
-// been in reach for so long (SQS-02).
+// been in reach for so long, nor for the premises, which have no link to lose,
+// nor booting for longer than it takes (SQS-02). Trouble excuses it while it lasts
+// and for as long afterwards as it may show.
 type Heartbeats struct {
 	verdicts
 	rules Rules
@@ -24,20 +26,43 @@ type Heartbeats struct {
 	setUp   bool
 	down    uint64 // the event that took the appliance down; 0: it is up
 	since   time.Duration
+	up      time.Duration // when it last came up
+	upSeq   uint64
 
 	wan     map[string]bool // directions of the WAN that are down
 	changed time.Duration   // when the WAN last went down, or came back whole
 	seq     uint64
 
-	busTrouble  bool // something went wrong with the message bus
-	callTrouble bool // or with calls to the vCenters
-	silent      bool // it was down for longer than between two heartbeats, and heard before and after
-	heard       bool
+	bus    trouble // with the message bus, and the way there
+	calls  trouble // with calls to the vCenters
+	silent bool    // it was down for longer than between two heartbeats, and heard before and after
+	heard  bool
 }
+
+// trouble is what goes wrong, and when the last of it may show.
+type trouble struct {
+	open  map[string]bool
+	after time.Duration // how long it may show after its end
+	until time.Duration
+}
+
+func (t *trouble) began(what string) { t.open[what] = true }
+
+func (t *trouble) ended(what string, at time.Duration) {
+	if t.open[what] {
+		delete(t.open, what)
+		t.until = at + t.after
+	}
+}
+
+func (t *trouble) excuses(at time.Duration) bool { return len(t.open) > 0 || at < t.until }
 
 // NewHeartbeats returns the oracle for one run.
 func NewHeartbeats(r Rules) *Heartbeats {
-	return &Heartbeats{verdicts: verdicts{oracle: "heartbeats"}, rules: r, wan: map[string]bool{}}
+	return &Heartbeats{
+		verdicts: verdicts{oracle: "heartbeats"}, rules: r, wan: map[string]bool{},
+		bus: trouble{open: map[string]bool{}, after: r.BusRecovery}, calls: trouble{open: map[string]bool{}, after: r.CallRecovery},
+	}
 }
 
 // onTheWay is how long a heartbeat may be on its way when the power goes.
@@ -50,15 +75,13 @@ func (o *Heartbeats) Observe(e kernel.Event) []record.Violation {
 		o.down, o.since, o.setUp = e.Seq, e.At, false
 	case event.ApplianceUp:
 		o.silent = o.silent || o.down > 0 && o.heard && e.At-o.since > o.rules.Heartbeat
-		o.down = 0
+		o.down, o.up, o.upSeq = 0, e.At, e.Seq
 	case event.BusSetUp:
 		if e.Attr("outcome") == "done" {
 			o.setUp, o.last, o.lastSeq = true, e.At, e.Seq
 		}
-	case event.FaultBegan:
-		kind := e.Attr("kind")
-		o.busTrouble = o.busTrouble || strings.HasPrefix(kind, "message-") || strings.HasPrefix(kind, "queue-")
-		o.callTrouble = o.callTrouble || strings.HasPrefix(kind, "call-")
+	case event.FaultBegan, event.FaultEnded:
+		o.fault(&e)
 	case event.LinkDown, event.LinkUp:
 		o.link(&e)
 	case event.Heartbeat:
@@ -67,16 +90,40 @@ func (o *Heartbeats) Observe(e kernel.Event) []record.Violation {
 	return o.take()
 }
 
-func (o *Heartbeats) link(e *kernel.Event) {
-	if e.Subject != "wan" {
-		o.busTrouble = true
+// fault notes a fault of calls that begins or ends. Faults of links are seen in
+// the links.
+func (o *Heartbeats) fault(e *kernel.Event) {
+	kind, what := e.Attr("kind"), "fault "+e.Subject
+	t := &o.bus
+	switch {
+	case strings.HasPrefix(kind, "message-"), strings.HasPrefix(kind, "queue-"):
+	case strings.HasPrefix(kind, "call-"):
+		t = &o.calls
+	default:
 		return
 	}
+	if e.Kind == event.FaultEnded {
+		t.ended(what, e.At)
+		return
+	}
+	if t == &o.bus {
+		o.gap(e.At, "appliance", e.Seq)
+	}
+	t.began(what)
+}
+
+func (o *Heartbeats) link(e *kernel.Event) {
 	before := len(o.wan)
 	for _, direction := range []string{"to-cloud", "to-premises"} {
+		down, what := e.Kind == event.LinkDown, e.Subject+" "+direction
 		switch said := e.Attr("direction"); {
 		case said != direction && said != "both":
-		case e.Kind == event.LinkDown:
+		case e.Subject != "wan" && down:
+			o.gap(e.At, "appliance", e.Seq)
+			o.bus.began(what)
+		case e.Subject != "wan":
+			o.bus.ended(what, e.At)
+		case down:
 			o.wan[direction] = true
 		default:
 			delete(o.wan, direction)
@@ -97,12 +144,27 @@ func (o *Heartbeats) beat(e *kernel.Event) {
 	if !worded(e.Attr("status"), details) {
 		o.broken("SQS-02", e.At, e.Subject, []uint64{e.Seq}, "it says %s, %q, which are not the guide's words", e.Attr("status"), details)
 	}
-	ready, noticed := e.Attr("status") == string(health.Ready), e.At-o.changed > o.rules.Noticing
+	if e.Attr("status") == string(health.Ready) {
+		if out := e.At - o.changed; len(o.wan) > 0 && out > o.rules.Noticing {
+			o.broken("SQS-02", e.At, e.Subject, []uint64{o.seq, e.Seq}, "it says Ready, and the cloud has been out of reach for %v", out)
+		}
+		return
+	}
+	o.unready(e, details)
+}
+
+// unready judges what a heartbeat that is Not Ready blames.
+func (o *Heartbeats) unready(e *kernel.Event, details string) {
+	whole, booting := e.At-o.changed, e.At-max(o.up, o.changed, o.calls.until)
 	switch {
-	case ready && len(o.wan) > 0 && noticed:
-		o.broken("SQS-02", e.At, e.Subject, []uint64{o.seq, e.Seq}, "it says Ready, and the cloud has been out of reach for %v", e.At-o.changed)
-	case strings.Contains(details, health.Cloud) && len(o.wan) == 0 && noticed && !o.callTrouble:
-		o.broken("SQS-02", e.At, e.Subject, []uint64{o.seq, e.Seq}, "it says that the cloud is out of reach, which has been in reach for %v", e.At-o.changed)
+	case o.calls.excuses(e.At):
+	case strings.Contains(details, health.OnPremises):
+		o.broken("SQS-02", e.At, e.Subject, []uint64{e.Seq}, "it says that the premises are out of reach, where nothing is wrong")
+	case len(o.wan) > 0:
+	case strings.Contains(details, health.Cloud) && whole > o.rules.Noticing:
+		o.broken("SQS-02", e.At, e.Subject, []uint64{o.seq, e.Seq}, "it says that the cloud is out of reach, which has been in reach for %v", whole)
+	case strings.HasSuffix(details, " "+health.Appliance) && booting > o.rules.Booting:
+		o.broken("SQS-02", e.At, e.Subject, []uint64{o.upSeq, e.Seq}, "it says that it is booting, for %v with both vCenters in reach", booting)
 	}
 }
 
@@ -118,7 +180,7 @@ func worded(status, details string) bool {
 // gap judges the time since the last heartbeat. A few are not even sent where the
 // link is slow; two in a row are not missed by chance.
 func (o *Heartbeats) gap(at time.Duration, subject string, seq uint64) {
-	if o.setUp && !o.busTrouble && at-o.last > 2*o.rules.Heartbeat+onTheWay {
+	if o.setUp && !o.bus.excuses(at) && at-max(o.last, o.bus.until) > 2*o.rules.Heartbeat+onTheWay {
 		o.broken("SQS-02", at, subject, []uint64{o.lastSeq, seq}, "there was no heartbeat for %v", at-o.last)
 	}
 }

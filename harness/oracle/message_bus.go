@@ -12,18 +12,22 @@ import (
 // MessageBus: no command is lost silently (SQS-10). One is deleted only once what
 // it asks for is written down, or it has been refused with a response, or, if it
 // could not be read, it is in the dead-letter queue as well; and at the end none
-// is left. Each order has exactly one final response, by its id, and none after
-// it but repeats of it to those who ask again; what is told of progress never falls, and how the migration ended is true
-// (SQS-06); none is told to have failed that goes on (SQS-09).
+// is left, nor a copy that a standard queue has made. A command without the token
+// may go only once it has been refused, whatever request it names. Each order has
+// exactly one final response, by its id, and none after it but repeats of it to
+// those who ask again; what is told of progress never falls, and how the
+// migration ended is true (SQS-06); none is told to have failed that goes on
+// (SQS-09).
 type MessageBus struct {
 	verdicts
 	rules    Rules
-	posted   map[string]*posted // commands that are not deleted, by SQS's id
+	posted   map[string]*posted // commands, by SQS's id
 	order    []*posted          // all that ever were
 	answered map[string]bool    // SQS's ids of messages that an error response is about
 	ordered  map[string]bool    // requests that the appliance has answered for
 	listed   map[string]bool    // requests whose last page was sent
-	buried   int                // messages in the dead-letter queue
+	buried   map[string]bool    // SQS's ids of messages that are in the dead-letter queue
+	unnamed  int                // dead letters that do not say which message they were
 	unread   int                // unreadable messages that were deleted
 	told     map[string]*telling
 	states   map[string]string // of migrations
@@ -35,7 +39,9 @@ type MessageBus struct {
 type posted struct {
 	id, kind, request string
 	sent              uint64
-	deleted           bool
+	stranger          bool // it has not the token
+	left              int  // copies in the queue
+	deleted           bool // one was
 }
 
 // telling is what was told in reply to an order.
@@ -51,7 +57,7 @@ type telling struct {
 func NewMessageBus(r Rules) *MessageBus {
 	return &MessageBus{
 		verdicts: verdicts{oracle: "message-bus"}, rules: r, posted: map[string]*posted{}, answered: map[string]bool{},
-		ordered: map[string]bool{}, listed: map[string]bool{}, told: map[string]*telling{}, states: map[string]string{},
+		buried: map[string]bool{}, ordered: map[string]bool{}, listed: map[string]bool{}, told: map[string]*telling{}, states: map[string]string{},
 	}
 }
 
@@ -69,6 +75,9 @@ func (o *MessageBus) Observe(e kernel.Event) []record.Violation {
 		o.sent(&e)
 	case event.SQSStored:
 		o.again = true
+		if p := o.posted[e.Attr("message")]; p != nil {
+			p.left++
+		}
 	case event.SQSReceived:
 		o.again = o.again || e.Attr("times") != "1"
 	case event.SQSDeleted:
@@ -90,9 +99,13 @@ func (o *MessageBus) Observe(e kernel.Event) []record.Violation {
 func (o *MessageBus) sent(e *kernel.Event) {
 	switch {
 	case strings.HasPrefix(e.Subject, o.rules.DeadLetters):
-		o.buried++
+		if of := e.Attr("of"); of != "" {
+			o.buried[of] = true
+		} else {
+			o.unnamed++
+		}
 	case strings.HasPrefix(e.Subject, o.rules.Commands):
-		p := &posted{id: e.Attr("message"), kind: e.Attr("type"), request: e.Attr("request"), sent: e.Seq}
+		p := &posted{id: e.Attr("message"), kind: e.Attr("type"), request: e.Attr("request"), sent: e.Seq, stranger: e.Attr("token") == "wrong", left: 1}
 		o.posted[p.id] = p
 		o.order = append(o.order, p)
 	case strings.HasPrefix(e.Subject, o.rules.Responses):
@@ -103,26 +116,37 @@ func (o *MessageBus) sent(e *kernel.Event) {
 // deleted judges whether a command may go.
 func (o *MessageBus) deleted(e *kernel.Event) {
 	p := o.posted[e.Attr("message")]
-	if p == nil || !strings.HasPrefix(e.Subject, o.rules.Commands) || p.deleted {
+	if p == nil {
 		return
 	}
 	p.deleted = true
-	delete(o.posted, p.id)
+	p.left--
 	done := o.answered[p.id]
-	switch p.kind {
-	case kindUnreadable:
+	switch {
+	case p.kind == kindUnreadable:
 		o.unread++
-		if o.buried < o.unread {
+		if !o.isBuried(p.id) {
 			o.broken("SQS-10", e.At, p.id, []uint64{p.sent, e.Seq}, "it cannot be read, and was deleted without going to the dead-letter queue")
 		}
-	case kindClone:
+	case p.stranger:
+	case p.kind == kindClone:
 		done = done || o.ordered[p.request]
-	case kindInventory:
+	case p.kind == kindInventory:
 		done = done || o.listed[p.request]
 	}
 	if !done {
 		o.broken("SQS-10", e.At, p.id, []uint64{p.sent, e.Seq}, "it was deleted before it was answered, or what it asks for was written down")
 	}
+}
+
+// isBuried says whether a message is in the dead-letter queue. A dead letter that
+// does not say which it was stands for one message.
+func (o *MessageBus) isBuried(id string) bool {
+	if !o.buried[id] && o.unnamed > 0 {
+		o.unnamed--
+		o.buried[id] = true
+	}
+	return o.buried[id]
 }
 
 func (o *MessageBus) responded(e *kernel.Event) {
@@ -186,9 +210,9 @@ func (o *MessageBus) reply(e *kernel.Event) *telling {
 func (o *MessageBus) Finish(t *Truth) []record.Violation {
 	for _, p := range o.order {
 		switch {
-		case !p.deleted && o.setUp > 0:
+		case p.left > 0 && o.setUp > 0:
 			o.broken("SQS-10", t.At, p.id, []uint64{p.sent}, "it is still in the command queue, and nobody answers it")
-		case p.deleted && p.kind == kindClone && o.ordered[p.request] && o.setUp > 0:
+		case p.deleted && !p.stranger && p.kind == kindClone && o.ordered[p.request] && o.setUp > 0:
 			if told := o.told[p.request]; told == nil || told.final == "" {
 				o.broken("SQS-06", t.At, p.request, []uint64{p.sent}, "no final response tells its end")
 			}

@@ -37,7 +37,19 @@ func TestMessageBus(t *testing.T) {
 		firstPage  = "3s sqs.sent hdm_response_queue.fifo message=p-4 bytes=9 type=SourceInventoryResponse request=i-1 response=i/1 page=1 pages=2\n"
 		lastPage   = "3s sqs.sent hdm_response_queue.fifo message=p-5 bytes=9 type=SourceInventoryResponse request=i-1 response=i/2 final=true page=2 pages=2\n"
 		listGone   = "4s sqs.deleted hdm_command_queue.fifo message=c-4\n"
+
+		unreadable2   = "2s sqs.sent hdm_command_queue.fifo message=c-5 bytes=9 unreadable=true\n"
+		refused2      = "3s sqs.sent hdm_response_queue.fifo message=p-6 bytes=9 type=ErrorResponse request= response=e/5 final=true code=unreadable field= about=c-5\n"
+		gone2         = "4s sqs.deleted hdm_command_queue.fifo message=c-5\n"
+		stranger      = "11s sqs.sent hdm_command_queue.fifo message=c-6 bytes=99 type=SourceCloneRequest request=r-1 token=wrong\n"
+		strangerGone  = "13s sqs.deleted hdm_command_queue.fifo message=c-6\n"
+		strangerLists = "11s sqs.sent hdm_command_queue.fifo message=c-7 bytes=99 type=SourceInventoryRequest request=i-1 token=wrong\n"
+		copied        = "2s sqs.stored hdm_command_queue.fifo message=c-1\n"
+		copied2       = "2s sqs.stored hdm_command_queue.fifo message=c-2\n"
 	)
+	letter := func(of string) string {
+		return "3s sqs.sent hdm_command_queue_dead_letter.fifo message=d-" + of + " bytes=9 unreadable=true of=" + of + "\n"
+	}
 	check(t, func() oracle.Oracle { return oracle.NewMessageBus(oracle.Documented()) }, []history{
 		{name: "an order and its end", events: busUp + asked + began + taken + at("s/1", "9", "running") + ended + final},
 		{name: "its end, twice by the same name", events: busUp + asked + began + taken + ended + final + final},
@@ -52,6 +64,16 @@ func TestMessageBus(t *testing.T) {
 		{name: "an unreadable message is not answered", events: busUp + unreadable + buried + gone, broken: "deleted before it was answered", evidence: []uint64{2, 4}},
 		{name: "it is left in the queue", events: busUp + asked, broken: "still in the command queue", evidence: []uint64{2}},
 		{name: "its end is never told", events: busUp + asked + began + taken + at("s/1", "9", "running") + ended, broken: "no final response tells its end", evidence: []uint64{2}},
+		{name: "two unreadable messages, each buried", events: busUp + unreadable + unreadable2 + letter("c-2") + letter("c-5") + refused + refused2 + gone + gone2},
+		{name: "one unreadable message buried twice, another never", events: busUp + unreadable + unreadable2 + letter("c-2") + letter("c-2") + refused + refused2 + gone + gone2, broken: "without going to the dead-letter queue", evidence: []uint64{3, 9}},
+		{name: "two unreadable messages, one dead letter without a name", events: busUp + unreadable + unreadable2 + buried + refused + refused2 + gone + gone2, broken: "without going to the dead-letter queue", evidence: []uint64{3, 8}},
+		{name: "a stranger's order under the name of another", events: busUp + asked + began + taken + ended + final + stranger + "12s sqs.sent hdm_response_queue.fifo message=p-3 bytes=9 type=ErrorResponse request= response=e/3 final=true code=token field= about=c-6\n" + strangerGone},
+		{name: "a stranger's order under the name of another, not answered", events: busUp + asked + began + taken + ended + final + stranger + strangerGone, broken: "deleted before it was answered", evidence: []uint64{7, 8}},
+		{name: "a stranger's inventory under the name of another, not answered", events: busUp + inventory + lastPage + listGone + strangerLists + "13s sqs.deleted hdm_command_queue.fifo message=c-7\n", broken: "deleted before it was answered", evidence: []uint64{5, 6}},
+		{name: "both copies are deleted", events: busUp + asked + copied + began + taken + taken + ended + final},
+		{name: "a copy is left in the queue", events: busUp + asked + copied + began + taken + ended + final, broken: "still in the command queue", evidence: []uint64{2}},
+		{name: "a copy is deleted too early", events: busUp + asked + copied + taken + began + taken + ended + final, broken: "deleted before it was answered", evidence: []uint64{2, 4}},
+		{name: "one dead letter stands for both copies of a message", events: busUp + unreadable + copied2 + buried + refused + gone + "5s sqs.deleted hdm_command_queue.fifo message=c-2\n"},
 		{name: "two ends", events: busUp + asked + began + taken + ended + final + "9s sqs.sent hdm_response_queue.fifo message=p-8 bytes=9 type=SourceCloneResponse request=r-1 response=s/3 final=true migration=m-0001 state=completed percent=100\n", broken: "follows on the final one", evidence: []uint64{6, 7}},
 		{name: "progress falls", events: busUp + asked + began + taken + at("s/1", "50", "running") + at("s/2a", "49", "running") + ended + final, broken: "49% after 50%", evidence: []uint64{5, 6}},
 		{name: "an untrue end", events: busUp + asked + began + taken + final, broken: `its migration is `, evidence: []uint64{5}},
@@ -61,10 +83,13 @@ func TestMessageBus(t *testing.T) {
 
 func TestHeartbeats(t *testing.T) {
 	const (
-		ready = " heartbeat appliance status=Ready details=All·the·components·are·deployed·and·up.\n"
-		cloud = " heartbeat appliance status=Not·Ready details=Services·not·ready·or·down·Cloud·vCenter\n"
-		cut   = "1m link.down wan direction=both\n"
-		back  = "2m link.up wan direction=both\n"
+		ready    = " heartbeat appliance status=Ready details=All·the·components·are·deployed·and·up.\n"
+		cloud    = " heartbeat appliance status=Not·Ready details=Services·not·ready·or·down·Cloud·vCenter\n"
+		premises = " heartbeat appliance status=Not·Ready details=Services·not·ready·or·down·On·Prem·vCenter\n"
+		booting  = " heartbeat appliance status=Not·Ready details=Services·not·ready·or·down·Appliance\n"
+		silent   = "1s link.down internet direction=both\n" // heartbeats may be missing
+		cut      = "1m link.down wan direction=both\n"
+		back     = "2m link.up wan direction=both\n"
 	)
 	end := func(at time.Duration) *oracle.Truth { return &oracle.Truth{At: at} }
 	check(t, func() oracle.Oracle { return oracle.NewHeartbeats(oracle.Documented()) }, []history{
@@ -79,6 +104,23 @@ func TestHeartbeats(t *testing.T) {
 		{name: "words of its own", events: busUp + "2s heartbeat appliance status=Ready details=fine\n", truth: end(3 * time.Second), broken: "not the guide's words", evidence: []uint64{2}},
 		{name: "Ready while the cloud is away", events: busUp + cut + "61s" + ready + "2m" + ready + "3m" + ready + "4m5s" + ready, truth: end(4*time.Minute + 6*time.Second), broken: "the cloud has been out of reach for 3m5s", evidence: []uint64{2, 6}},
 		{name: "Not Ready for a cloud that is there", events: busUp + "1s link.down internet direction=both\n" + cut + "61s" + cloud + back + "3m" + cloud + "4m1s" + cloud + "5m2s" + cloud, truth: end(5*time.Minute + 3*time.Second), broken: "which has been in reach for 3m2s", evidence: []uint64{5, 8}},
+		{name: "silence soon after the Internet is back", events: busUp + "2s" + ready + "3s link.down internet direction=both\n4s link.up internet direction=both\n3m" + ready, truth: end(3 * time.Minute)},
+		{name: "silence long after the Internet is back", events: busUp + "2s" + ready + "3s link.down internet direction=both\n4s link.up internet direction=both\n1h" + ready, truth: end(time.Hour), broken: "no heartbeat for 59m58s", evidence: []uint64{2, 5}},
+		{name: "silence while one direction of two is down", events: busUp + "2s" + ready + "3s link.down internet direction=both\n4s link.up internet direction=to-cloud\n1h" + ready, truth: end(time.Hour)},
+		{name: "silence before the Internet goes down", events: busUp + "2s" + ready + "9m link.down internet direction=to-cloud\n", truth: end(time.Hour), broken: "no heartbeat for 8m58s", evidence: []uint64{2, 3}},
+		{name: "silence while a fault of the bus acts", events: busUp + "2s" + ready + "3s fault.began 1 kind=message-lost\n9m" + ready + "9m fault.ended 1 kind=message-lost\n9m30s" + ready, truth: end(9*time.Minute + 31*time.Second)},
+		{name: "silence long after a fault of the bus", events: busUp + "2s" + ready + "3s fault.began 1 kind=queue-unavailable\n4s fault.ended 1 kind=queue-unavailable\n9m" + ready, truth: end(9 * time.Minute), broken: "no heartbeat for 8m58s", evidence: []uint64{2, 5}},
+		{name: "silence before a fault of the bus", events: busUp + "2s" + ready + "9m fault.began 1 kind=message-lost\n", truth: end(time.Hour), broken: "no heartbeat for 8m58s", evidence: []uint64{2, 3}},
+		{name: "a fault of calls does not silence it", events: busUp + "2s" + ready + "3s fault.began 1 kind=call-hang\n9m" + ready, truth: end(9 * time.Minute), broken: "no heartbeat for 8m58s", evidence: []uint64{2, 4}},
+		{name: "Not Ready for the premises during trouble with calls, and soon after", events: busUp + "2s fault.began 1 kind=call-error\n2s" + premises + "32s" + premises + "33s fault.ended 1 kind=call-error\n62s" + premises, truth: end(63 * time.Second)},
+		{name: "Not Ready for the premises, where nothing is wrong", events: busUp + "2s" + premises + "32s" + ready, truth: end(33 * time.Second), broken: "the premises are out of reach", evidence: []uint64{2}},
+		{name: "Not Ready for the premises, and the WAN is down", events: busUp + "2s link.down wan direction=both\n2s" + premises, truth: end(33 * time.Second), broken: "the premises are out of reach", evidence: []uint64{3}},
+		{name: "Not Ready for the premises long after trouble with calls", events: busUp + silent + "2s fault.began 1 kind=call-error\n3s fault.ended 1 kind=call-error\n184s" + premises, truth: end(185 * time.Second), broken: "the premises are out of reach", evidence: []uint64{5}},
+		{name: "booting", events: "1s appliance.up appliance epoch=1\n" + busUp + silent + "2s" + booting + "4m" + booting, truth: end(4*time.Minute + time.Second)},
+		{name: "booting where the cloud is away", events: "1s appliance.up appliance epoch=1\n" + busUp + silent + "2s link.down wan direction=both\n9m" + booting, truth: end(9 * time.Minute)},
+		{name: "booting during trouble with calls", events: "1s appliance.up appliance epoch=1\n" + busUp + silent + "2s fault.began 1 kind=call-hang\n9m" + booting, truth: end(9 * time.Minute)},
+		{name: "booting for ever", events: "1s appliance.up appliance epoch=1\n" + busUp + silent + "2s" + booting + "302s" + booting, truth: end(303 * time.Second), broken: "it is booting, for 5m1s", evidence: []uint64{1, 5}},
+		{name: "booting long after trouble with calls", events: "1s appliance.up appliance epoch=1\n" + busUp + silent + "2s fault.began 1 kind=call-hang\n10s fault.ended 1 kind=call-hang\n491s" + booting, truth: end(492 * time.Second), broken: "it is booting, for 5m1s", evidence: []uint64{1, 6}},
 	})
 }
 

@@ -29,6 +29,11 @@ type Rules struct {
 	// Noticing is how long it may take HDM to see that a vCenter has gone, or is
 	// back: from one probe to the next, and as long as a call may hang.
 	Noticing time.Duration
+	// After trouble that has ended, how long it may show: of the message bus, as
+	// long as its users' calls may hang and wait for the next try; of calls to a
+	// vCenter, as long as one may hang, and from one probe to the next.
+	BusRecovery, CallRecovery time.Duration
+	Booting                   time.Duration // until both vCenters have been asked
 }
 
 // Edges are the declared moves: each state with those that may follow it. A
@@ -85,6 +90,7 @@ func Documented() Rules {
 		Edges:    Edges{},
 		Commands: "hdm_command_queue", Responses: "hdm_response_queue", DeadLetters: "hdm_command_queue_dead_letter",
 		Heartbeat: 30 * time.Second, Noticing: 3 * time.Minute,
+		BusRecovery: 2 * time.Minute, CallRecovery: 3 * time.Minute, Booting: 5 * time.Minute,
 	}
 	for from, all := range migration.Edges { //hdm:order-safe from a map into a map
 		for _, to := range all {

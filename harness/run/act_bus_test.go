@@ -44,11 +44,11 @@ var busActs = []struct {
 	{"message-duplicate", "{at: 0s, message-duplicate: {queue: responses, count: 5}}", func(t *testing.T, tr *trace) {
 		assert.NotEmpty(t, tr.find("sqs.stored", responseQueue))
 	}},
-	{"message-reorder", "{at: 0s, message-reorder: {queue: responses, count: 5}}", func(t *testing.T, tr *trace) {
-		assert.GreaterOrEqual(t, len(tr.find("response", "=r-1", "final=true")), 1)
-	}},
-	{"message-lost", "{at: 55s, message-lost: {queue: responses, operation: SendMessage}}", func(t *testing.T, tr *trace) {
-		assert.NotEmpty(t, tr.find("response", "=r-1", "final=true"))
+	{"message-lost", "{when: {vm: vm-1, enters: completed}, message-lost: {queue: responses, operation: SendMessage}}", func(t *testing.T, tr *trace) {
+		sent := tr.find("sqs.sent", responseQueue, "request=r-1", "final=true")
+		require.Len(t, sent, 2, "who does not know that it was sent sends it again")
+		assert.Equal(t, attr(sent[0], "response"), attr(sent[1], "response"))
+		assert.Equal(t, tr.at(t, "fault.began"), sent[0].At)
 	}},
 	{"message-lost", "{at: 30s, message-lost: {queue: commands, nth: 1, count: 2}}", func(t *testing.T, tr *trace) {
 		assert.Greater(t, tr.first(t, "order.answered"), 2*time.Minute, "it comes again when its visibility timeout is over")
@@ -80,6 +80,44 @@ func TestEveryKindOfFaultOfTheMessageBusActsAndEnds(t *testing.T) {
 	}
 }
 
+func TestAReorderedReceiveHandsOutAnotherOrderThanWasSent(t *testing.T) {
+	const reorder = "{at: 0s, message-reorder: {queue: commands}}"
+	given := func(fault string) (sent, received []string) {
+		r, tr := followed(t, messaged(t,
+			"  - {at: 61s, migrate: {vm: vm-2, type: cold, by: message, request: r-2, target: {networks: {VM Network: Cloud Net}}}}\n"+
+				"faults:\n  - {at: 20s, internet-down: {for: 2m}}\n"+fault+
+				"expect:\n  - {vm: vm-1, migration: completed}\n  - {vm: vm-2, migration: completed}\n"), run.Options{})
+		require.Equal(t, record.Passed, r.Verdict, "%v %s", r.Violations, r.Error)
+		for _, e := range tr.find("sqs.sent", commandQueue) {
+			sent = append(sent, attr(e, "message"))
+		}
+		for _, e := range tr.find("sqs.received", commandQueue) {
+			received = append(received, attr(e, "message"))
+		}
+		return sent, received
+	}
+	sent, received := given("")
+	require.Len(t, sent, 2, "both wait while the Internet cannot be reached")
+	assert.Equal(t, sent, received, "chance, which orders a standard queue, leaves these two")
+	sent, received = given("  - " + reorder + "\n")
+	assert.Equal(t, []string{sent[1], sent[0]}, received)
+}
+
+func TestAFaultThatFindsNothingToActOnHasNotActed(t *testing.T) {
+	for _, fault := range []string{
+		"message-duplicate: {queue: commands, nth: 2}", "message-reorder: {queue: commands}",
+		"message-corrupt: {queue: commands, nth: 2}", "message-lost: {queue: commands, nth: 2}",
+		"message-late-delete: {queue: commands, nth: 2, by: 1m}",
+	} {
+		t.Run(fault, func(t *testing.T) {
+			r, tr := followed(t, messaged(t, "faults:\n  - {at: 0s, "+fault+"}\n"), run.Options{})
+			require.Len(t, r.Violations, 1, "one order is received once, and deleted once")
+			assert.Contains(t, r.Violations[0].What, "it never acted")
+			assert.Empty(t, tr.find("fault.began"))
+		})
+	}
+}
+
 func TestEveryKindOfFaultIsShownToAct(t *testing.T) {
 	tried := map[string]bool{}
 	for _, act := range acts {
@@ -88,6 +126,7 @@ func TestEveryKindOfFaultIsShownToAct(t *testing.T) {
 	for _, act := range busActs {
 		tried[act.kind] = true
 	}
+	tried["message-reorder"] = true // TestAReorderedReceiveHandsOutAnotherOrderThanWasSent
 	for _, kind := range faults.Names() {
 		assert.True(t, tried[kind], "nothing shows that %s acts", kind)
 	}
@@ -142,4 +181,13 @@ func TestNoTraceHoldsTheTokenOfTheMessageBus(t *testing.T) {
 			assert.NotContains(t, a.Value, token, "%s of %s", e.Kind, e.Subject)
 		}
 	}
+}
+
+func TestTheTraceTellsWhichCommandsAreWithoutTheToken(t *testing.T) {
+	r, tr := followed(t, messaged(t, "  - {at: 5m, message: {body: '{\"v\": 1, \"type\": \"SourceCloneRequest\", \"request_id\": \"r-1\", \"token\": \"guessed\", \"vm\": \"vm-2\", \"mode\": \"cold\"}'}}\n"), run.Options{})
+	require.Equal(t, record.Passed, r.Verdict, "%v %s", r.Violations, r.Error)
+	sent := tr.find("sqs.sent", commandQueue, "request=r-1")
+	require.Len(t, sent, 2)
+	assert.Empty(t, attr(sent[0], "token"))
+	assert.Equal(t, "wrong", attr(sent[1], "token"))
 }

@@ -49,14 +49,21 @@ type messages struct {
 	claimed []*claimedQueue
 }
 
-// claimedQueue is a fault of calls to SQS, counting those that match.
+// claimedQueue is a fault of calls to SQS, counting those that it could act on.
 type claimedQueue struct {
 	fault     int
 	calls     *faults.QueueCalls
 	operation string
-	act       func() sqs.Act
-	seen      int
+	act       sqs.Act
+	// could says whether it can act on what a call does to messages. Nil: it acts
+	// on any call as it comes in.
+	could func(sqs.Effect) bool
+	seen  int
 }
+
+// What the faults that act on messages need of a call.
+func anything(sqs.Effect) bool    { return true }
+func orderOpen(e sqs.Effect) bool { return e.Open > 1 }
 
 // mostHeard bounds how many responses the client keeps for the judge: far more
 // than a scenario's.
@@ -76,6 +83,7 @@ func (st *stage) openBus() error {
 		m.token = fmt.Sprintf("%016x%016x", st.kernel.Rand("bus/token").Uint64(), st.kernel.Rand("bus/token").Uint64())
 	}
 	st.bus = m
+	st.world.Token = protocol.NewSecret(m.token)
 	st.world.InterceptQueues = st.interceptQueue
 	for _, q := range []faults.Queue{faults.Commands, faults.Responses} {
 		if !slices.Contains(b.Absent, q) {
@@ -243,33 +251,46 @@ func (st *stage) message(i int, m *scenario.Message) {
 }
 
 // claimQueue lets fault i act on calls to SQS from now on.
-func (st *stage) claimQueue(i int, kind faults.OfQueue, act func() sqs.Act) {
+func (st *stage) claimQueue(i int, kind faults.OfQueue, act sqs.Act, could func(sqs.Effect) bool) {
 	calls, operation := kind.Calls()
-	st.bus.claimed = append(st.bus.claimed, &claimedQueue{fault: i, calls: calls, operation: operation, act: act})
+	st.bus.claimed = append(st.bus.claimed, &claimedQueue{fault: i, calls: calls, operation: operation, act: act, could: could})
 }
 
-// interceptQueue lets the faults of queues act on a call as it comes in.
+// interceptQueue lets the faults of queues act on a call: as it comes in, or as
+// soon as it does something to messages.
 func (st *stage) interceptQueue(c sqs.Call) sqs.Act {
-	result, hit := sqs.Pass(), false
+	if act, hit := st.actOn(c, nil); hit {
+		return act
+	}
+	return sqs.Ask(func(e sqs.Effect) sqs.Act {
+		act, _ := st.actOn(c, &e)
+		return act
+	})
+}
+
+// actOn counts a call for the faults that could act on it, and lets at most one:
+// another whose turn it is has the next call. effect is nil as the call comes in.
+func (st *stage) actOn(c sqs.Call, effect *sqs.Effect) (act sqs.Act, hit bool) {
 	left := st.bus.claimed[:0]
 	for _, f := range st.bus.claimed {
-		if st.bus.queues[f.calls.Queue] != c.Queue || f.operation != c.Operation {
-			left = append(left, f)
-			continue
-		}
-		f.seen++
-		if f.calls.Hits(f.seen) && !hit {
-			result, hit = f.act(), true
-			st.begin(f.fault)
+		matches := st.bus.queues[f.calls.Queue] == c.Queue && f.operation == c.Operation &&
+			(f.could == nil) == (effect == nil) && (effect == nil || f.could(*effect))
+		turn := f.calls.Hits(f.seen + 1)
+		if matches && !(hit && turn) {
+			f.seen++
+			if turn {
+				act, hit = f.act, true
+				st.begin(f.fault)
+			}
 		}
 		if f.seen < f.calls.Last() {
 			left = append(left, f)
-		} else if st.acting.acted[f.fault] {
+		} else {
 			st.end(f.fault)
 		}
 	}
 	st.bus.claimed = left
-	return result
+	return act, hit
 }
 
 // armQueue makes a fault of the message bus ready to act, and says whether it is
@@ -277,19 +298,19 @@ func (st *stage) interceptQueue(c sqs.Call) sqs.Act {
 func (st *stage) armQueue(i int, f *faults.Fault) bool {
 	switch k := f.Kind().(type) {
 	case *faults.MessageDuplicate:
-		st.claimQueue(i, k, sqs.Duplicate)
+		st.claimQueue(i, k, sqs.Duplicate(), anything)
 	case *faults.MessageReorder:
-		st.claimQueue(i, k, sqs.Reorder)
+		st.claimQueue(i, k, sqs.Reorder(), orderOpen)
 	case *faults.MessageLost:
-		st.claimQueue(i, k, sqs.LoseAnswer)
+		st.claimQueue(i, k, sqs.LoseAnswer(), anything)
 	case *faults.MessageLateDelete:
-		st.claimQueue(i, k, func() sqs.Act { return sqs.Late(timeOf(k.By)) })
+		st.claimQueue(i, k, sqs.Late(timeOf(k.By)), anything)
 	case *faults.MessageCorrupt:
-		st.claimQueue(i, k, sqs.BadMD5)
+		st.claimQueue(i, k, sqs.BadMD5(), anything)
 	case *faults.QueueUnavailable:
-		st.claimQueue(i, k, func() sqs.Act { return sqs.Fail("ServiceUnavailable", 503) })
+		st.claimQueue(i, k, sqs.Fail("ServiceUnavailable", 503), nil)
 	case *faults.QueueOverLimit:
-		st.claimQueue(i, k, func() sqs.Act { return sqs.Fail("OverLimit", 403) })
+		st.claimQueue(i, k, sqs.Fail("OverLimit", 403), nil)
 	default:
 		return false
 	}

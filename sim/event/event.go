@@ -65,7 +65,8 @@ const (
 // What happens in the message queues, as they themselves know it. A message is
 // told by what is in it: type and request of a request; of a response besides
 // response (its id), final, and state and percent, status and details, or code
-// (of the first error). unreadable=true: it is neither.
+// (of the first error). unreadable=true: it is neither. token=wrong: it is a
+// request without the token of the bus. of: the message that a dead letter was.
 const (
 	SQSSent     = "sqs.sent"     // queue: message, bytes, and what is in it
 	SQSStored   = "sqs.stored"   // queue: message: a second time, by a standard queue itself

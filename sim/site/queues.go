@@ -18,13 +18,13 @@ func (w *World) queued(c sqs.Change) {
 	m := []string{"message", c.Message.ID}
 	switch c.Kind {
 	case sqs.Sent:
-		told := Telling(c.Message.Body)
+		told := w.telling(&c.Message)
 		w.Kernel.Emit(event.SQSSent, c.Queue, append(append(m, "bytes", strconv.Itoa(len(c.Message.Body))), told...)...)
 		if len(told) > 1 && told[1] == string(protocol.TypeHeartbeat) {
 			w.Kernel.Emit(event.Heartbeat, applianceName, told[2:]...)
 		}
 	case sqs.Suppressed:
-		w.Kernel.Emit(event.SQSDropped, c.Queue, append(m, Telling(c.Message.Body)...)...)
+		w.Kernel.Emit(event.SQSDropped, c.Queue, append(m, w.telling(&c.Message)...)...)
 	case sqs.Duplicated:
 		w.Kernel.Emit(event.SQSStored, c.Queue, m...)
 	case sqs.Received:
@@ -39,6 +39,30 @@ func (w *World) queued(c sqs.Change) {
 		what := map[sqs.Kind]string{sqs.QueueCreated: "created", sqs.QueueDeleted: "deleted", sqs.Purged: "purged"}[c.Kind]
 		w.Kernel.Emit(event.SQSQueue, c.Queue, "what", what)
 	}
+}
+
+// originalName is the message attribute of a dead letter that says which message
+// it was: its id in SQS.
+const originalName = "HDMMessageID"
+
+// telling is what the trace tells of a message: what is in it, the message that a
+// dead letter was, and that a request has not the token of the bus.
+func (w *World) telling(m *sqs.Message) []string {
+	told := Telling(m.Body)
+	if of := m.Attributes[originalName].String; of != "" {
+		told = append(told, "of", of)
+	}
+	if w.Token.Empty() {
+		return told
+	}
+	r, err := protocol.DecodeRequest([]byte(m.Body))
+	var refusal *protocol.Refusal
+	switch {
+	case err == nil && !r.Head().Token.Equal(w.Token),
+		errors.As(err, &refusal) && !refusal.Unreadable && !refusal.Token.Equal(w.Token):
+		told = append(told, "token", "wrong")
+	}
+	return told
 }
 
 // Telling is what the trace tells of a message: attributes, keys and values in

@@ -10,6 +10,7 @@ import (
 
 	"github.com/vmware/govmomi/vim25/soap"
 
+	"github.com/hdm-project/hdm/core/protocol"
 	"github.com/hdm-project/hdm/core/vsphere"
 	"github.com/hdm-project/hdm/sim/disk"
 	"github.com/hdm-project/hdm/sim/guest"
@@ -49,6 +50,9 @@ type World struct {
 
 	// InterceptQueues decides what happens to a call to SQS. Nil: nothing.
 	InterceptQueues func(sqs.Call) sqs.Act
+	// Token of the message bus: the trace tells which requests are without it, and
+	// never what any has. Empty: it tells nothing of tokens.
+	Token protocol.Secret
 
 	guests *guests
 	boots  int // of the appliance

@@ -10,6 +10,15 @@ type Call struct {
 	Queue     string // its name; "" for ListQueues
 }
 
+// Effect is what a call is about to do to messages: to hand out, store, answer
+// for, prolong or delete some.
+type Effect struct {
+	// Open is among how many messages of a standard queue, or groups of a FIFO
+	// one, a receive may choose: with two or more another order is possible. 0
+	// for any other call.
+	Open int
+}
+
 // Act is what happens to a call. The zero Act is that it passes, and so does a
 // call to which an Act does not apply (BadMD5 of a DeleteMessage, say).
 type Act struct {
@@ -17,6 +26,7 @@ type Act struct {
 	code   string
 	status int
 	delay  time.Duration
+	settle func(Effect) Act
 }
 
 type act uint8 // the zero value passes
@@ -29,10 +39,17 @@ const (
 	duplicates
 	reorders
 	corrupts
+	asks
 )
 
 // Pass lets the call through.
 func Pass() Act { return Act{} }
+
+// Ask lets the call come in, and asks what shall happen to it as soon as it is
+// about to do something to a message: at once, when a long poll finds one, or
+// never. It is asked once. Too late by then are Fail, Ask, and Late of anything
+// but a delete: they let the call pass.
+func Ask(settle func(Effect) Act) Act { return Act{kind: asks, settle: settle} }
 
 // Fail makes the service answer with an error; the call is never applied. code
 // is the error's name in the API ("ServiceUnavailable", "OverLimit",

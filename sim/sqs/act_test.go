@@ -182,3 +182,69 @@ func TestCallsAreCountedByOperationAndQueue(t *testing.T) {
 		{Number: 3, Nth: 2, Operation: "SendMessage", Queue: "q"}, {Number: 4, Nth: 1, Operation: "SendMessage", Queue: "other"},
 	}, calls)
 }
+
+// asked lets act happen to every call that does something to a message, and
+// tells what each was about to do.
+func asked(act sqs.Act, effects *[]sqs.Effect) func(*sqs.Config) {
+	return func(c *sqs.Config) {
+		c.Intercept = func(sqs.Call) sqs.Act {
+			return sqs.Ask(func(e sqs.Effect) sqs.Act { *effects = append(*effects, e); return act })
+		}
+	}
+}
+
+func TestOnlyACallThatDoesSomethingToAMessageIsAskedFor(t *testing.T) {
+	var effects []sqs.Effect
+	w := start(t, asked(sqs.Pass(), &effects))
+	require.NoError(t, w.CreateQueue("q", nil))
+	w.receive("q", 1)
+	w.do("SendMessage", object{"QueueUrl": base + "q"})
+	assert.Empty(t, effects, "nothing was handed out, and nothing stored")
+	w.send("q", "1", "2")
+	assert.Equal(t, []sqs.Effect{{}, {}}, effects)
+	m := w.receive("q", 2)
+	assert.Equal(t, sqs.Effect{Open: 2}, effects[2])
+	w.delete("q", m[0])
+	w.delete("q", m[0])
+	assert.Len(t, effects, 4, "what is gone is not deleted again")
+	w.ok("ChangeMessageVisibility", object{"QueueUrl": base + "q", "ReceiptHandle": m[1].ReceiptHandle, "VisibilityTimeout": 9})
+	assert.Len(t, effects, 5)
+}
+
+func TestOfAFIFOQueueTheGroupsAreOpen(t *testing.T) {
+	var effects []sqs.Effect
+	w := start(t, asked(sqs.Reorder(), &effects))
+	require.NoError(t, w.CreateQueue("f.fifo", nil))
+	for _, m := range []string{"a1", "a2", "b1"} {
+		w.sendTo("f.fifo", m[:1], m)
+	}
+	assert.Equal(t, []string{"b1", "a1", "a2"}, bodies(w.receive("f.fifo", 10)))
+	assert.Equal(t, sqs.Effect{Open: 2}, effects[3])
+}
+
+func TestWhatIsAskedForHappens(t *testing.T) {
+	var effects []sqs.Effect
+	w := start(t, asked(sqs.LoseAnswer(), &effects))
+	require.NoError(t, w.CreateQueue("q", nil))
+	got, _ := w.call("ReceiveMessage", object{"QueueUrl": base + "q", "WaitTimeSeconds": 20})
+	assert.Empty(t, effects, "the poll waits")
+	sent, _ := w.call("SendMessage", object{"QueueUrl": base + "q", "MessageBody": "m"})
+	assert.Len(t, effects, 2, "the poll finds what was sent")
+	w.clock.pass(21 * time.Second)
+	assert.Nil(t, got())
+	assert.Nil(t, sent())
+	assert.Equal(t, sqs.InFlight, w.Messages("q")[0].State)
+
+	w = start(t, asked(sqs.Late(time.Minute), &effects))
+	require.NoError(t, w.CreateQueue("q", nil))
+	w.send("q", "m")
+	w.delete("q", w.receive("q", 1)[0])
+	assert.Len(t, w.Messages("q"), 1)
+	w.clock.pass(time.Minute)
+	assert.Empty(t, w.Messages("q"))
+
+	w = start(t, asked(sqs.Duplicate(), &effects))
+	require.NoError(t, w.CreateQueue("q", nil))
+	w.send("q", "m")
+	assert.Len(t, w.Messages("q"), 2)
+}

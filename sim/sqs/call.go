@@ -56,7 +56,7 @@ func (s *Service) apply(c *call, a Act) {
 	case loses:
 		c.lost = true
 	case lags:
-		if strings.HasPrefix(c.in.Operation, "DeleteMessage") {
+		if c.deletes() {
 			c.later = a.delay
 			break
 		}
@@ -68,6 +68,24 @@ func (s *Service) apply(c *call, a Act) {
 	}
 	c.run()
 }
+
+// about is called as soon as the call is to do something to a message.
+func (c *call) about(e Effect) {
+	if c.act.kind != asks {
+		return
+	}
+	c.act = c.act.settle(e)
+	switch c.act.kind {
+	case loses:
+		c.lost = true
+	case lags:
+		if c.deletes() {
+			c.later = c.act.delay
+		}
+	}
+}
+
+func (c *call) deletes() bool { return strings.HasPrefix(c.in.Operation, "DeleteMessage") }
 
 func (c *call) run() {
 	out, err := c.perform(c)

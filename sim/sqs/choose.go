@@ -9,6 +9,18 @@ import (
 // ones are chosen that are handed out, if the order is open.
 const width = 3
 
+// open is among how many a receive may choose: messages of a standard queue, or
+// groups of a FIFO one.
+func (q *queue) open() int {
+	if q.fifo {
+		return q.ready.Len()
+	}
+	if g := q.groups[""]; g != nil {
+		return g.visible.Len()
+	}
+	return 0
+}
+
 // choose is which messages a receive gets, at most n, in the order in which it
 // gets them. What is exhausted on the way goes to the dead-letter queue.
 func (s *Service) choose(q *queue, n int, reorder, short bool) []*message {

@@ -66,6 +66,7 @@ func (c *call) delete(q *queue, e *entry) *Error {
 		return nil
 	}
 	s := c.service
+	c.about(Effect{})
 	effect := func() {
 		if q.messages[m.number] == m {
 			s.drop(q, m)
@@ -121,6 +122,7 @@ func (c *call) prolong(q *queue, e *entry) *Error {
 	case until.Sub(m.last) > maxVisibility*time.Second:
 		return invalid("VisibilityTimeout", "Total VisibilityTimeout for the message is beyond the limit [%d seconds] from when it was received.", maxVisibility)
 	}
+	c.about(Effect{})
 	if seconds == 0 {
 		q.release(m, now)
 	} else {

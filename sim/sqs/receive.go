@@ -85,7 +85,14 @@ func (c *call) receive(q *queue, short bool) (got []receivedMessage, full bool) 
 	if c.in.VisibilityTimeout != nil {
 		timeout = time.Duration(*c.in.VisibilityTimeout) * time.Second
 	}
-	for _, m := range s.choose(q, min(most, free), c.act.kind == reorders, short) {
+	chosen := s.choose(q, min(most, free), c.act.kind == reorders, short)
+	if len(chosen) == 0 {
+		return nil, false
+	}
+	if c.about(Effect{Open: q.open()}); c.act.kind == reorders {
+		chosen = s.choose(q, min(most, free), true, short)
+	}
+	for _, m := range chosen {
 		got = append(got, c.hand(q, m, timeout))
 	}
 	return got, false

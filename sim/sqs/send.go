@@ -83,6 +83,7 @@ func (c *call) send(q *queue, e *entry) (*sentMessage, *Error) {
 			key = m.group + "\x00" + m.dedupe
 		}
 		if first, again := q.dedupe[key]; again {
+			c.about(Effect{})
 			m.id, m.seq = first.id, first.seq
 			sent.MessageID, sent.SequenceNumber = m.id, m.seq
 			s.changed(Suppressed, q, m, "")
@@ -92,6 +93,7 @@ func (c *call) send(q *queue, e *entry) (*sentMessage, *Error) {
 			return nil, overLimit("%d deduplication ids are remembered, of at most %d: send slower, or raise the service's limit Dedupe.", s.remembered, s.limits.Dedupe)
 		}
 	}
+	c.about(Effect{})
 	s.number(q, m)
 	if q.fifo {
 		q.dedupe[key] = remembered{m.id, m.seq}

@@ -111,17 +111,27 @@ func (p *QueuePath) connect(ctx context.Context) error {
 }
 
 // fly takes a call to the queues and its answer back. Whoever waits for that may
-// have gone by then: leave says so.
+// have gone by then: leave says so. Who lost power does not; the call ends all the
+// same when nobody could wait for it any more, or one whose answer is lost never
+// would.
 func (p *QueuePath) fly(r sqs.Request, answered func(sqs.Response)) (leave func()) {
 	p.inFlight++
 	over, gone := false, false
+	var timeout *kernel.Timer
 	end := func() {
 		if !over {
 			over = true
 			p.inFlight--
+			timeout.Stop()
 		}
 	}
 	cancel := func() {}
+	leave = func() {
+		gone = true
+		cancel()
+		end()
+	}
+	timeout = p.Kernel.After(queueCallTimeout, leave)
 	p.deliver(out, len(r.Body), func(lost bool) {
 		if lost || gone {
 			end()
@@ -136,11 +146,7 @@ func (p *QueuePath) fly(r sqs.Request, answered func(sqs.Response)) (leave func(
 			})
 		})
 	})
-	return func() {
-		gone = true
-		cancel()
-		end()
-	}
+	return leave
 }
 
 func (p *QueuePath) deliver(dir wan.Direction, bytes int, arrived func(lost bool)) {
