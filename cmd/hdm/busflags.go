@@ -30,6 +30,7 @@ type busFlags struct {
 	request, format                  string
 	last                             time.Duration
 	runtime                          *runtime.Live
+	stop                             context.CancelFunc // ends the client
 }
 
 // tokenVariable holds the token if no file does. It is never a flag: whoever may
@@ -152,10 +153,12 @@ func (b *busFlags) with(ctx context.Context, o client.Observer, do func(context.
 	if err != nil {
 		return err
 	}
-	within := ctx
+	within, stop := context.WithCancel(ctx)
+	defer stop()
+	b.stop = stop
 	if b.last > 0 {
 		var cancel context.CancelFunc
-		within, cancel = context.WithTimeout(ctx, b.last)
+		within, cancel = context.WithTimeout(within, b.last)
 		defer cancel()
 	}
 	c, err := client.Open(within, client.Config{
@@ -175,6 +178,8 @@ func (b *busFlags) ended(ctx, within context.Context, err error) error {
 		return err
 	case ctx.Err() != nil:
 		return &exitError{code: exitInterrupted}
+	case errors.Is(within.Err(), context.Canceled):
+		return nil // nobody reads what it prints: output keeps the error
 	case errors.Is(within.Err(), context.DeadlineExceeded):
 		return environment(fmt.Errorf("--for %v is over before HDM has answered; ask again with --request %s to hear more", b.last, b.request))
 	case errors.As(err, &refused):

@@ -219,6 +219,11 @@ type teller struct {
 
 // Heard implements client.Observer.
 func (t *teller) Heard(r protocol.Response) {
+	defer func() {
+		if t.out.err() != nil {
+			t.bus.stop()
+		}
+	}()
 	h := r.Head()
 	if _, beat := r.(*protocol.Heartbeat); beat && !t.heartbeats || !beat && !t.all && (t.statuses == "" || h.RequestID != t.statuses) {
 		return

@@ -291,3 +291,16 @@ func TestSchemaMessagesPrintsTheFormOfEveryMessage(t *testing.T) {
 	assert.Equal(t, string(want), r.stdout)
 	assert.Contains(t, r.stdout, `"title": "SourceCloneRequest"`)
 }
+
+func TestClientWatchEndsWhenNobodyReadsWhatItPrints(t *testing.T) {
+	b := newBus(t, nil)
+
+	b.say(&protocol.Heartbeat{Status: protocol.Ready, Details: "fine"})
+	code := execute(context.Background(), "hdm", []string{"client", "watch", "--bus", "bus.json"}, strings.NewReader(""), goneReader{}, io.Discard)
+	assert.Equal(t, exitEnvironment, code)
+}
+
+// goneReader reads nothing any more.
+type goneReader struct{}
+
+func (goneReader) Write([]byte) (int, error) { return 0, io.ErrClosedPipe }

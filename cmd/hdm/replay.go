@@ -177,8 +177,11 @@ func repeat(ctx context.Context, t *terminal, file string, speed float64, follow
 	}
 	if !out.Whole {
 		fmt.Fprintf(t.out, "%d steps were done again; the recording has no end, so there is no hash to compare at the last\n", len(r.Steps))
-		return nil
+	} else {
+		fmt.Fprintf(t.out, "the same: %d steps were done again, and the hash is %016x\n", len(r.Steps), uint64(r.End.Hash))
 	}
-	fmt.Fprintf(t.out, "the same: %d steps were done again, and the hash is %016x\n", len(r.Steps), uint64(r.End.Hash))
+	if out.Run.Verdict == record.Failed { // the same promise was broken again
+		return &exitError{code: exitBroken}
+	}
 	return nil
 }

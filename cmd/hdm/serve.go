@@ -157,6 +157,9 @@ func serve(ctx context.Context, t *terminal, c *common, s *scenario.Scenario, ar
 	fmt.Fprintf(t.out, "%s\n%s", first, tryCommands(info, world.VMs()))
 	failed := world.Run(ctx)
 	r, byPeople, err := world.Close()
+	if r.Verdict == record.Passed && errors.Join(failed, err) != nil {
+		r.Verdict = record.Interrupted // by the machine: it was not watched to its end
+	}
 	r.WallSeconds = time.Since(began).Seconds()
 	r.Replay = t.command("replay", asPath(info.Recording))
 	for _, why := range byPeople {

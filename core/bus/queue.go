@@ -262,7 +262,7 @@ var refusals = map[string]string{
 // unfits are the codes of SQS that say that the message is wrong, and no other
 // would be.
 var unfits = map[string]string{
-	"InvalidParameterValue":  "send less, or what the queue takes",
+	"InvalidParameterValue":  "change what SQS names",
 	"InvalidMessageContents": "send characters that XML 1.0 has only",
 	"BatchRequestTooLong":    "send less at once",
 	"RequestTooLarge":        "send less at once",

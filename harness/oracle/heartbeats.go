@@ -84,6 +84,15 @@ func (o *Heartbeats) Observe(e kernel.Event) []record.Violation {
 		o.fault(&e)
 	case event.LinkDown, event.LinkUp:
 		o.link(&e)
+	case event.SQSQueue: // somebody took the queue away, or gave it back
+		switch what := "queue " + e.Subject; {
+		case !strings.HasPrefix(e.Subject, o.rules.Responses):
+		case e.Attr("what") == "deleted":
+			o.gap(e.At, "appliance", e.Seq)
+			o.bus.began(what)
+		case e.Attr("what") == "created":
+			o.bus.ended(what, e.At)
+		}
 	case event.Heartbeat:
 		o.beat(&e)
 	}

@@ -98,6 +98,7 @@ func TestHeartbeats(t *testing.T) {
 		{name: "one that was on its way", events: busUp + "2s" + ready + "32s appliance.down appliance how=power-off\n33s" + ready, truth: end(34 * time.Second)},
 		{name: "silence where the Internet is down", events: busUp + "2s" + ready + "3s link.down internet direction=both\n9m" + ready, truth: end(9 * time.Minute)},
 		{name: "Not Ready while the cloud is away", events: busUp + cut + "65s" + cloud + "2m10s" + cloud + back, truth: end(2*time.Minute + 11*time.Second)},
+		{name: "silence without a queue to be heard in", events: busUp + "2s" + ready + "3s sqs.queue hdm_response_queue.fifo what=deleted\n9m sqs.queue hdm_response_queue.fifo what=created\n9m30s" + ready, truth: end(9*time.Minute + 31*time.Second)},
 		{name: "one of a dead appliance", events: busUp + "9s appliance.down appliance how=power-off\n30s" + ready, truth: end(31 * time.Second), broken: "after it had gone down", evidence: []uint64{2, 3}},
 		{name: "silence in between", events: busUp + "2s" + ready + "70s" + ready, truth: end(71 * time.Second), broken: "no heartbeat for 1m8s", evidence: []uint64{2, 3}},
 		{name: "silence until the end", events: busUp + "2s" + ready, truth: end(2 * time.Minute), broken: "no heartbeat for 1m58s", evidence: []uint64{2}},
