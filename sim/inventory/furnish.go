@@ -27,6 +27,22 @@ func (m *merger) furnishVMs() {
 		m.words(v, label)
 		m.made.VMs = append(m.made.VMs, v.vm)
 	}
+	m.missing()
+}
+
+// missing names the VMs that hosts say they have, and that no file describes.
+func (m *merger) missing() {
+	described := map[string]bool{}
+	for _, v := range m.from.vms {
+		described[v.ref] = true
+	}
+	for _, h := range m.from.hosts {
+		for _, ref := range h.vms {
+			if !described[ref] {
+				m.lose(ref, leftOut, "its host lists it, and no file describes it")
+			}
+		}
+	}
 }
 
 // identities takes the UUIDs and MAC addresses that are given, so that none that

@@ -30,6 +30,7 @@ const leftOut = "left out"
 type host struct {
 	entity
 	connected bool
+	vms       []string // references
 }
 
 type store struct {
@@ -115,7 +116,7 @@ func (o *objects) host(x *object) error {
 	if runtime := x.prop("runtime"); runtime != nil {
 		state = runtime.str("connectionState")
 	}
-	h := &host{entity: x.entity(), connected: state == "connected"}
+	h := &host{entity: x.entity(), connected: state == "connected", vms: x.prop("vm").refs()}
 	h.loseIf(!h.connected && state != "disconnected" && state != "notResponding", "disconnected", fmt.Sprintf("connection state %.40q", state))
 	h.loseIf(x.prop("runtime").is("inMaintenanceMode"), "in use", "maintenance mode")
 	h.loseIf(x.prop("runtime").str("powerState") == "standBy", "powered on", "standby")

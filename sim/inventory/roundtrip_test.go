@@ -117,3 +117,25 @@ func TestAForeignInventoryIsTakenAndItsLossesAreListed(t *testing.T) {
 		assert.Contains(t, listed, want)
 	}
 }
+
+func TestAVMWhoseFileIsMissingIsListedAsLost(t *testing.T) {
+	folder := save(t, build(t, varied).OnPremises.VCenter)
+	var gone string
+	for name := range folder {
+		if strings.Contains(name, "VirtualMachine-") && (gone == "" || name < gone) {
+			gone = name
+		}
+	}
+	require.NotEmpty(t, gone)
+	whole, _, err := inventory.Load(folder)
+	require.NoError(t, err)
+	delete(folder, gone)
+	back, losses, err := inventory.Load(folder)
+	require.NoError(t, err)
+	assert.Len(t, back.VMs, len(whole.VMs)-1)
+	var said []string
+	for _, l := range losses {
+		said = append(said, l.What)
+	}
+	assert.Contains(t, said, "its host lists it, and no file describes it")
+}

@@ -68,6 +68,19 @@ func (n *node) ref(path ...string) string {
 	return n.kind + ":" + n.text
 }
 
+// refs are the references in a list.
+func (n *node) refs() (list []string) {
+	if n == nil {
+		return nil
+	}
+	for _, c := range n.children {
+		if c.text != "" {
+			list = append(list, c.kind+":"+c.text)
+		}
+	}
+	return list
+}
+
 // tree reads the XML of one file.
 type tree struct {
 	file  string
