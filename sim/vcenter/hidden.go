@@ -2,6 +2,7 @@ package vcenter
 
 import (
 	"encoding/xml"
+	"errors"
 	"io"
 	"regexp"
 	"slices"
@@ -88,7 +89,7 @@ func elements(body string) (all []element, texts []text, end int64) {
 	for {
 		token, err := dec.RawToken()
 		if err != nil {
-			if err == io.EOF {
+			if errors.Is(err, io.EOF) {
 				end = int64(len(body))
 			}
 			return all, texts, end
