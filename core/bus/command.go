@@ -26,20 +26,20 @@ const (
 // serve takes commands until ctx is cancelled. What cannot be handled now is left
 // in the queue, and comes again.
 func (s *Service) serve(ctx context.Context) {
-	wait := backoff{}
+	wait := newBackoff()
 	for ctx.Err() == nil {
 		err := s.take(ctx)
 		s.trouble(ctx, &s.inTrouble, err)
 		switch {
 		case err == nil:
-			wait = backoff{}
+			wait.Reset()
 		case errors.Is(err, appliance.ErrJournal):
 			// The appliance does nothing more until it is restarted; that it is not Ready
 			// is still told.
 			for s.Runtime.Sleep(ctx, mostWait) == nil {
 			}
 		default:
-			if s.Runtime.Sleep(ctx, wait.next()) != nil {
+			if s.Runtime.Sleep(ctx, wait.Next()) != nil {
 				return
 			}
 		}

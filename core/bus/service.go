@@ -156,7 +156,7 @@ func (e *SetUpError) Unwrap() error { return e.Err }
 
 // run sets the bus up, tried again until it works, and serves it.
 func (s *Service) run(ctx context.Context) {
-	wait := backoff{}
+	wait := newBackoff()
 	for {
 		err := s.open(ctx)
 		if ctx.Err() != nil {
@@ -171,7 +171,7 @@ func (s *Service) run(ctx context.Context) {
 		if err == nil {
 			break
 		}
-		if s.Runtime.Sleep(ctx, wait.next()) != nil {
+		if s.Runtime.Sleep(ctx, wait.Next()) != nil {
 			return
 		}
 	}
@@ -210,13 +210,19 @@ func needs(what string, err error) error {
 	return &SetUpError{what, err}
 }
 
-// backoff grows from leastWait to mostWait.
-type backoff struct{ last time.Duration }
+// Backoff is a wait that doubles, from Least to Most.
+type Backoff struct{ Least, Most, last time.Duration }
 
-func (b *backoff) next() time.Duration {
-	b.last = min(max(2*b.last, leastWait), mostWait)
+// Next is how long to wait now.
+func (b *Backoff) Next() time.Duration {
+	b.last = min(max(2*b.last, b.Least), b.Most)
 	return b.last
 }
+
+// Reset makes the next wait the least one again.
+func (b *Backoff) Reset() { b.last = 0 }
+
+func newBackoff() Backoff { return Backoff{Least: leastWait, Most: mostWait} }
 
 // respond sends a response. id is its own among those of the appliance, and
 // topic says with which others it keeps its order.

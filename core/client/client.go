@@ -159,14 +159,14 @@ func (c *Client) Send(ctx context.Context, body []byte, id string) error {
 }
 
 func (c *Client) send(ctx context.Context, body []byte, id string) (message string, err error) {
-	var wait backoff
+	wait := newBackoff()
 	for try := 1; ; try++ {
 		message, err = c.commands.Post(ctx, bus.Message{Body: string(body), ID: id, Group: group})
 		if err == nil || !passing(err) || try == sendTries {
 			return message, err
 		}
 		c.Observer.Trouble(err)
-		if stopped := c.Runtime.Sleep(ctx, wait.next()); stopped != nil {
+		if stopped := c.Runtime.Sleep(ctx, wait.Next()); stopped != nil {
 			return "", err
 		}
 	}
@@ -178,10 +178,4 @@ func passing(err error) bool {
 	return cause == bus.Busy || cause == bus.Unreachable
 }
 
-// backoff grows from leastWait to mostWait.
-type backoff struct{ last time.Duration }
-
-func (b *backoff) next() time.Duration {
-	b.last = min(max(2*b.last, leastWait), mostWait)
-	return b.last
-}
+func newBackoff() bus.Backoff { return bus.Backoff{Least: leastWait, Most: mostWait} }

@@ -3,7 +3,6 @@ package client
 import (
 	"context"
 	"fmt"
-	"strconv"
 	"strings"
 
 	"github.com/hdm-project/hdm/core/protocol"
@@ -38,16 +37,9 @@ type RefusedError struct{ Response *protocol.ErrorResponse }
 func (e *RefusedError) Error() string {
 	var all []string
 	for _, p := range e.Response.Errors {
-		text := p.What
-		if p.Field != "" {
-			text = p.Field + ": " + text
-		}
-		if p.Fix != "" {
-			text += " (" + p.Fix + ")"
-		}
-		all = append(all, text)
+		all = append(all, p.String())
 	}
-	of := "the request " + strconv.Quote(e.Response.RequestID)
+	of := fmt.Sprintf("the request %q", e.Response.RequestID)
 	if e.Response.RequestID == "" {
 		of = "the message " + e.Response.MessageID
 	}

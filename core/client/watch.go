@@ -40,7 +40,7 @@ func (c *Client) listen(ctx context.Context, hear func(protocol.Response) error,
 		c.listening = false
 		c.mu.Unlock()
 	}()
-	var wait backoff
+	wait := newBackoff()
 	for {
 		batch, err := c.responses.Receive(ctx, bus.MaxBatch, bus.MaxWait, visibility)
 		switch {
@@ -50,12 +50,12 @@ func (c *Client) listen(ctx context.Context, hear func(protocol.Response) error,
 			return err
 		case err != nil:
 			c.Observer.Trouble(err)
-			if err := c.Runtime.Sleep(ctx, wait.next()); err != nil {
+			if err := c.Runtime.Sleep(ctx, wait.Next()); err != nil {
 				return err
 			}
 			continue
 		}
-		wait = backoff{}
+		wait.Reset()
 		for i, d := range batch {
 			if err := c.take(ctx, d, hear); err != nil {
 				c.release(batch[i:])
