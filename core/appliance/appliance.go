@@ -18,9 +18,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
+	"github.com/hdm-project/hdm/core/component"
+	"github.com/hdm-project/hdm/core/deployment"
 	"github.com/hdm-project/hdm/core/journal"
 	"github.com/hdm-project/hdm/core/migration"
 	"github.com/hdm-project/hdm/core/runtime"
@@ -35,6 +38,9 @@ type Config struct {
 	Journal    journal.Journal
 	OnPremises *vsphere.Client
 	Cloud      *vsphere.Client
+	// Components are the services of the deployment. Nil: HDM cannot be deployed,
+	// and migrates cold only.
+	Components component.Port
 	Knobs      migration.Knobs
 	// Patience is how long a guest may take to shut down before its VM is
 	// powered off.
@@ -84,6 +90,7 @@ type Appliance struct {
 	progress map[migration.ID]vsphere.Progress
 	settled  map[vsphere.Site]*settlement
 	reporter *reporter
+	flusher  *flusher
 	probes   []*probe
 
 	incarnation string // see Counters
@@ -110,6 +117,7 @@ func Boot(ctx context.Context, c Config) (*Appliance, error) {
 	}
 	a.ctx, a.stop = c.Runtime.WithCancel(ctx)
 	a.reporter = newReporter(a)
+	a.flusher = newFlusher(a)
 	if a.Observer != nil {
 		a.Observer.Booted(state.Epoch + 1)
 		for _, s := range a.statuses() {
@@ -149,6 +157,67 @@ func (a *Appliance) Cancel(vm string) (Answer, error) {
 	return d.Answer, err
 }
 
+// Say says a word to the migration of a VM that waits for it: Start Transfer,
+// Configure & Sync, Commit (MIG-10), or that the data came by other means
+// (SQS-05). A word that means that the data is in the cloud counts only if it is.
+func (a *Appliance) Say(ctx context.Context, vm string, w migration.Word) (Answer, error) {
+	given := WordGiven{VM: vm, Word: w}
+	if m, ok := a.live(vm); ok && m.Brings(w) {
+		image, err := a.brought(ctx, m)
+		if err != nil {
+			return Answer{}, err
+		}
+		given.Image = image
+	}
+	d, err := a.deliver(given, string(w))
+	return d.Answer, err
+}
+
+// live is the migration of a VM that is under way.
+func (a *Appliance) live(vm string) (migration.Migration, bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	i := slices.IndexFunc(a.state.live, func(m migration.Migration) bool { return m.Order.VM == vm })
+	if i < 0 {
+		return migration.Migration{}, false
+	}
+	return a.state.live[i], true
+}
+
+// Set changes the settings, as a whole.
+func (a *Appliance) Set(s Settings) (Answer, error) {
+	d, err := a.deliver(SettingsGiven{s}, "settings")
+	return d.Answer, err
+}
+
+// Settings are those of now.
+func (a *Appliance) Settings() Settings {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.state.settings
+}
+
+// Deploy asks for the component VMs of a mode (DEP-01, -02). The answer is
+// durable when it returns; Deployment tells how far it is.
+func (a *Appliance) Deploy(m deployment.Mode) (Answer, error) {
+	d, err := a.deliver(DeploymentHeard{deployment.Asked{Mode: m}}, "deploy")
+	return d.Answer, err
+}
+
+// Undeploy asks for their removal. It is refused while a VM is on the cloud
+// cache (DEP-04).
+func (a *Appliance) Undeploy() (Answer, error) {
+	d, err := a.deliver(DeploymentHeard{deployment.RemovalAsked{}}, "undeploy")
+	return d.Answer, err
+}
+
+// Deployment is that of now.
+func (a *Appliance) Deployment() deployment.Deployment {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.state.deployment
+}
+
 // Migrations lists every migration, first those that ended, in the order of
 // their ends, then the others in order of their numbers: the In Progress
 // and Summary views in one (MIG-09).
@@ -181,7 +250,7 @@ func (a *Appliance) deliver(ev Event, cause string) (Decision, error) {
 			a.Observer.EffectStale(heard.Migration, done.Key, d.Ignored)
 		}
 	}
-	if len(d.Changed) == 0 && d.Epoch == a.state.Epoch {
+	if d.nothing(a.state) {
 		return d, nil
 	}
 	if err := a.write(d, cause); err != nil {
@@ -224,6 +293,9 @@ func (a *Appliance) act(d Decision) {
 			task.Cancel()
 		}
 	}
+	if e := d.Deploying; e != nil {
+		a.Runtime.Go(a.ctx, e.Key, func(ctx context.Context) { a.deployment(ctx, *e) })
+	}
 	for _, e := range d.Effects {
 		m, _ := a.state.Migration(e.Migration)
 		a.running[e.Key] = a.Runtime.Go(a.ctx, e.Key, func(ctx context.Context) { a.execute(ctx, e, m) })
@@ -234,6 +306,7 @@ func (a *Appliance) act(d Decision) {
 		}
 	}
 	a.reporter.wake()
+	a.flusher.wake()
 }
 
 func (a *Appliance) statuses() []Status {

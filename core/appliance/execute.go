@@ -1,6 +1,7 @@
 package appliance
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"sync"
@@ -65,7 +66,7 @@ func failure(ctx context.Context, err error) migration.Failure {
 func (a *Appliance) do(ctx context.Context, e migration.Effect, m migration.Migration) (migration.Result, error) {
 	switch e.Kind {
 	case migration.Check:
-		return a.atBoth(ctx, func(here, there *vsphere.Session) (migration.Result, error) { return check(ctx, e, m, here, there) })
+		return a.atBoth(ctx, func(here, there *vsphere.Session) (migration.Result, error) { return a.check(ctx, e, m, here, there) })
 	case migration.ShutDown:
 		return a.at(ctx, vsphere.OnPremises, func(s *vsphere.Session) (migration.Result, error) {
 			return done(s.ShutdownGuest(ctx, m.Plan.Source, a.Patience))
@@ -79,11 +80,11 @@ func (a *Appliance) do(ctx context.Context, e migration.Effect, m migration.Migr
 			on, err := s.LastPowerOn(ctx, m.Plan.Source)
 			return migration.Result{Snapshot: snapshot.Name, LastOn: on}, err
 		})
-	case migration.Transfer:
+	case migration.Transfer, migration.TransferImage:
 		return a.atBoth(ctx, func(here, there *vsphere.Session) (migration.Result, error) { return a.transfer(ctx, m, here, there) })
 	case migration.ConnectNetwork:
 		return a.at(ctx, vsphere.Cloud, func(s *vsphere.Session) (migration.Result, error) {
-			return done(s.ConnectNICs(ctx, m.Copy, nics(m.Plan.NICs)))
+			return done(s.ConnectNICs(ctx, cmp.Or(m.Image, m.Copy), nics(m.Plan.NICs)))
 		})
 	case migration.MoveToPool:
 		return a.at(ctx, vsphere.OnPremises, func(s *vsphere.Session) (migration.Result, error) {
@@ -109,18 +110,22 @@ func (a *Appliance) do(ctx context.Context, e migration.Effect, m migration.Migr
 			if err := s.Settle(ctx, m.Plan.Source); err != nil {
 				return migration.Result{}, err
 			}
-			return done(s.RemoveSnapshot(ctx, m.Plan.Source, a.mark(m.ID)))
+			return done(s.RemoveSnapshot(ctx, m.Plan.Source, a.mark(m.Maker())))
 		})
 	case migration.ReturnToPool:
 		return a.at(ctx, vsphere.OnPremises, func(s *vsphere.Session) (migration.Result, error) {
 			return done(s.MoveIntoPool(ctx, m.Plan.Source, m.Plan.HomePool))
 		})
-	case migration.DestroyCopy:
-		return a.destroyCopy(ctx, m)
+	case migration.DestroyCopy, migration.DestroyCompute:
+		return a.destroy(ctx, vsphere.Cloud, a.mark(m.Maker()))
+	case migration.DestroyImage:
+		return a.destroy(ctx, vsphere.Cloud, a.imageMark(m))
+	case migration.RemoveClone:
+		return a.destroy(ctx, vsphere.OnPremises, a.mark(m.ID))
 	case migration.ConfirmOff:
 		return a.confirmOff(ctx, m)
 	}
-	panic("appliance: no executor for effect " + string(e.Kind))
+	return a.onCloudCache(ctx, e, m)
 }
 
 func done(err error) (migration.Result, error) { return migration.Result{}, err }
@@ -193,7 +198,7 @@ func (a *Appliance) atBoth(ctx context.Context, do func(here, there *vsphere.Ses
 }
 
 // check reads both sites and lets Assess judge.
-func check(ctx context.Context, e migration.Effect, m migration.Migration, here, there *vsphere.Session) (migration.Result, error) {
+func (a *Appliance) check(ctx context.Context, e migration.Effect, m migration.Migration, here, there *vsphere.Session) (migration.Result, error) {
 	premises, err := here.Resources(ctx)
 	if err != nil {
 		return migration.Result{}, err
@@ -202,12 +207,15 @@ func check(ctx context.Context, e migration.Effect, m migration.Migration, here,
 	if err != nil {
 		return migration.Result{}, err
 	}
-	sites := migration.Sites{PremisesPools: premises.Pools, Resources: cloud, Reserved: e.Reserved}
+	sites := migration.Sites{PremisesPools: premises.Pools, Resources: cloud, Reserved: e.Reserved, Cache: a.Deployment().Offers().Cache}
 	if sites.OnPremises, err = here.Inventory(ctx); err != nil {
 		return migration.Result{}, err
 	}
 	if sites.Cloud, err = there.Inventory(ctx); err != nil {
 		return migration.Result{}, err
+	}
+	if m.Order.Type == migration.Back {
+		return a.checkBack(m, sites), nil
 	}
 	plan, against := migration.Assess(m.Order, sites)
 	if len(against) > 0 {
@@ -217,13 +225,17 @@ func check(ctx context.Context, e migration.Effect, m migration.Migration, here,
 }
 
 func (a *Appliance) transfer(ctx context.Context, m migration.Migration, here, there *vsphere.Session) (migration.Result, error) {
-	if err := here.Settle(ctx, m.Plan.Source); err != nil {
-		return migration.Result{}, err
-	}
-	result, err := transfer.Bulk(ctx, a.Runtime, here, there, transfer.Spec{
+	spec := transfer.Spec{
 		Source: m.Plan.Source, Name: m.Plan.Name, Mark: a.mark(m.ID), BIOSUUID: m.Plan.BIOSUUID,
 		Pool: m.Plan.Pool, Datastore: m.Plan.Datastore, Host: m.Plan.Host, Networks: networks(m),
-	}, func(p vsphere.Progress) { a.carried(m.ID, p) })
+	}
+	if m.Order.Type == migration.Warm {
+		spec.Source, spec.Name, spec.Mark = m.Clone, migration.ImageName(m.Plan.Name), a.imageMark(m)
+	}
+	if err := here.Settle(ctx, spec.Source); err != nil {
+		return migration.Result{}, err
+	}
+	result, err := transfer.Bulk(ctx, a.Runtime, here, there, spec, func(p vsphere.Progress) { a.carried(m.ID, p) })
 	return migration.Result{Copy: result.Copy, Bytes: result.Bytes}, err
 }
 
@@ -276,18 +288,18 @@ func powerOnCopy(ctx context.Context, m migration.Migration, here, there *vspher
 	return there.PowerOn(ctx, m.Copy)
 }
 
-// destroyCopy removes every VM in the cloud that bears the migration's mark.
-// One that runs is never removed: its guest may have written.
-func (a *Appliance) destroyCopy(ctx context.Context, m migration.Migration) (migration.Result, error) {
-	return a.at(ctx, vsphere.Cloud, func(s *vsphere.Session) (migration.Result, error) {
-		copies, err := s.FindMarked(ctx, a.mark(m.ID))
+// destroy removes every VM at a site that bears that mark. One that runs is
+// never removed: its guest may have written.
+func (a *Appliance) destroy(ctx context.Context, site vsphere.Site, mark string) (migration.Result, error) {
+	return a.at(ctx, site, func(s *vsphere.Session) (migration.Result, error) {
+		copies, err := s.FindMarked(ctx, mark)
 		if err != nil {
 			return migration.Result{}, err
 		}
 		for _, vm := range copies {
 			if vm.Power == vsphere.On {
 				return migration.Result{}, &vsphere.Error{
-					Site: vsphere.Cloud, Op: "remove", Object: vm.Name, Class: vsphere.Refused,
+					Site: site, Op: "remove", Object: vm.Name, Class: vsphere.Refused,
 					Hint: "power it off if nothing it wrote is needed, then remove it by hand", Err: errors.New("it runs"),
 				}
 			}
@@ -306,7 +318,11 @@ func (a *Appliance) destroyCopy(ctx context.Context, m migration.Migration) (mig
 // ended, so that no power-on of theirs can come late, and its tasks are over.
 func (a *Appliance) confirmOff(ctx context.Context, m migration.Migration) (migration.Result, error) {
 	return a.at(ctx, vsphere.Cloud, func(s *vsphere.Session) (migration.Result, error) {
-		copies, err := s.FindMarked(ctx, a.mark(m.ID))
+		mark := a.mark(m.ID)
+		if m.Order.Type == migration.Warm {
+			mark = a.imageMark(m)
+		}
+		copies, err := s.FindMarked(ctx, mark)
 		if err != nil {
 			return migration.Result{}, err
 		}

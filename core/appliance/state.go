@@ -2,12 +2,13 @@ package appliance
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 
-	"github.com/hdm-project/hdm/core/journal"
+	"github.com/hdm-project/hdm/core/deployment"
 	"github.com/hdm-project/hdm/core/migration"
+	"github.com/hdm-project/hdm/core/vsphere"
 )
 
 // State is everything durable about the appliance: what the journal holds.
@@ -17,6 +18,9 @@ type State struct {
 	live   []migration.Migration   // not ended, in order of their numbers
 	ended  []migration.Migration   // by the time of their end, then by number
 	byName map[string]migration.ID // of requests
+
+	settings   Settings
+	deployment deployment.Deployment
 }
 
 // Counters are what the appliance counts, and who it is.
@@ -60,6 +64,21 @@ type (
 	}
 	// CancelGiven: a user wants a VM's migration to stop.
 	CancelGiven struct{ VM string }
+	// WordGiven: a user says to a VM's migration what it waits for. Image is the
+	// VM in the cloud that a person brought; "" if none was found.
+	WordGiven struct {
+		VM    string
+		Word  migration.Word
+		Image vsphere.Ref
+	}
+	// SettingsGiven: a user changes how HDM works.
+	SettingsGiven struct{ Settings Settings }
+	// DeploymentHeard: the deployment's own event.
+	DeploymentHeard struct{ Event deployment.Event }
+	// FlushHeard: flushes that are applied on premises.
+	FlushHeard struct {
+		Flushed map[migration.ID]migration.Flushed
+	}
 	// Heard: a migration's own event.
 	Heard struct {
 		Migration migration.ID
@@ -72,15 +91,23 @@ func (OrderGiven) event()  {}
 func (CancelGiven) event() {}
 func (Heard) event()       {}
 
+func (WordGiven) event()       {}
+func (SettingsGiven) event()   {}
+func (DeploymentHeard) event() {}
+func (FlushHeard) event()      {}
+
 // Decision is what Step makes of an event.
 type Decision struct {
 	Counters
 	Changed   []migration.Migration // as they became, in the order of the decisions
 	Forgotten []migration.ID        // the oldest ended ones, too many to remember
 	Effects   []migration.Effect
-	Cancels   []string // keys of outstanding effects that are to be told to stop
-	Answer    Answer   // to OrderGiven and CancelGiven
-	Ignored   string   // why the event changed nothing
+	Cancels   []string               // keys of outstanding effects that are to be told to stop
+	Answer    Answer                 // to what a user gave
+	Settings  *Settings              // as they became; nil if they are what they were
+	Deploy    *deployment.Deployment // as it became; nil if it is what it was
+	Deploying *deployment.Effect     // to be done
+	Ignored   string                 // why the event changed nothing
 }
 
 // Answer is what a user is told at once.
@@ -100,9 +127,15 @@ const (
 	Rejected  Outcome = "refused"
 )
 
+// nothing says whether a decision changes nothing that is durable.
+func (d *Decision) nothing(s *State) bool {
+	return len(d.Changed) == 0 && d.Epoch == s.Epoch && d.Settings == nil && d.Deploy == nil
+}
+
 // Step decides about one event. It is pure and total: it changes nothing, asks
 // no clock, and answers every event in every state.
 func (s *State) Step(knobs migration.Knobs, now migration.Now, ev Event) Decision {
+	knobs.Cloud = s.deployment.Offers()
 	p := &step{State: s, knobs: knobs, now: now, changed: map[migration.ID]migration.Migration{}}
 	p.d.Counters = s.Counters
 	switch ev := ev.(type) {
@@ -112,6 +145,18 @@ func (s *State) Step(knobs migration.Knobs, now migration.Now, ev Event) Decisio
 		p.order(ev.Order, ev.Unready)
 	case CancelGiven:
 		p.cancel(ev.VM)
+	case WordGiven:
+		p.word(ev)
+	case SettingsGiven:
+		p.set(ev.Settings)
+	case DeploymentHeard:
+		p.deploy(ev.Event)
+	case FlushHeard:
+		for _, id := range slices.Sorted(maps.Keys(ev.Flushed)) {
+			if m, ok := s.Migration(id); ok {
+				p.hear(m, migration.FlushDone(ev.Flushed[id]))
+			}
+		}
 	case Heard:
 		if m, ok := s.Migration(ev.Migration); ok {
 			p.hear(m, ev.Event)
@@ -153,51 +198,10 @@ func (p *step) fleet() migration.Fleet {
 func (p *step) boot(incarnation string) {
 	p.d.Epoch++
 	p.d.Incarnation = cmp.Or(p.d.Incarnation, incarnation)
+	p.deploy(deployment.Restarted{})
 	for _, m := range p.live {
 		p.hear(m, migration.Restarted{})
 	}
-}
-
-func (p *step) order(o migration.Order, unready []migration.Reason) {
-	if id, ok := p.byName[o.Request]; ok && o.Request != "" {
-		p.d.Answer = p.repeated(id, o)
-		return
-	}
-	if why := migration.TooLarge(o); len(why) > 0 {
-		p.d.Answer = Answer{Outcome: Rejected, Reasons: why} // and leaves no record
-		return
-	}
-	p.d.Orders++
-	why := unready
-	if len(why) == 0 {
-		why = p.knobs.Admit(o, p.fleet())
-	}
-	if len(why) > 0 {
-		m := migration.RefusedAtOnce(p.d.Orders, o, p.now.Wall, why)
-		p.create(m)
-		p.d.Answer = Answer{Outcome: Rejected, Migration: m.ID, Reasons: why}
-		return
-	}
-	m := migration.New(p.d.Orders, o, p.now.Wall)
-	p.create(m)
-	p.d.Answer = Answer{Outcome: Accepted, Migration: m.ID}
-}
-
-// repeated answers an order whose request was heard before: the same order is a
-// duplicate, another one under its name a mistake.
-func (p *step) repeated(id migration.ID, o migration.Order) Answer {
-	m, _ := p.Migration(id)
-	if !o.Equal(m.Order) {
-		return Answer{Outcome: Rejected, Migration: id, Reasons: []migration.Reason{{
-			Code: migration.CodeRequest, What: "request " + o.Request + " was another order: " + string(id) + " of " + m.Order.VM, Fix: "give the order a name of its own",
-		}}}
-	}
-	return Answer{Outcome: Duplicate, Migration: id, Reasons: m.Reasons}
-}
-
-func (p *step) create(m migration.Migration) {
-	p.created = append(p.created, m)
-	p.change(m)
 }
 
 // change notes what became of a migration. A second decision within one event
@@ -212,20 +216,6 @@ func (p *step) change(m migration.Migration) {
 	p.d.Changed = append(p.d.Changed, m)
 }
 
-func (p *step) cancel(vm string) {
-	fleet := p.fleet()
-	i := slices.IndexFunc(fleet, func(m migration.Migration) bool { return m.Order.VM == vm })
-	if i < 0 {
-		p.d.Answer = Answer{Outcome: Rejected, Reasons: []migration.Reason{{Code: "not-migrating", What: "no migration of " + vm + " is under way", Fix: "look at the list of migrations"}}}
-		return
-	}
-	p.hear(fleet[i], migration.CancelAsked{})
-	p.d.Answer = Answer{Outcome: Accepted, Migration: fleet[i].ID}
-	if p.d.Ignored != "" {
-		p.d.Answer = Answer{Outcome: Duplicate, Migration: fleet[i].ID}
-	}
-}
-
 // hear lets one migration decide.
 func (p *step) hear(m migration.Migration, ev migration.Event) {
 	v := p.knobs.Decide(m, p.now, ev)
@@ -234,6 +224,11 @@ func (p *step) hear(m migration.Migration, ev migration.Event) {
 		return
 	}
 	p.change(v.Migration)
+	if m.Of != "" && m.Bound && !v.Migration.Bound {
+		if of, ok := p.Migration(m.Of); ok {
+			p.hear(of, migration.CameBack{By: m.ID})
+		}
+	}
 	for _, e := range v.Effects {
 		if e.Kind == migration.Check {
 			e.Reserved = migration.Reserved(p.fleet(), m.ID)
@@ -251,7 +246,7 @@ func (p *step) fill() {
 		fleet := p.fleet()
 		if id, ok := p.knobs.NextCheck(fleet); ok {
 			p.hear(*fleet.Find(id), migration.CheckDue{})
-		} else if id, ok := p.knobs.Next(fleet); ok {
+		} else if id, ok := p.knobs.Next(fleet, p.bound()); ok {
 			p.hear(*fleet.Find(id), migration.TurnCame{})
 		} else {
 			return
@@ -281,7 +276,7 @@ func (p *step) forget() {
 		if now, ok := p.changed[m.ID]; ok {
 			m = now
 		}
-		if len(p.d.Forgotten) < min(excess, mostForgotten) && m.Shown() && m.Answered() {
+		if len(p.d.Forgotten) < min(excess, mostForgotten) && !m.Remembered() {
 			p.d.Forgotten = append(p.d.Forgotten, m.ID)
 		}
 	}
@@ -297,6 +292,12 @@ func byNumber(a, b migration.Migration) int { return cmp.Compare(a.Number, b.Num
 // Apply makes a decision true. It comes after the journal has it.
 func (s *State) Apply(d Decision) {
 	s.Counters = d.Counters
+	if d.Settings != nil {
+		s.settings = *d.Settings
+	}
+	if d.Deploy != nil {
+		s.deployment = *d.Deploy
+	}
 	for _, m := range d.Changed {
 		s.put(m)
 	}
@@ -328,54 +329,4 @@ func (s *State) put(m migration.Migration) {
 			s.ended = slices.Insert(s.ended, at, m)
 		}
 	}
-}
-
-// The kinds of journal records.
-const (
-	recordAppliance = "appliance" // one, key "state": counters
-	recordMigration = "migration" // one each, key its id
-)
-
-// records is a decision as it goes into the journal: one batch. An event changes
-// no more migrations than can be active or checked at once, and what is said of
-// each is bounded, so that it stays below the journal's limits.
-func records(d Decision) ([]journal.Record, error) {
-	head, err := json.Marshal(d.Counters)
-	if err != nil {
-		return nil, err
-	}
-	batch := []journal.Record{{Kind: recordAppliance, Key: "state", Value: head}}
-	for _, m := range d.Changed {
-		value, err := json.Marshal(m)
-		if err != nil {
-			return nil, err
-		}
-		batch = append(batch, journal.Record{Kind: recordMigration, Key: string(m.ID), Value: value})
-	}
-	for _, id := range d.Forgotten {
-		batch = append(batch, journal.Record{Kind: recordMigration, Key: string(id)})
-	}
-	return batch, nil
-}
-
-// load is the state that the journal holds.
-func load(records []journal.Record) (*State, error) {
-	s := NewState()
-	for _, r := range records {
-		var err error
-		switch r.Kind {
-		case recordAppliance:
-			err = json.Unmarshal(r.Value, &s.Counters)
-		case recordMigration:
-			var m migration.Migration
-			err = json.Unmarshal(r.Value, &m)
-			s.put(m)
-		default:
-			err = fmt.Errorf("unknown kind")
-		}
-		if err != nil {
-			return nil, fmt.Errorf("journal record %s/%s cannot be read: %w; restore the journal from a backup, or reset HDM", r.Kind, r.Key, err)
-		}
-	}
-	return s, nil
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/hdm-project/hdm/core/cache"
 	"github.com/hdm-project/hdm/core/vsphere"
 )
 
@@ -19,6 +20,7 @@ type Sites struct {
 	PremisesPools     []vsphere.Pool
 	Resources         vsphere.Resources // of the cloud
 	Reserved          []Reservation
+	Cache             cache.Rule
 }
 
 // Assess makes an order exact against both sites, or says everything that
@@ -34,6 +36,14 @@ func Assess(o Order, s Sites) (Plan, []Reason) {
 	plan := Plan{Source: vm.Ref, Name: vm.Name, BIOSUUID: vm.BIOSUUID, WasOn: vm.Power == vsphere.On, HomePool: vm.Pool}
 	for _, d := range vm.Disks {
 		plan.Bytes += room(d)
+	}
+	if o.Type != Cold {
+		a.cloudCache()
+		plan.Machine = machineOf(vm)
+		plan.Quota = cache.Quota(s.Cache, provisioned(vm), 0)
+	}
+	if o.Type == TBC {
+		plan.Bytes = 0 // the data stays
 	}
 	plan.NICs, plan.Networks = a.nics()
 	to := a.place(plan.Bytes, plan.Networks)
@@ -150,6 +160,14 @@ func (a *assessment) migrated() bool {
 	return i >= 0 && a.sites.PremisesPools[i].Name == MigratePool
 }
 
+// names that the VM will have in the cloud.
+func (a *assessment) names() []string {
+	if a.order.Type == Cold {
+		return []string{a.vm.Name}
+	}
+	return []string{a.vm.Name, ComputeName(a.vm.Name), ImageName(a.vm.Name)}
+}
+
 // clashes with what is in the cloud already.
 func (a *assessment) clashes() {
 	macs := map[string]bool{}
@@ -157,8 +175,10 @@ func (a *assessment) clashes() {
 		macs[strings.ToLower(n.MAC)] = n.MAC != ""
 	}
 	for _, other := range a.sites.Cloud {
-		if other.Name == a.vm.Name {
-			a.refuse(CodeNameClash, "rename one of the two", "%s: the cloud has a VM of that name", a.vm.Name)
+		for _, name := range a.names() {
+			if other.Name == name {
+				a.refuse(CodeNameClash, "rename one of the two", "%s: the cloud has a VM named %q", a.vm.Name, name)
+			}
 		}
 		if a.vm.BIOSUUID != "" && strings.EqualFold(other.BIOSUUID, a.vm.BIOSUUID) {
 			a.refuse(CodeUUIDClash, "give one of the two a new UUID", "%s: its UUID %s is that of %s in the cloud", a.vm.Name, a.vm.BIOSUUID, other.Name)

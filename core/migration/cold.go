@@ -20,11 +20,11 @@ const (
 // be undone without losing a write, nothing after it could be, for the guest
 // writes in the cloud from then on (COLD-05).
 var ColdTable = mustTable(Table{
-	{StepCheck, Check, 3, Again, Nothing, vsphere.OnPremises, "Checking both sites"},
-	{StepShutDown, ShutDown, 3, Again, RestartSource, vsphere.OnPremises, "Shutting down the VM"},
-	{StepSnapshot, TakeSnapshot, 3, Again, RemoveSnapshot, vsphere.OnPremises, "Taking the migrate-time snapshot"},
-	{StepTransfer, Transfer, 3, FromBeginning, DestroyCopy, vsphere.Cloud, "Bulk transfer"},
-	{StepNetwork, ConnectNetwork, 3, Again, Nothing, vsphere.Cloud, "Connecting the networks"},
-	{StepPool, MoveToPool, 3, Again, ReturnToPool, vsphere.OnPremises, "Moving the VM to the migrate pool"},
-	{StepPowerOn, PowerOnCopy, 3, Again, ConfirmOff, vsphere.Cloud, "Powering on in the cloud"},
+	{StepCheck, Check, 3, Again, Resumes, Never, Nothing, vsphere.OnPremises, Undoes, "Checking both sites"},
+	{StepShutDown, ShutDown, 3, Again, Resumes, Never, RestartSource, vsphere.OnPremises, Undoes, "Shutting down the VM"},
+	{StepSnapshot, TakeSnapshot, 3, Again, Resumes, Never, RemoveSnapshot, vsphere.OnPremises, Undoes, "Taking the migrate-time snapshot"},
+	{StepTransfer, Transfer, 3, FromBeginning, Resumes, Never, DestroyCopy, vsphere.Cloud, Undoes, "Bulk transfer"},
+	{StepNetwork, ConnectNetwork, 3, Again, Resumes, Never, Nothing, vsphere.Cloud, Undoes, "Connecting the networks"},
+	{StepPool, MoveToPool, 3, Again, Resumes, Never, ReturnToPool, vsphere.OnPremises, Undoes, "Moving the VM to the migrate pool"},
+	{StepPowerOn, PowerOnCopy, 3, Again, Resumes, Never, ConfirmOff, vsphere.Cloud, Undoes, "Powering on in the cloud"},
 })

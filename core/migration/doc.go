@@ -19,10 +19,15 @@
 //	queued    -> cancelled  a user asked
 //	running   -> completed  the last step is done
 //	running   -> refused    what was found at its turn forbids it; nothing was changed yet
+//	running   -> waiting    the next step waits for a word of a person
 //	running   -> undoing    a step failed for good, or a user asked
+//	running   -> failed     a step failed after the last one that can be taken back
+//	waiting   -> running    the word was given
+//	waiting   -> undoing    a user asked
 //	undoing   -> failed     everything was put back, or what was not is listed
 //	undoing   -> cancelled  the same, after a user asked
 //	undoing   -> completed  the VM turned out to run in the cloud already
+//	undoing   -> running    the same, and there is something left to clean up
 package migration
 
 // State is where a migration is, in an operator's words.
@@ -33,6 +38,7 @@ const (
 	Checking  State = "checking"
 	Queued    State = "queued"
 	Running   State = "running"
+	Waiting   State = "waiting"
 	Undoing   State = "undoing"
 	Completed State = "completed"
 	Refused   State = "refused"
@@ -47,6 +53,7 @@ func (s State) Final() bool { return len(Edges[s]) == 0 }
 var Edges = map[State][]State{
 	Checking: {Queued, Refused, Cancelled, Failed},
 	Queued:   {Running, Cancelled},
-	Running:  {Completed, Refused, Undoing},
-	Undoing:  {Failed, Cancelled, Completed},
+	Running:  {Completed, Refused, Waiting, Undoing, Failed},
+	Waiting:  {Running, Undoing},
+	Undoing:  {Failed, Cancelled, Completed, Running},
 }

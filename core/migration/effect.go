@@ -21,11 +21,33 @@ const (
 	MoveToPool     Kind = "move to pool"    // MIG-08
 	PowerOnCopy    Kind = "power on copy"
 
+	Prepare       Kind = "prepare"        // checks the guest, and marks the VM as prepared
+	ApplyPolicy   Kind = "apply policy"   // the storage policy, to every disk
+	MakeClone     Kind = "make clone"     // a linked clone of the migrate-time snapshot
+	Bind          Kind = "bind"           // the cloud cache, and the data path to the source's disks
+	CreateCompute Kind = "create compute" // the compute VM, on disks that the cloud cache serves
+	StartCompute  Kind = "start compute"
+	AwaitBoot     Kind = "await boot" // of the guest's tools, with reboots (BOOT-01)
+	TransferImage Kind = "transfer image"
+	Reconcile     Kind = "reconcile" // of the image with what the compute VM has written; it goes on running
+	StopCompute   Kind = "stop compute"
+	LastReconcile Kind = "last reconcile" // the compute VM is off: nothing is left afterwards
+	RenameImage   Kind = "rename image"   // to the name that the VM has on premises
+	StartImage    Kind = "start image"
+	FinalFlush    Kind = "final flush" // of a VM that is off: nothing is dirty afterwards
+	Release       Kind = "release"     // the cloud cache; refused while anything is dirty
+	Discard       Kind = "discard"     // the cloud cache with what is in it: the image has it all
+
 	RestartSource  Kind = "restart source" // power on premises again, if it ran before
 	RemoveSnapshot Kind = "remove snapshot"
 	DestroyCopy    Kind = "destroy copy"
 	ReturnToPool   Kind = "return to pool"
 	ConfirmOff     Kind = "confirm off" // makes sure that the copy is off and stays off, or says that it runs
+
+	RemoveClone    Kind = "remove clone"
+	BringHome      Kind = "bring home" // everything that was written in the cloud, and release the cloud cache
+	DestroyCompute Kind = "destroy compute"
+	DestroyImage   Kind = "destroy image"
 )
 
 // Effect is something to be done in the world. Decide asks for it; an executor
@@ -55,9 +77,10 @@ type Result struct {
 	Refusals []Reason    // Check: why not; then there is no Plan
 	Snapshot string      // TakeSnapshot: its name
 	LastOn   int32       // TakeSnapshot: the newest power-on that the source had by then
-	Copy     vsphere.Ref // Transfer
-	Bytes    int64       // Transfer
+	Copy     vsphere.Ref // Transfer, MakeClone, CreateCompute, TransferImage: what was made
+	Bytes    int64       // Transfer, TransferImage
 	Running  bool        // ConfirmOff: the copy runs
+	Served   *Served     // Bind
 }
 
 // Event is something that a migration hears of.
@@ -79,6 +102,16 @@ type (
 	CheckDue struct{}
 	// TurnCame: the planner gave the migration a slot.
 	TurnCame struct{}
+	// Said: somebody gave the word that the migration waits for. Image is what a
+	// person brought to the cloud by other means; "" if HDM is to transfer it.
+	Said struct {
+		Word  Word
+		Image vsphere.Ref
+	}
+	// FlushDone: a flush of the VM's cloud cache is applied on premises.
+	FlushDone Flushed
+	// CameBack: the VM was brought back by that migration, and is bound no more.
+	CameBack struct{ By ID }
 	// CancelAsked: a user asked to cancel.
 	CancelAsked struct{}
 	// Restarted: the appliance came up again; what was outstanding has no one
@@ -99,6 +132,9 @@ func (EffectDone) event()   {}
 func (EffectFailed) event() {}
 func (CheckDue) event()     {}
 func (TurnCame) event()     {}
+func (Said) event()         {}
+func (FlushDone) event()    {}
+func (CameBack) event()     {}
 func (CancelAsked) event()  {}
 func (Restarted) event()    {}
 func (Shown) event()        {}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/hdm-project/hdm/core/cache"
 	"github.com/hdm-project/hdm/core/vsphere"
 )
 
@@ -20,6 +21,12 @@ type Knobs struct {
 	UndoTries int
 	// Cold is how many cold migrations run at once (COLD-02).
 	Cold int
+	// Cloud is what the deployment offers beside: nothing in the zero value.
+	Cloud Cloud
+	// Boots and BootWait bound how often the guest of a VM in the cloud is rebooted
+	// and how long it is waited for, from its first power-on (BOOT-01, A-13).
+	Boots    int
+	BootWait time.Duration
 	// Checks is how many orders are checked at once.
 	Checks int
 	// Queue is how many migrations may be under way or wait.
@@ -35,9 +42,19 @@ var DefaultKnobs = Knobs{
 	Backoff: 10 * time.Second, MaxBackoff: time.Minute,
 	UndoTries: 10,
 	Cold:      8,
+	Boots:     3,
+	BootWait:  30 * time.Minute,
 	Checks:    4,
 	Queue:     10_000,
 	History:   10_000,
+}
+
+// Cloud is what a deployment offers to VMs that run on a cloud cache (DEP-03).
+type Cloud struct {
+	Mode  string     // in the guide's words; "" if HDM is not deployed
+	Warm  int        // migrations at once
+	VMs   int        // on the cloud cache at once
+	Cache cache.Rule // of their quotas
 }
 
 // Now is what time it is: the wall clock for stamps, and the time since the
@@ -92,6 +109,16 @@ func (k Knobs) Decide(m Migration, now Now, ev Event) Verdict {
 			d.begin(d.table[0].Step)
 		} else {
 			d.ignore("its turn came in state %s", m.State)
+		}
+	case Said:
+		d.said(ev)
+	case FlushDone:
+		d.flushed(Flushed(ev))
+	case CameBack:
+		if m.Bound && m.State.Final() {
+			d.m.Bound = false
+		} else {
+			d.ignore("it was brought back in state %s", m.State)
 		}
 	case CancelAsked:
 		d.cancel()
@@ -170,7 +197,7 @@ func (d *decision) move(to State) {
 		panic(fmt.Sprintf("migration: %s cannot go from %s to %s", d.m.ID, d.m.State, to))
 	}
 	d.moves = append(d.moves, Move{d.m.State, to, d.m.Step, ""})
-	d.m.State, d.m.Step, d.m.Effect, d.m.Discard = to, "", "", false
+	d.m.State, d.m.Step, d.m.Next, d.m.Effect, d.m.Discard = to, "", "", "", false
 	if to.Final() {
 		d.m.ToUndo, d.m.Ended = nil, d.now.Wall
 		d.reachable()
@@ -260,27 +287,59 @@ var asked = Reason{Code: CodeCancelled, What: "a user cancelled it"}
 
 func (d *decision) stepDone(r Result) {
 	i := d.table.index(d.m.Step)
-	switch d.table[i].Does {
+	if len(r.Refusals) > 0 && d.table[i].Does == Check {
+		d.m.Reasons = r.Refusals
+		d.move(Refused)
+		return
+	}
+	d.keep(d.table[i].Does, r)
+	if d.m.Asked && d.table[i].Failure == Undoes && i < len(d.table)-1 {
+		d.giveUp(asked)
+		return
+	}
+	d.next(i)
+}
+
+// keep notes what a step found or made.
+func (d *decision) keep(does Kind, r Result) {
+	switch does {
 	case Check:
-		if len(r.Refusals) > 0 {
-			d.m.Reasons = r.Refusals
-			d.move(Refused)
-			return
-		}
 		d.m.Plan = *r.Plan
 	case TakeSnapshot:
 		d.m.Snapshot, d.m.LastOn = r.Snapshot, r.LastOn
 	case Transfer:
 		d.m.Copy, d.m.Bytes = r.Copy, r.Bytes
+	case MakeClone:
+		d.m.Clone = r.Copy
+	case Bind:
+		d.m.Bound, d.m.Served = true, *r.Served
+	case CreateCompute:
+		d.m.Copy = r.Copy
+	case StartCompute, StartImage:
+		d.m.FirstOn = d.now.Wall
+	case TransferImage:
+		d.m.Image, d.m.Bytes = r.Copy, r.Bytes
+	case Release, Discard, BringHome:
+		d.m.Bound = false
 	}
-	switch {
-	case i == len(d.table)-1:
+}
+
+// next goes on after row i.
+func (d *decision) next(i int) {
+	if i == len(d.table)-1 {
+		if len(d.m.Leftovers) > 0 {
+			d.m.Reasons = append(d.m.Reasons, Reason{Code: CodeLeft, What: "not everything could be cleaned up", Fix: "remove by hand what is listed"})
+		}
 		d.move(Completed)
-	case d.m.Asked:
-		d.giveUp(asked)
-	default:
-		d.begin(d.table[i+1].Step)
+		return
 	}
+	row := d.table[i+1]
+	if d.m.waits(row) == Never {
+		d.begin(row.Step)
+		return
+	}
+	d.move(Waiting)
+	d.m.Next = row.Step
 }
 
 // failed decides between another try and giving up.
@@ -290,9 +349,14 @@ func (d *decision) failed(f Failure) {
 		d.undoFailed(f)
 		return
 	}
-	if f.Cancelled || d.m.Asked {
+	if (f.Cancelled || d.m.Asked) && d.table.row(d.current()).Failure == Undoes {
 		d.m.Asked = true
 		d.giveUp(asked)
+		return
+	}
+	row := d.table.row(d.current())
+	if f.Class == vsphere.Unreachable && row.Failure != Undoes {
+		d.redo(d.MaxBackoff) // for as long as it takes: nothing can be taken back any more
 		return
 	}
 	if f.Class == vsphere.Unreachable {
@@ -308,13 +372,23 @@ func (d *decision) failed(f Failure) {
 	}
 	d.reachable()
 	d.m.Tries++
-	tries := d.table.row(d.current()).Tries
-	if f.Class == vsphere.Retryable && d.m.Tries < tries {
+	if f.Class == vsphere.Retryable && d.m.Tries < row.Tries {
 		d.m.Retries++
 		d.redo(d.backoff(d.m.Tries))
 		return
 	}
-	d.giveUp(Reason{Code: CodeFailed, What: fmt.Sprintf("%s failed at try %d of %d: %s", d.current(), d.m.Tries, tries, f.What), Fix: f.Fix})
+	why := fmt.Sprintf("%s failed at try %d of %d: %s", d.current(), d.m.Tries, row.Tries, f.What)
+	switch row.Failure {
+	case GoesOn:
+		d.m.Leftovers = append(d.m.Leftovers, Leftover{Undo{row.Step, row.Does}, f.What})
+		d.next(d.table.index(row.Step))
+	case Stops:
+		d.m.Leftovers = append(d.m.Leftovers, Leftover{Undo{row.Step, row.Does}, f.What})
+		d.m.Reasons = append(d.m.Reasons, Reason{Code: CodeFailed, What: why, Fix: f.Fix})
+		d.move(Failed)
+	default:
+		d.giveUp(Reason{Code: CodeFailed, What: why, Fix: f.Fix})
+	}
 }
 
 func (d *decision) reachable() { d.m.Unreachable, d.m.UnreachableSince = false, 0 }
@@ -337,7 +411,7 @@ func (d *decision) backoff(failures int) time.Duration {
 
 func (d *decision) giveUp(why Reason) {
 	d.m.Reasons = append(d.m.Reasons, why)
-	if d.m.State == Running {
+	if d.m.State == Running || d.m.State == Waiting {
 		d.undo()
 		return
 	}
@@ -348,109 +422,14 @@ func (d *decision) giveUp(why Reason) {
 	}
 }
 
-// undo takes back what was begun, last first. If there may be a copy that runs,
-// it first of all makes sure that there is none; and it puts the source right
-// before it cleans the cloud, so that the VM does not stay off while the cloud
-// is out of reach.
-func (d *decision) undo() {
-	d.move(Undoing)
-	var first, here, there []Undo
-	for _, step := range slices.Backward(d.m.Started) {
-		switch row := d.table.row(step); {
-		case row.Undo == Nothing:
-		case row.Undo == ConfirmOff:
-			first = append(first, Undo{step, ConfirmOff})
-		case row.At == vsphere.OnPremises:
-			here = append(here, Undo{step, row.Undo})
-		default:
-			if d.m.Copy != "" && len(first) == 0 { // not started by us, but it is there
-				first = append(first, Undo{step, ConfirmOff})
-			}
-			there = append(there, Undo{step, row.Undo})
-		}
-	}
-	d.m.ToUndo = slices.Concat(first, here, there)
-	d.nextUndo()
-}
-
-// started says whether the power-on of the copy was ever begun.
-func (d *decision) started() bool {
-	for _, step := range d.m.Started {
-		if d.table.row(step).Undo == ConfirmOff {
-			return true
-		}
-	}
-	return false
-}
-
-func (d *decision) nextUndo() {
-	if len(d.m.ToUndo) > 0 {
-		d.turn(d.m.ToUndo[0].Step)
-		return
-	}
-	if d.m.Asked {
-		d.move(Cancelled)
-	} else {
-		d.move(Failed)
-	}
-}
-
-func (d *decision) undone(r Result) {
-	switch {
-	case r.Running && d.started():
-		// The copy runs and the guest writes there: it is the VM now, and to take
-		// it back would lose those writes.
-		d.m.Reasons = nil
-		d.move(Completed)
-		return
-	case r.Running:
-		d.leave("somebody powered on the copy in the cloud: decide which of the two is the VM, and remove the other")
-		return
-	}
-	d.m.ToUndo = d.m.ToUndo[1:]
-	d.nextUndo()
-}
-
-func (d *decision) undoFailed(f Failure) {
-	doing := d.m.ToUndo[0]
-	if f.Class == vsphere.Unreachable {
-		if doing.Does == ConfirmOff && !d.started() {
-			// Nobody can be asked, and it was not started: the source comes first.
-			d.m.ToUndo = d.m.ToUndo[1:]
-			d.nextUndo()
-			return
-		}
-		d.redo(d.MaxBackoff) // for as long as it takes: half undone is no end
-		return
-	}
-	d.m.Tries++
-	if d.m.Tries < d.UndoTries {
-		d.redo(d.backoff(d.m.Tries))
-		return
-	}
-	if doing.Does == ConfirmOff {
-		d.leave(f.What)
-		return
-	}
-	d.m.Leftovers = append(d.m.Leftovers, Leftover{doing, f.What})
-	d.m.ToUndo = d.m.ToUndo[1:]
-	d.nextUndo()
-}
-
-// leave takes nothing more back: the copy may run, so above all the source must
-// stay off (MIG-13).
-func (d *decision) leave(what string) {
-	d.m.Leftovers = append(d.m.Leftovers, Leftover{d.m.ToUndo[0], what})
-	d.m.ToUndo = nil
-	d.nextUndo()
-}
-
 func (d *decision) cancel() {
 	switch {
 	case d.m.State.Final():
 		d.ignore("it is %s", d.m.State)
 	case d.m.State == Undoing:
 		d.ignore("it is being undone already")
+	case d.m.Step != "" && d.table.row(d.m.Step).Failure != Undoes:
+		d.ignore("nothing can be taken back any more")
 	case d.m.Asked:
 		d.ignore("a user asked already")
 	case d.m.Effect == "": // it waits: for its check, or for its turn
@@ -473,6 +452,9 @@ func (d *decision) restart() {
 	case d.m.State == Checking:
 		d.m.Effect = "" // it waits again for its check
 		d.reachable()
+	case d.m.State == Running && d.table.row(d.m.Step).Restart == Fails:
+		d.reachable()
+		d.giveUp(Reason{Code: CodeFailed, What: fmt.Sprintf("the appliance restarted during %s", d.m.Step), Fix: "order the migration again"})
 	default:
 		d.m.Retries++
 		d.reachable()

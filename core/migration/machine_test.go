@@ -119,11 +119,12 @@ func TestTheDiagramIsTheTableOfEdges(t *testing.T) {
 }
 
 func TestARowWithAnEmptyColumnIsRejected(t *testing.T) {
-	full := Row{StepCheck, Check, 3, Again, Nothing, vsphere.OnPremises, "Checking"}
+	full := Row{StepCheck, Check, 3, Again, Resumes, Never, Nothing, vsphere.OnPremises, Undoes, "Checking"}
 	require.NoError(t, Table{full}.check())
 	for name, empty := range map[string]func(*Row){
 		"step": func(r *Row) { r.Step = "" }, "does": func(r *Row) { r.Does = "" }, "tries": func(r *Row) { r.Tries = 0 },
-		"redo": func(r *Row) { r.Redo = "" }, "undo": func(r *Row) { r.Undo = "" }, "at": func(r *Row) { r.At = "" }, "shows": func(r *Row) { r.Shows = "" },
+		"redo": func(r *Row) { r.Redo = "" }, "restart": func(r *Row) { r.Restart = "" }, "waits": func(r *Row) { r.Waits = "" },
+		"failure": func(r *Row) { r.Failure = "" }, "undo": func(r *Row) { r.Undo = "" }, "at": func(r *Row) { r.At = "" }, "shows": func(r *Row) { r.Shows = "" },
 	} {
 		row := full
 		empty(&row)

@@ -15,9 +15,20 @@ type ID string
 // Type of a migration.
 type Type string
 
-// Cold moves all data first: the VM is off from before the export until it
-// starts in the cloud (COLD-07).
-const Cold Type = "cold"
+// The types.
+const (
+	// Cold moves all data first: the VM is off from before the export until it
+	// starts in the cloud (COLD-07).
+	Cold Type = "cold"
+	// Warm moves compute first: the VM runs in the cloud on a cloud cache while its
+	// data follows (WARM-03).
+	Warm Type = "warm"
+	// TBC, try before commit, moves compute only: the data stays on premises
+	// (TBC-01).
+	TBC Type = "tbc"
+	// Back brings a VM back whose data is on premises (BACK-03).
+	Back Type = "back"
+)
 
 // Order is what a user asks for.
 type Order struct {
@@ -28,6 +39,11 @@ type Order struct {
 	Type    Type   `json:"type"`
 	Target  Target `json:"target"`
 	Origin  Origin `json:"origin,omitempty"`
+	// Offline: a person brings the data of a warm migration to the cloud by other
+	// means, and says when it is there (WARM-07).
+	Offline bool `json:"offline,omitempty"`
+	// Alone: the VMs that it depends on stay where they are (BACK-02).
+	Alone bool `json:"alone,omitempty"`
 }
 
 // Origin is the way in which an order came.
@@ -43,7 +59,8 @@ const (
 // Equal says whether two orders ask for the same.
 func (o Order) Equal(p Order) bool {
 	return o.Request == p.Request && o.VM == p.VM && o.Type == p.Type && o.Origin == p.Origin && o.Target.Pool == p.Target.Pool &&
-		o.Target.Datastore == p.Target.Datastore && o.Target.Adapter == p.Target.Adapter && slices.Equal(o.Target.Networks, p.Target.Networks)
+		o.Target.Datastore == p.Target.Datastore && o.Target.Adapter == p.Target.Adapter &&
+		o.Offline == p.Offline && o.Alone == p.Alone && slices.Equal(o.Target.Networks, p.Target.Networks)
 }
 
 // Target is where in the cloud the VM goes (MIG-06). What is empty, HDM
@@ -82,6 +99,38 @@ type Plan struct {
 	NICs      []NIC       `json:"nics,omitempty"`
 	Networks  []Mapping   `json:"networks,omitempty"` // those of the order's that the VM needs
 	Bytes     int64       `json:"bytes"`              // room that its disks can take in the cloud
+	// Of a VM that is to run on a cloud cache:
+	Machine Machine `json:"machine,omitzero"`
+	Quota   int64   `json:"quota,omitempty"` // bytes of cloud cache (CACHE-01 to -03)
+}
+
+// Machine is what the compute VM is made like.
+type Machine struct {
+	GuestID  string `json:"guest_id"`
+	Firmware string `json:"firmware"`
+	CPUs     int32  `json:"cpus"`
+	MemoryMB int32  `json:"memory_mb"`
+	Disks    []Disk `json:"disks"`
+}
+
+// Disk is a disk of the source.
+type Disk struct {
+	Key        int32  `json:"key"`
+	Capacity   int64  `json:"capacity"` // bytes
+	Controller string `json:"controller"`
+}
+
+// Served is where the cloud cache serves a VM's disks: on a datastore of the
+// cloud, one path for each disk in their order.
+type Served struct {
+	Datastore string   `json:"datastore"`
+	Paths     []string `json:"paths"`
+}
+
+// Flushed is the last flush of a VM's cloud cache that is applied on premises.
+type Flushed struct {
+	Number uint64    `json:"number"`
+	At     time.Time `json:"at"` // of its cut
 }
 
 // NIC is what an adapter becomes in the cloud. The MAC address stays.
@@ -100,6 +149,7 @@ type Migration struct {
 	Order    Order       `json:"order"`
 	State    State       `json:"state"`
 	Step     StepName    `json:"step,omitempty"`    // while Running; while Undoing, the step being undone
+	Next     StepName    `json:"next,omitempty"`    // while Waiting: the step that begins when the word is given
 	Attempt  int         `json:"attempt,omitempty"` // how often the present step, or its undo, was begun
 	Tries    int         `json:"tries,omitempty"`   // failures of it that count
 	Discard  bool        `json:"discard,omitempty"` // the outstanding effect clears the way for the step
@@ -111,9 +161,22 @@ type Migration struct {
 	Asked    bool        `json:"asked,omitempty"`   // a user asked to cancel
 	Plan     Plan        `json:"plan"`
 	Copy     vsphere.Ref `json:"copy,omitempty"`     // the VM in the cloud
+	Clone    vsphere.Ref `json:"clone,omitempty"`    // of the migrate-time snapshot, on premises
+	Image    vsphere.Ref `json:"image,omitempty"`    // the VM in the cloud that the clone was transferred to
 	Snapshot string      `json:"snapshot,omitempty"` // name of the migrate-time snapshot
 	LastOn   int32       `json:"last_on,omitempty"`  // the newest power-on that the source had when it was taken
 	Bytes    int64       `json:"bytes,omitempty"`    // carried by the successful bulk transfer
+
+	// Bound: the VM has a cloud cache, and a data path to the premises.
+	Bound   bool      `json:"bound,omitempty"`
+	Served  Served    `json:"served,omitzero"`
+	Flushed Flushed   `json:"flushed,omitzero"`
+	FirstOn time.Time `json:"first_on,omitzero"` // when it was first powered on in the cloud (BOOT-01)
+	// Of is the migration that brought the VM to the cloud which this one brings
+	// back.
+	Of ID `json:"of,omitempty"`
+	// Group are VMs that move together: the name of the first order of them.
+	Group ID `json:"group,omitempty"`
 
 	// Unreachable: every attempt since has found the way to a vCenter down. Since
 	// counts from the boot, which a restart begins anew.
@@ -179,3 +242,15 @@ func (m *Migration) Answered() bool { return m.Order.Origin != FromMessage || m.
 // Active reports whether the migration takes one of the slots that limits
 // count.
 func (m *Migration) Active() bool { return m.State == Running || m.State == Undoing }
+
+// Maker is the migration whose mark the things bear that this one is about.
+func (m *Migration) Maker() ID {
+	if m.Of != "" {
+		return m.Of
+	}
+	return m.ID
+}
+
+// Remembered reports whether the migration must not be forgotten: it has not
+// been told everywhere, or its VM can still be brought back.
+func (m *Migration) Remembered() bool { return m.Bound || !m.Shown() || !m.Answered() }

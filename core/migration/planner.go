@@ -3,6 +3,7 @@ package migration
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -35,25 +36,60 @@ func (k Knobs) NextCheck(live Fleet) (ID, bool) {
 	return due, due != "" && busy < k.Checks
 }
 
-// Next is the first migration whose turn it is: the oldest queued one, if a
-// slot is free (COLD-02). An order that is still being checked keeps those
-// behind it waiting, so that the queue stays in order.
-func (k Knobs) Next(live Fleet) (ID, bool) {
-	active := 0
-	for _, m := range live {
+// queue is what waits for slots of one kind.
+type queue string
+
+// The queues. What runs on the cloud cache shares its slots (DEP-03); what comes
+// back has as many of its own.
+const (
+	coldQueue  queue = "cold"
+	cloudQueue queue = "cloud"
+	backQueue  queue = "back"
+)
+
+var queues = []queue{coldQueue, cloudQueue, backQueue}
+
+func (o Order) queue() queue {
+	switch o.Type {
+	case Cold:
+		return coldQueue
+	case Back:
+		return backQueue
+	}
+	return cloudQueue
+}
+
+func (k Knobs) slots(q queue) int {
+	if q == coldQueue {
+		return k.Cold
+	}
+	return k.Cloud.Warm
+}
+
+// Next is the first migration whose turn it is: the oldest of a queue in which
+// a slot is free (COLD-02, DEP-03). An order that is still being checked keeps
+// those behind it waiting, so that each queue stays in order. At is how many VMs
+// of migrations that are over are on the cloud cache.
+func (k Knobs) Next(live Fleet, at int) (ID, bool) {
+	active := map[queue]int{}
+	for i := range live {
+		m := &live[i]
 		if m.Active() {
-			active++
+			active[m.Order.queue()]++
+		}
+		if m.Order.queue() == cloudQueue && (m.Active() || m.State == Waiting) {
+			at++
 		}
 	}
-	if active >= k.Cold {
-		return "", false
-	}
-	for _, m := range live {
-		switch m.State {
-		case Checking:
-			return "", false
-		case Queued:
-			return m.ID, true
+	for _, q := range queues {
+		if active[q] >= k.slots(q) || q == cloudQueue && at >= k.Cloud.VMs {
+			continue
+		}
+		i := slices.IndexFunc(live, func(m Migration) bool {
+			return m.Order.queue() == q && (m.State == Checking || m.State == Queued)
+		})
+		if i >= 0 && live[i].State == Queued {
+			return live[i].ID, true
 		}
 	}
 	return "", false
@@ -65,7 +101,7 @@ func Reserved(live Fleet, but ID) []Reservation {
 	var all []Reservation
 	for j := range live {
 		m := &live[j]
-		if m.ID == but || m.State != Running || m.Plan.Bytes == 0 || m.Copy != "" {
+		if m.ID == but || !m.takes() {
 			continue
 		}
 		i := slices.IndexFunc(all, func(r Reservation) bool { return r.Datastore == m.Plan.Datastore })
@@ -78,12 +114,29 @@ func Reserved(live Fleet, but ID) []Reservation {
 	return all
 }
 
+// takes says whether the migration may still take room for the VM's data.
+func (m *Migration) takes() bool {
+	switch {
+	case m.State != Running && m.State != Waiting || m.Plan.Bytes == 0:
+		return false
+	case m.Order.Type == Warm:
+		return m.Image == ""
+	}
+	return m.Order.Type == Cold && m.Copy == ""
+}
+
 // Admit says why an order cannot be taken at all, before any site is looked at;
 // nil if it can.
 func (k Knobs) Admit(o Order, live Fleet) []Reason {
 	var against []Reason
-	if _, ok := Tables[o.Type]; !ok {
-		against = append(against, Reason{CodeType, "there is no migration type " + string(o.Type), "choose cold"})
+	switch _, ok := Tables[o.Type]; {
+	case !ok:
+		against = append(against, Reason{CodeType, "there is no migration type " + string(o.Type), "choose one of " + join(Types)})
+	case o.queue() == coldQueue:
+	case k.Cloud.Mode == "":
+		against = append(against, Reason{CodeDeployed, "HDM is not deployed: a " + string(o.Type) + " migration needs its cloud cache", "deploy HDM, or choose cold"})
+	case k.Cloud.Warm == 0:
+		against = append(against, Reason{CodeMode, "HDM is deployed as " + k.Cloud.Mode + ", which has no cloud cache", "deploy another mode, or choose cold"})
 	}
 	for _, m := range live {
 		if m.Order.VM == o.VM {
@@ -94,6 +147,22 @@ func (k Knobs) Admit(o Order, live Fleet) []Reason {
 		against = append(against, Reason{CodeQueueFull, fmt.Sprintf("%d migrations are under way or wait", k.Queue), "order again when migrations have ended"})
 	}
 	return against
+}
+
+func join(types []Type) string {
+	var all []string
+	for _, t := range types {
+		all = append(all, string(t))
+	}
+	return strings.Join(all, ", ")
+}
+
+// NewBack is the migration that brings back the VM of another one, which is
+// over and bound.
+func NewBack(number int, o Order, now time.Time, of Migration) Migration {
+	m := New(number, o, now)
+	m.Of, m.Plan, m.Copy, m.Snapshot, m.Bound, m.Served, m.Flushed = of.ID, of.Plan, of.Copy, of.Snapshot, true, of.Served, of.Flushed
+	return m
 }
 
 // Limits of an order. vSphere's names have at most 80 characters, which can

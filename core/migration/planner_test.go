@@ -18,12 +18,12 @@ func fleet(states ...State) Fleet {
 
 func TestAtMostEightRunAndTheOldestIsNext(t *testing.T) { // COLD-02
 	eight := []State{Running, Running, Running, Running, Running, Running, Undoing, Running}
-	_, ok := DefaultKnobs.Next(fleet(append(eight, Queued)...))
+	_, ok := DefaultKnobs.Next(fleet(append(eight, Queued)...), 0)
 	assert.False(t, ok, "a ninth")
-	id, ok := DefaultKnobs.Next(fleet(append(eight[1:], Queued, Queued)...))
+	id, ok := DefaultKnobs.Next(fleet(append(eight[1:], Queued, Queued)...), 0)
 	assert.True(t, ok)
 	assert.Equal(t, ID("m-0008"), id)
-	_, ok = DefaultKnobs.Next(fleet(Running, Checking, Queued))
+	_, ok = DefaultKnobs.Next(fleet(Running, Checking, Queued), 0)
 	assert.False(t, ok, "one that is not checked yet keeps its place")
 }
 

@@ -13,12 +13,18 @@ type StepName string
 // one does not build (the literals are unkeyed) or does not pass Table.check.
 type Row struct {
 	Step  StepName
-	Does  Kind         // the effect that it runs
-	Tries int          // failures that count before it has failed for good (SYS-02)
-	Redo  Redo         // how it is done again, after a failure or a restart of the appliance
-	Undo  Kind         // the effect that takes it back; Nothing if there is nothing to take back
-	At    vsphere.Site // where Undo acts
-	Shows string       // what the operator sees while it runs
+	Does  Kind // the effect that it runs
+	Tries int  // failures that count before it has failed for good (SYS-02)
+	Redo  Redo // how it is done again, after a failure or a restart of the appliance
+	// Restart is what a restart of the appliance does to a migration that is at it.
+	Restart Restart
+	// Waits is the word that a step waits for before it begins, if its migration is
+	// one that is led by hand (see Migration.waits); Never if it always goes on.
+	Waits   Word
+	Undo    Kind         // the effect that takes it back; Nothing if there is nothing to take back
+	At      vsphere.Site // where Undo acts
+	Failure OnFailure    // what follows when it has failed for good
+	Shows   string       // what the operator sees while it runs
 }
 
 // Redo is how a step is done again: after a failure that counts, while a site
@@ -34,11 +40,38 @@ const (
 	FromBeginning Redo = "from the beginning"
 )
 
+// Restart is what a restart of the appliance does to a step under way.
+type Restart string
+
+// The rules.
+const (
+	Resumes Restart = "resumes" // the step is done again by its Redo; no try is used up
+	Fails   Restart = "fails"   // so does the migration, and everything is put back (APP-04)
+)
+
+// OnFailure is what follows when a step has failed for good.
+type OnFailure string
+
+// The rules.
+const (
+	// Undoes: what was done is taken back, and the migration has failed.
+	Undoes OnFailure = "undoes"
+	// GoesOn: it is listed as left over, and the next step begins. Of steps that
+	// come after the last one that can be taken back.
+	GoesOn OnFailure = "goes on"
+	// Stops: it is listed as left over, and the migration has failed, with nothing
+	// taken back: the VM runs where it is, and a person has to look.
+	Stops OnFailure = "stops"
+)
+
 // Table is a type of migration: its steps in order.
 type Table []Row
 
 // Tables holds the table of each type.
-var Tables = map[Type]Table{Cold: ColdTable}
+var Tables = map[Type]Table{Cold: ColdTable, Warm: WarmTable, TBC: TBCTable, Back: BackTable}
+
+// Types are the types that a VM can be migrated to the cloud as (MIG-01).
+var Types = []Type{Cold, TBC, Warm}
 
 func (t Table) row(step StepName) Row { return t[t.index(step)] }
 
@@ -55,7 +88,7 @@ func (t Table) index(step StepName) int {
 func (t Table) check() error {
 	seen := map[StepName]bool{}
 	for i, r := range t {
-		if r.Step == "" || r.Does == "" || r.Tries <= 0 || r.Redo == "" || r.Undo == "" || r.At == "" || r.Shows == "" {
+		if r.Step == "" || r.Does == "" || r.Tries <= 0 || r.Redo == "" || r.Restart == "" || r.Waits == "" || r.Undo == "" || r.At == "" || r.Failure == "" || r.Shows == "" {
 			return fmt.Errorf("row %d (%q) has an empty column: %+v", i, r.Step, r)
 		}
 		if seen[r.Step] {

@@ -1,0 +1,66 @@
+package migration
+
+import (
+	"slices"
+
+	"github.com/hdm-project/hdm/core/vsphere"
+)
+
+// Names of what HDM makes of a VM until it is committed: the suffix is the
+// product's, and it says whose the VM is.
+const suffix = " ARM"
+
+// ComputeName is the name of the VM that runs in the cloud on the cloud cache.
+func ComputeName(vm string) string { return vm + suffix }
+
+// ImageName is the name of the VM in the cloud that the data are transferred to.
+func ImageName(vm string) string { return vm + suffix + " image" }
+
+// CloneName is the name of the linked clone on premises. It has "hdm" in it, so
+// that nobody is offered to migrate it.
+func CloneName(vm string) string { return vm + "_hdm_clone" }
+
+// provisioned is the size of a VM's disks, in bytes.
+func provisioned(vm vsphere.VM) (sum int64) {
+	for _, d := range vm.Disks {
+		sum += d.Capacity
+	}
+	return sum
+}
+
+func machineOf(vm vsphere.VM) Machine {
+	m := Machine{GuestID: vm.GuestID, Firmware: vm.Firmware, CPUs: vm.CPUs, MemoryMB: vm.MemoryMB}
+	for _, d := range vm.Disks {
+		m.Disks = append(m.Disks, Disk{d.Key, d.Capacity, d.Controller})
+	}
+	return m
+}
+
+// cloudCache is what a VM must meet that is to run on a cloud cache.
+func (a *assessment) cloudCache() {
+	if a.vm.Power != vsphere.On {
+		a.refuse(CodePower, "power it on", "%s: it is not powered on", a.vm.Name)
+	}
+}
+
+// AssessBack says what stands against bringing a VM back: its VM on premises
+// must be off in the migrate pool, and its compute VM in the cloud (BACK-01).
+func AssessBack(m Migration, source, compute vsphere.VM, pools []vsphere.Pool) []Reason {
+	var against []Reason
+	a := &assessment{sites: Sites{PremisesPools: pools}, vm: source}
+	if !a.migrated() {
+		against = append(against, Reason{CodeNotMigrated, m.Plan.Name + " is not in " + MigratePool, "move it there if it is the one that was migrated"})
+	}
+	if source.Power != vsphere.Off {
+		against = append(against, Reason{CodePower, m.Plan.Name + " is on, on premises", "power it off there"})
+	}
+	if compute.Ref == "" {
+		against = append(against, Reason{CodeNotMigrated, "the cloud has no VM of " + m.Plan.Name, "restore " + m.Snapshot + " on premises"})
+	}
+	return against
+}
+
+// Fits says whether a VM has disks of the same sizes, in the same order.
+func (m Machine) Fits(vm vsphere.VM) bool {
+	return slices.EqualFunc(m.Disks, vm.Disks, func(a Disk, b vsphere.Disk) bool { return a.Capacity == b.Capacity })
+}

@@ -1,0 +1,124 @@
+package migration
+
+import (
+	"slices"
+
+	"github.com/hdm-project/hdm/core/vsphere"
+)
+
+// settles are the undos that come first: as long as one of them is not done the
+// VM may run in the cloud, or what it wrote there is not on premises, and the
+// source must stay off (MIG-13).
+var settles = map[Kind]bool{ConfirmOff: true, StopCompute: true, BringHome: true}
+
+// undo takes back what was begun, last first. Before anything else it makes sure
+// that no copy runs, and that what one wrote is on premises; and it puts the
+// source right before it cleans the cloud, so that the VM does not stay off
+// while the cloud is out of reach.
+func (d *decision) undo() {
+	d.move(Undoing)
+	var first, here, there []Undo
+	for _, step := range slices.Backward(d.m.Started) {
+		switch row := d.table.row(step); {
+		case row.Undo == Nothing:
+		case settles[row.Undo]:
+			first = append(first, Undo{step, row.Undo})
+		case row.At == vsphere.OnPremises:
+			here = append(here, Undo{step, row.Undo})
+		default:
+			if row.Undo == DestroyCopy && d.m.Copy != "" && len(first) == 0 { // not started by us, but it is there
+				first = append(first, Undo{step, ConfirmOff})
+			}
+			there = append(there, Undo{step, row.Undo})
+		}
+	}
+	d.m.ToUndo = slices.Concat(first, here, there)
+	d.nextUndo()
+}
+
+// started says whether the power-on of the copy was ever begun.
+func (d *decision) started() bool {
+	for _, step := range d.m.Started {
+		if d.table.row(step).Undo == ConfirmOff {
+			return true
+		}
+	}
+	return false
+}
+
+func (d *decision) nextUndo() {
+	if len(d.m.ToUndo) > 0 {
+		d.turn(d.m.ToUndo[0].Step)
+		return
+	}
+	if d.m.Asked {
+		d.move(Cancelled)
+	} else {
+		d.move(Failed)
+	}
+}
+
+func (d *decision) undone(r Result) {
+	switch {
+	case r.Running && d.started():
+		d.itRuns()
+		return
+	case r.Running:
+		d.leave("somebody powered on the copy in the cloud: decide which of the two is the VM, and remove the other")
+		return
+	}
+	if doing := d.m.ToUndo[0]; doing.Does == BringHome {
+		d.keep(BringHome, r)
+	}
+	d.m.ToUndo = d.m.ToUndo[1:]
+	d.nextUndo()
+}
+
+// itRuns: the copy runs and the guest writes there. It is the VM now, and to
+// take it back would lose those writes.
+func (d *decision) itRuns() {
+	d.m.Reasons = nil
+	i := d.table.index(d.m.ToUndo[0].Step)
+	if i == len(d.table)-1 {
+		d.move(Completed)
+		return
+	}
+	d.m.ToUndo, d.m.Asked = nil, false
+	d.m.FirstOn = d.now.Wall
+	d.move(Running)
+	d.next(i)
+}
+
+func (d *decision) undoFailed(f Failure) {
+	doing := d.m.ToUndo[0]
+	if f.Class == vsphere.Unreachable {
+		if doing.Does == ConfirmOff && !d.started() {
+			// Nobody can be asked, and it was not started: the source comes first.
+			d.m.ToUndo = d.m.ToUndo[1:]
+			d.nextUndo()
+			return
+		}
+		d.redo(d.MaxBackoff) // for as long as it takes: half undone is no end
+		return
+	}
+	d.m.Tries++
+	if d.m.Tries < d.UndoTries {
+		d.redo(d.backoff(d.m.Tries))
+		return
+	}
+	if settles[doing.Does] {
+		d.leave(f.What)
+		return
+	}
+	d.m.Leftovers = append(d.m.Leftovers, Leftover{doing, f.What})
+	d.m.ToUndo = d.m.ToUndo[1:]
+	d.nextUndo()
+}
+
+// leave takes nothing more back: the copy may run, so above all the source must
+// stay off (MIG-13).
+func (d *decision) leave(what string) {
+	d.m.Leftovers = append(d.m.Leftovers, Leftover{d.m.ToUndo[0], what})
+	d.m.ToUndo = nil
+	d.nextUndo()
+}
