@@ -1,0 +1,214 @@
+package component
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/hdm-project/hdm/core/vsphere"
+)
+
+// Limits of what goes over a link.
+const (
+	HeartbeatEvery = 10 * time.Second
+	// MaxMessage bounds an encoded command, completion or heartbeat, in bytes.
+	MaxMessage = 256 << 10
+	// MaxDisks bounds the disks of a binding: what vSphere's four controllers of
+	// each of its kinds hold.
+	MaxDisks = 256
+	// MaxBindings bounds the bindings of one service, and those of a flush.
+	MaxBindings = 64
+	maxID       = 256 // bytes of an ID, key or group
+	maxServices = 32
+)
+
+// Verb is what a command asks a service to do.
+type Verb string
+
+// The verbs. What a service does not know is refused.
+const (
+	Open      Verb = "open"      // IO manager: open a home on the source's disks
+	Close     Verb = "close"     // IO manager: let go of it
+	Bind      Verb = "bind"      // cloud cache: make a cache over a home
+	Flush     Verb = "flush"     // cloud cache
+	Reconcile Verb = "reconcile" // cloud cache
+	Release   Verb = "release"   // cloud cache
+	Report    Verb = "report"    // both: what is bound
+)
+
+// Command to a service. It may be sent any number of times: what has the same
+// Key is the same command, and its completion so far is the answer.
+type Command struct {
+	Key     string  `json:"key"`
+	Service Service `json:"service"`
+	// Epoch of the service that is meant. 0: whichever lives. A service refuses a
+	// command for one before it, which has forgotten what it did.
+	Epoch uint64      `json:"epoch,omitempty"`
+	Verb  Verb        `json:"verb"`
+	Bind  *Binding    `json:"binding,omitempty"` // Open, Bind
+	Home  string      `json:"home,omitempty"`    // Bind: the component VM with the home
+	IDs   []string    `json:"ids,omitempty"`     // Flush, Reconcile, Release, Close
+	Image vsphere.Ref `json:"image,omitempty"`   // Reconcile
+}
+
+// State of a command.
+type State string
+
+// The states of a command.
+const (
+	Running State = "running" // ask again
+	Done    State = "done"
+	Failed  State = "failed"
+)
+
+// Completion is what became of a command so far.
+type Completion struct {
+	Key   string `json:"key"`
+	Epoch uint64 `json:"epoch"` // of the service that answers
+	State State  `json:"state"`
+	Error *Error `json:"error,omitempty"` // if Failed
+
+	Bound    *Bound            `json:"bound,omitempty"`
+	Flushed  []Flushed         `json:"flushed,omitempty"`
+	Left     int               `json:"left,omitempty"`
+	Progress *vsphere.Progress `json:"progress,omitempty"`
+	Status   []Status          `json:"status,omitempty"`
+}
+
+// Error is why a service failed at a command.
+type Error struct {
+	Class vsphere.Class `json:"class"`
+	What  string        `json:"what"`
+	Hint  string        `json:"hint,omitempty"`
+}
+
+func (e *Error) Error() string { return e.What }
+
+// ErrMessage is wrapped by the errors of Decode and Encode.
+var ErrMessage = errors.New("not a message between appliance and components")
+
+// Message is what can be encoded.
+type Message interface {
+	Command | Completion | Heartbeat
+}
+
+// Encode is m as JSON. It returns an error that wraps ErrMessage for what breaks
+// a limit.
+func Encode[M Message](m M) ([]byte, error) {
+	if err := check(m); err != nil {
+		return nil, err
+	}
+	b, err := json.Marshal(m)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrMessage, err)
+	}
+	if len(b) > MaxMessage {
+		return nil, fmt.Errorf("%w: %d bytes are more than %d", ErrMessage, len(b), MaxMessage)
+	}
+	return b, nil
+}
+
+// Decode reads what Encode wrote, and nothing else: unknown fields and what
+// breaks a limit are refused with an error that wraps ErrMessage.
+func Decode[M Message](b []byte) (m M, err error) {
+	if len(b) > MaxMessage {
+		return m, fmt.Errorf("%w: %d bytes are more than %d", ErrMessage, len(b), MaxMessage)
+	}
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&m); err != nil {
+		return m, fmt.Errorf("%w: %w", ErrMessage, err)
+	}
+	if d.More() {
+		return m, fmt.Errorf("%w: something follows it", ErrMessage)
+	}
+	return m, check(m)
+}
+
+func check(m any) error {
+	switch m := m.(type) {
+	case Command:
+		return m.check()
+	case Completion:
+		return m.check()
+	case Heartbeat:
+		return m.check()
+	}
+	return nil
+}
+
+func breaks(what string, n, most int) error {
+	return fmt.Errorf("%w: %s: %d, and %d is the limit", ErrMessage, what, n, most)
+}
+
+func (c Command) check() error {
+	switch {
+	case c.Key == "" || c.Service == "" || c.Verb == "":
+		return fmt.Errorf("%w: a command needs a key, a service and a verb", ErrMessage)
+	case len(c.Key) > maxID:
+		return breaks("bytes of a key", len(c.Key), maxID)
+	case len(c.IDs) > MaxBindings:
+		return breaks("bindings of a command", len(c.IDs), MaxBindings)
+	}
+	for _, id := range c.IDs {
+		if id == "" || len(id) > maxID {
+			return breaks("bytes of a binding's ID (at least 1)", len(id), maxID)
+		}
+	}
+	if c.Bind != nil {
+		return c.Bind.check()
+	}
+	return nil
+}
+
+func (b Binding) check() error {
+	switch {
+	case b.ID == "" || len(b.ID) > maxID:
+		return breaks("bytes of a binding's ID (at least 1)", len(b.ID), maxID)
+	case len(b.Group) > maxID:
+		return breaks("bytes of a group", len(b.Group), maxID)
+	case len(b.Disks) == 0 || len(b.Disks) > MaxDisks:
+		return breaks("disks of a binding (at least 1)", len(b.Disks), MaxDisks)
+	case b.Quota <= 0:
+		return fmt.Errorf("%w: a quota of %d bytes", ErrMessage, b.Quota)
+	}
+	for _, d := range b.Disks {
+		if d.Capacity <= 0 || d.Capacity%SectorSize != 0 {
+			return fmt.Errorf("%w: disk %d has %d bytes: give a positive multiple of %d", ErrMessage, d.Key, d.Capacity, SectorSize)
+		}
+	}
+	return nil
+}
+
+// SectorSize is what every disk's capacity is a multiple of, in bytes.
+const SectorSize = 512
+
+func (c Completion) check() error {
+	switch c.State {
+	case Running, Done:
+	case Failed:
+		if c.Error == nil {
+			return fmt.Errorf("%w: it failed, and does not say why", ErrMessage)
+		}
+	default:
+		return fmt.Errorf("%w: state %q", ErrMessage, c.State)
+	}
+	if len(c.Status) > MaxBindings {
+		return breaks("bindings of a report", len(c.Status), MaxBindings)
+	}
+	return nil
+}
+
+func (h Heartbeat) check() error {
+	switch {
+	case h.VM == "" || len(h.VM) > maxID:
+		return breaks("bytes of a VM's name (at least 1)", len(h.VM), maxID)
+	case len(h.Services) > maxServices:
+		return breaks("services of a heartbeat", len(h.Services), maxServices)
+	case len(h.FlushWanted) > MaxBindings:
+		return breaks("bindings of a heartbeat", len(h.FlushWanted), MaxBindings)
+	}
+	return nil
+}

@@ -1,0 +1,55 @@
+package component
+
+import (
+	"fmt"
+
+	"github.com/hdm-project/hdm/core/vsphere"
+)
+
+// Service is a component by the name that people see in heartbeats and health
+// (the guide's SQS Heartbeat; facts of the product for the rest).
+type Service string
+
+// The services, in the order in which they are named to people.
+const (
+	ApplianceService   Service = "Appliance"
+	HAManager          Service = "HA Manager"
+	Database           Service = "Database"
+	PIOManager         Service = "PIO Manager"
+	PremLoadBalancer   Service = "On Prem Load Balancer"
+	VCPlugin           Service = "VC Plugin"
+	PremMessageGateway Service = "On Prem Message Gateway"
+	PremSyncD          Service = "On Prem SyncD"
+	PremIOManager      Service = "On Prem IO Manager"
+	PremESXiManager    Service = "On Prem ESXi Manager"
+	CloudGateway       Service = "Cloud Message Gateway"
+	CloudIOManager     Service = "Cloud IO Manager"
+	CloudSyncD         Service = "Cloud SyncD"
+	CloudCache         Service = "Cloud Cache"
+	IOInterceptor      Service = "IO Interceptor"
+)
+
+// Name is the name of the n-th component VM of a kind, from 0. There is one
+// appliance, whatever n is.
+func (k Kind) Name(n int) string {
+	for _, known := range kinds {
+		switch {
+		case known.kind != k:
+		case k == Appliance:
+			return known.stem
+		default:
+			return fmt.Sprint(known.stem, n)
+		}
+	}
+	return ""
+}
+
+// Site is where component VMs of the kind are; "" for no kind.
+func (k Kind) Site() vsphere.Site {
+	for _, known := range kinds {
+		if known.kind == k {
+			return known.site
+		}
+	}
+	return ""
+}
