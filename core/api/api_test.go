@@ -97,9 +97,12 @@ func TestARowTellsHowFarAMigrationIsAndWhyOneFailed(t *testing.T) {
 	assert.Equal(t, []string{failed.Leftovers[0].String()}, summary[0].Left)
 }
 
-func TestTheTypesOfferedAreThoseThatThereAreTablesOf(t *testing.T) {
+func TestColdWarmAndTryBeforeCommitAreOffered(t *testing.T) { // MIG-01
 	types := Types()
-	require.Len(t, types, len(migration.Tables))
+	require.Len(t, types, 3)
+	for _, offered := range types {
+		require.Len(t, offered.Steps, len(migration.Tables[migration.Type(offered.Type)]))
+	}
 	assert.Equal(t, "cold", types[0].Type)
 	require.Len(t, types[0].Steps, len(migration.ColdTable))
 	assert.Equal(t, Step{"check", "Checking both sites"}, types[0].Steps[0])

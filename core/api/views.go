@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
-	"maps"
+
 	"slices"
 	"strconv"
 	"strings"
@@ -93,11 +93,10 @@ type Step struct {
 	Shows string `json:"shows"`
 }
 
-// Types are the types that are offered (MIG-01), by name: those that there is a
-// table of.
+// Types are the types that are offered (MIG-01), by name.
 func Types() []Type {
 	var all []Type
-	for _, name := range slices.Sorted(maps.Keys(migration.Tables)) {
+	for _, name := range migration.Types {
 		t := Type{Type: string(name)}
 		for _, r := range migration.Tables[name] {
 			t.Steps = append(t.Steps, Step{string(r.Step), r.Shows})

@@ -91,6 +91,7 @@ type Appliance struct {
 	settled  map[vsphere.Site]*settlement
 	reporter *reporter
 	flusher  *flusher
+	pulse    component.Watch // of the component VMs
 	probes   []*probe
 
 	incarnation string // see Counters
@@ -126,6 +127,11 @@ func Boot(ctx context.Context, c Config) (*Appliance, error) {
 	}
 	if _, err := a.deliver(Booted{Incarnation: a.incarnation}, "boot"); err != nil {
 		return nil, fmt.Errorf("the appliance cannot start: %w", err)
+	}
+	if d := a.Deployment(); d.Phase == deployment.Deployed {
+		if plan, err := deployment.Plan(d.Mode); err == nil {
+			a.expect(plan)
+		}
 	}
 	a.startProbes()
 	return a, nil
@@ -294,7 +300,7 @@ func (a *Appliance) act(d Decision) {
 		}
 	}
 	if e := d.Deploying; e != nil {
-		a.Runtime.Go(a.ctx, e.Key, func(ctx context.Context) { a.deployment(ctx, *e) })
+		a.Runtime.Go(a.ctx, e.Key, func(ctx context.Context) { a.deploys(ctx, *e) })
 	}
 	for _, e := range d.Effects {
 		m, _ := a.state.Migration(e.Migration)

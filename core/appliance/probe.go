@@ -72,5 +72,10 @@ func (a *Appliance) Health() health.State {
 			down = append(down, p.name)
 		}
 	}
+	for _, c := range a.pulse.Down() {
+		if name := string(c.Service); !slices.Contains(down, name) {
+			down = append(down, name)
+		}
+	}
 	return health.Of(down, nil)
 }

@@ -175,7 +175,7 @@ func (r *reporter) end(m Status) {
 func (r *reporter) show(ctx context.Context, s *vsphere.Session, m Status) error {
 	now := r.shown[m.ID]
 	if now.task == "" {
-		task, err := s.EnsureTask(ctx, m.Plan.Source, r.appliance.mark(m.ID), vsphere.TaskMigrate, "HDM "+string(m.Order.Type)+" migration "+string(m.ID))
+		task, err := s.EnsureTask(ctx, m.Plan.Source, r.appliance.mark(m.ID), taskOf(m), describe(m))
 		if err == nil && !m.State.Final() {
 			err = task.Running(ctx)
 		}
@@ -200,7 +200,7 @@ func (r *reporter) show(ctx context.Context, s *vsphere.Session, m Status) error
 func (r *reporter) log(ctx context.Context, s *vsphere.Session, m Status) error {
 	var err error
 	if !m.Told.Began {
-		err = r.post(ctx, s, m, EventStarted, "%s: %s migration %s to the cloud began", m.Plan.Name, m.Order.Type, m.ID)
+		err = r.post(ctx, s, m, EventStarted, "%s: %s began", m.Plan.Name, describe(m))
 	}
 	for n := m.Told.Retries + 1; n <= m.Retries && err == nil; n++ {
 		err = r.post(ctx, s, m, EventRetried, "%s: migration %s: retry %d; now %s", m.Plan.Name, m.ID, n, cmp.Or(m.Shows(), string(m.State)))
@@ -252,6 +252,20 @@ func (r *reporter) showEnd(ctx context.Context, s *vsphere.Session, m Status, ta
 
 func (r *reporter) post(ctx context.Context, s *vsphere.Session, m Status, kind, format string, args ...any) error {
 	return s.PostEvent(ctx, m.Plan.Source, kind, fmt.Sprintf(format, args...))
+}
+
+func taskOf(m Status) string {
+	if m.Order.Type == migration.Back {
+		return vsphere.TaskMigrateBack
+	}
+	return vsphere.TaskMigrate
+}
+
+func describe(m Status) string {
+	if m.Order.Type == migration.Back {
+		return "HDM migrate back " + string(m.ID)
+	}
+	return "HDM " + string(m.Order.Type) + " migration " + string(m.ID)
 }
 
 func because(m Status) string {

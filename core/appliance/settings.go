@@ -39,7 +39,8 @@ type Group struct {
 
 // with are the other VMs that come along with the one that an order names.
 func (s Settings) with(o migration.Order) (others []string) {
-	if o.Alone || o.Type == migration.Cold { // each cold migration is one of its own
+	// Each cold migration is one of its own, and a message names one VM.
+	if o.Alone || o.Type == migration.Cold || o.Origin == migration.FromMessage {
 		return nil
 	}
 	for _, g := range s.Groups {

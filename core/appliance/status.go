@@ -1,6 +1,7 @@
 package appliance
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
@@ -8,7 +9,8 @@ import (
 	"github.com/hdm-project/hdm/core/vsphere"
 )
 
-// percentOfSteps is what a step other than the bulk transfer stands for.
+// percentOfSteps is what a step other than the bulk transfer stands for, where
+// there is one.
 const percentOfSteps = 3
 
 // Status is a migration with what is known of its progress.
@@ -27,6 +29,9 @@ func (m Status) Shows() string {
 			return row.Shows
 		}
 	}
+	if words := m.Awaits(); len(words) > 0 {
+		return "Waiting for " + string(words[0])
+	}
 	return ""
 }
 
@@ -37,15 +42,18 @@ func (m Status) Percent() int32 {
 	if m.State == migration.Completed {
 		return 100
 	}
-	table := migration.Tables[m.Order.Type]
-	transfer := int32(100 - percentOfSteps*len(table))
+	table, at := migration.Tables[m.Order.Type], cmp.Or(m.Step, m.Next)
+	step, transfer := int32(100/max(len(table), 1)), int32(0)
+	if slices.ContainsFunc(table, moves) {
+		step, transfer = percentOfSteps, int32(100-percentOfSteps*len(table))
+	}
 	var sum int32
 	for _, row := range table {
-		if row.Step == m.Step || m.Step == "" {
+		if row.Step == at || at == "" {
 			break
 		}
-		sum += percentOfSteps
-		if row.Does == migration.Transfer {
+		sum += step
+		if moves(row) {
 			sum += transfer
 		}
 	}
@@ -53,6 +61,11 @@ func (m Status) Percent() int32 {
 		sum += transfer * m.Transfer.Percent / 100
 	}
 	return min(sum, 99)
+}
+
+// moves says whether a step is the bulk transfer.
+func moves(r migration.Row) bool {
+	return r.Does == migration.Transfer || r.Does == migration.TransferImage
 }
 
 // Unanswered are the migrations that were ordered by message and whose end the

@@ -11,6 +11,7 @@ import (
 	"github.com/hdm-project/hdm/core/health"
 	"github.com/hdm-project/hdm/core/migration"
 	"github.com/hdm-project/hdm/core/protocol"
+	"github.com/hdm-project/hdm/core/vsphere"
 )
 
 // The codes of refusals by the service, beside those of package protocol and of
@@ -296,6 +297,7 @@ func (s *Service) repeat(ctx context.Context, d Delivery, request string) error 
 func orderOf(r *protocol.CloneRequest) migration.Order {
 	o := migration.Order{
 		Request: r.RequestID, VM: r.VM, Type: migration.Type(r.Mode), Origin: migration.FromMessage,
+		Offline: r.Mode == protocol.Warm && r.BulkTransfer == protocol.Offline,
 		Target: migration.Target{Pool: r.Target.Pool, Datastore: r.Target.Datastore, Adapter: r.Target.Adapter},
 	}
 	for _, n := range r.Target.Networks {
@@ -304,15 +306,41 @@ func orderOf(r *protocol.CloneRequest) migration.Order {
 	return o
 }
 
-// bulkDone hears that the data of a warm migration has travelled by other means.
+// bulkDone hears whether the data of a warm migration has travelled by other
+// means. That it has counts only if it is there: else the answer says so, and the
+// migration goes on waiting.
 func (s *Service) bulkDone(ctx context.Context, d Delivery, r *protocol.BulkDoneRequest) error {
 	if h := s.Appliance.Health(); !h.Ready() {
 		return s.refuseUnready(ctx, d, r.RequestID, h)
 	}
-	problem := protocol.Problem{Code: CodeUnknownRequest, Field: "clone_request_id", What: "no SourceCloneRequest of that name is known", Fix: "give the request_id of a SourceCloneRequest"}
-	if m, ok := s.Appliance.Find(r.Clone); ok {
-		problem.Code, problem.What = CodeNotWaiting, fmt.Sprintf("%s is a %s migration: it waits for no offline bulk transfer", m.ID, m.Order.Type)
-		problem.Fix = "tell it of warm migrations whose bulk_transfer is offline"
+	refuse := func(p protocol.Problem) error {
+		p.Field = "clone_request_id"
+		return s.answerError(ctx, d, r.RequestID, &protocol.ErrorResponse{Final: true, Errors: []protocol.Problem{p}})
 	}
-	return s.answerError(ctx, d, r.RequestID, &protocol.ErrorResponse{Final: true, Errors: []protocol.Problem{problem}})
+	m, ok := s.Appliance.Find(r.Clone)
+	switch {
+	case !ok:
+		return refuse(protocol.Problem{Code: CodeUnknownRequest, What: "no SourceCloneRequest of that name is known", Fix: "give the request_id of a SourceCloneRequest"})
+	case !m.Order.Offline:
+		return refuse(protocol.Problem{
+			Code: CodeNotWaiting, What: fmt.Sprintf("%s is a %s migration: it waits for no offline bulk transfer", m.ID, m.Order.Type),
+			Fix: "tell it of warm migrations whose bulk_transfer is offline",
+		})
+	case r.Complete && m.Image == "": // else it was heard before
+		answer, err := s.Appliance.Say(ctx, m.Order.VM, migration.BulkDone)
+		var failed *vsphere.Error
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case errors.As(err, &failed):
+			return refuse(protocol.Problem{Code: CodeVCenter, What: "the cloud could not be read: " + err.Error(), Fix: "tell it again"})
+		case err != nil:
+			return err
+		case answer.Outcome == appliance.Rejected:
+			return refuse(problems(answer.Reasons)[0])
+		}
+	}
+	response := &protocol.BulkDoneResponse{Clone: r.Clone, Complete: r.Complete, Final: true}
+	response.RequestID = r.RequestID
+	return s.respond(ctx, response, "bulk-done/"+r.RequestID, "bulk-done/"+r.RequestID)
 }

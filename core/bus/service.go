@@ -62,6 +62,7 @@ type Appliance interface {
 	Unanswered() []appliance.Status
 	Responded(migration.ID, migration.Responded) error
 	Inventory(context.Context) ([]migration.Offered, error)
+	Say(ctx context.Context, vm string, w migration.Word) (appliance.Answer, error)
 }
 
 // Observer is told what a service does.

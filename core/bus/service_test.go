@@ -370,3 +370,62 @@ func TestAnApplianceWithoutAJournalIsHeardToBeNotReady(t *testing.T) {
 	assert.Greater(t, len(beats), 8, "it goes on saying so")
 	assert.Equal(t, protocol.NotReady, beats[len(beats)-1].Status)
 }
+
+// warm is a migration that waits for data which comes by other means.
+func warm(image vsphere.Ref) appliance.Status {
+	return appliance.Status{Migration: migration.Migration{
+		ID: "m-0001", State: migration.Waiting, Next: migration.StepTransfer, Image: image,
+		Order: migration.Order{Request: "r-1", VM: "db-01", Type: migration.Warm, Origin: migration.FromMessage, Offline: true},
+	}}
+}
+
+func TestDataThatCameByOtherMeansIsTold(t *testing.T) { // SQS-05
+	no := migration.Reason{Code: migration.CodeNoData, What: "it is not there", Fix: "bring it"}
+	for name, c := range map[string]struct {
+		complete bool
+		image    vsphere.Ref
+		said     appliance.Answer
+		deaf     error
+		words    []string
+		answer   any // the BulkDoneResponse's complete, or an error's code
+	}{
+		"and goes on":               {complete: true, said: appliance.Answer{Outcome: appliance.Accepted}, words: []string{"db-01 bulk-done"}, answer: true},
+		"not complete keeps it":     {answer: false},
+		"not there keeps it":        {complete: true, said: appliance.Answer{Outcome: appliance.Rejected, Reasons: []migration.Reason{no}}, words: []string{"db-01 bulk-done"}, answer: migration.CodeNoData},
+		"told again says the same":  {complete: true, image: "VirtualMachine:vm-9", answer: true},
+		"the cloud does not answer": {complete: true, deaf: &vsphere.Error{Site: vsphere.Cloud, Op: "read", Err: errors.New("no way")}, words: []string{"db-01 bulk-done"}, answer: bus.CodeVCenter},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.appliance.running = []appliance.Status{warm(c.image)}
+			w.appliance.running[0].Responses = migration.Responses{Count: 1, Percent: 99, Final: true}
+			w.appliance.said, w.appliance.deaf = c.said, c.deaf
+			w.start()
+			w.ask(&protocol.BulkDoneRequest{RequestHead: head("d-1"), Clone: "r-1", Complete: c.complete})
+			w.pass(time.Minute)
+			assert.Equal(t, c.words, w.appliance.words)
+			require.Len(t, w.heard(), 1)
+			switch r := w.heard()[0].(type) {
+			case *protocol.BulkDoneResponse:
+				assert.Equal(t, c.answer, r.Complete)
+			case *protocol.ErrorResponse:
+				assert.Equal(t, c.answer, r.Errors[0].Code)
+			}
+		})
+	}
+}
+
+func TestAWarmOrderSaysHowItsDataTravels(t *testing.T) { // SQS-04
+	w := newWorld(t)
+	w.start()
+	for i, way := range []protocol.BulkTransfer{protocol.Online, protocol.Offline} {
+		r := cold(fmt.Sprint("r-", i), "db-01")
+		r.Mode, r.BulkTransfer, r.Credentials = protocol.Warm, way, &protocol.Credentials{User: "root", Password: protocol.NewSecret("secret-word")}
+		w.ask(r)
+	}
+	w.pass(time.Minute)
+	require.Len(t, w.appliance.orders, 2)
+	assert.Equal(t, []bool{false, true}, []bool{w.appliance.orders[0].Offline, w.appliance.orders[1].Offline})
+	assert.Equal(t, migration.Warm, w.appliance.orders[0].Type)
+	assert.NotContains(t, fmt.Sprintf("%+v", w.appliance.orders), "secret-word")
+}

@@ -153,6 +153,9 @@ type fake struct {
 	vms     []migration.Offered
 	reading time.Duration // how long the inventory takes
 	read    int
+	words   []string         // that were said
+	said    appliance.Answer // to them
+	deaf    error            // of words
 }
 
 func (f *fake) Health() health.State { return f.health }
@@ -196,4 +199,9 @@ func (f *fake) Responded(id migration.ID, told migration.Responded) error {
 func (f *fake) Inventory(ctx context.Context) ([]migration.Offered, error) {
 	f.read++
 	return f.vms, f.world.machine.Sleep(ctx, f.reading)
+}
+
+func (f *fake) Say(_ context.Context, vm string, w migration.Word) (appliance.Answer, error) {
+	f.words = append(f.words, vm+" "+string(w))
+	return f.said, f.deaf
 }

@@ -292,3 +292,7 @@ func (w *world) answer(reply func(message string) []protocol.Response) *int {
 	})
 	return asked
 }
+
+func (h *hdm) Say(context.Context, string, migration.Word) (appliance.Answer, error) {
+	return appliance.Answer{Outcome: appliance.Rejected, Reasons: []migration.Reason{{Code: migration.CodeOrder, What: "it does not wait", Fix: "wait"}}}, nil
+}

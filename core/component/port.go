@@ -24,8 +24,9 @@ type Port interface {
 	// many blocks were written while it went on, 0 once the compute VM is off.
 	Reconcile(ctx context.Context, id string, image vsphere.Ref, progress func(vsphere.Progress)) (left int, err error)
 	// Release ends a binding: cache and home are let go. Refused while something
-	// is dirty. A binding that is not there is released.
-	Release(ctx context.Context, id string) error
+	// is dirty, unless it is to be discarded. A binding that is not there is
+	// released.
+	Release(ctx context.Context, id string, discard bool) error
 	// Bindings are all that exist, sorted by ID.
 	Bindings(ctx context.Context) ([]Status, error)
 }

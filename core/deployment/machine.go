@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/hdm-project/hdm/core/cache"
 	"github.com/hdm-project/hdm/core/migration"
 	"github.com/hdm-project/hdm/core/vsphere"
 )
@@ -207,6 +208,6 @@ func (d Deployment) Offers() migration.Cloud {
 	if d.Phase != Deployed {
 		return migration.Cloud{}
 	}
-	l := d.Mode.Limits()
-	return migration.Cloud{Mode: d.Mode.String(), Warm: l.Warm, VMs: l.CloudVMs, Cache: d.Mode.Cache()}
+	l, c := d.Mode.Limits(), classes[d.Mode.Class]
+	return migration.Cloud{Mode: d.Mode.String(), Warm: l.Warm, VMs: l.CloudVMs, Cache: cache.Rule{Percent: c.share, Floor: c.floor}}
 }

@@ -18,6 +18,7 @@ const MigratePool = "_HDM_MIGRATEPOOL"
 type Sites struct {
 	OnPremises, Cloud []vsphere.VM
 	PremisesPools     []vsphere.Pool
+	PremisesClusters  []vsphere.Cluster
 	Resources         vsphere.Resources // of the cloud
 	Reserved          []Reservation
 	Cache             cache.Rule
@@ -34,6 +35,7 @@ func Assess(o Order, s Sites) (Plan, []Reason) {
 	a.source()
 	a.clashes()
 	plan := Plan{Source: vm.Ref, Name: vm.Name, BIOSUUID: vm.BIOSUUID, WasOn: vm.Power == vsphere.On, HomePool: vm.Pool}
+	plan.Cluster = a.home()
 	for _, d := range vm.Disks {
 		plan.Bytes += room(d)
 	}
@@ -166,6 +168,18 @@ func (a *assessment) names() []string {
 		return []string{a.vm.Name}
 	}
 	return []string{a.vm.Name, ComputeName(a.vm.Name), ImageName(a.vm.Name)}
+}
+
+// home is the name of the cluster that the VM is in on premises.
+func (a *assessment) home() string {
+	for _, p := range a.sites.PremisesPools {
+		for _, c := range a.sites.PremisesClusters {
+			if p.Ref == a.vm.Pool && c.Ref == p.Cluster {
+				return c.Name
+			}
+		}
+	}
+	return ""
 }
 
 // clashes with what is in the cloud already.

@@ -64,3 +64,6 @@ func AssessBack(m Migration, source, compute vsphere.VM, pools []vsphere.Pool) [
 func (m Machine) Fits(vm vsphere.VM) bool {
 	return slices.EqualFunc(m.Disks, vm.Disks, func(a Disk, b vsphere.Disk) bool { return a.Capacity == b.Capacity })
 }
+
+// MarkPrepared is the extraConfig key that says that a VM has been prepared.
+const MarkPrepared = "hdm.prepared"

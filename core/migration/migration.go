@@ -99,6 +99,7 @@ type Plan struct {
 	NICs      []NIC       `json:"nics,omitempty"`
 	Networks  []Mapping   `json:"networks,omitempty"` // those of the order's that the VM needs
 	Bytes     int64       `json:"bytes"`              // room that its disks can take in the cloud
+	Cluster   string      `json:"cluster,omitempty"`  // on premises, by name
 	// Of a VM that is to run on a cloud cache:
 	Machine Machine `json:"machine,omitzero"`
 	Quota   int64   `json:"quota,omitempty"` // bytes of cloud cache (CACHE-01 to -03)

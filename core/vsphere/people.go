@@ -15,8 +15,28 @@ import (
 // part of the ids of its tasks and events.
 const extensionKey = "com.hdm"
 
-// TaskMigrate is the type of the task that shows a migration.
-const TaskMigrate = extensionKey + ".migrate"
+// The types of the tasks that show what HDM does.
+const (
+	TaskMigrate     = extensionKey + ".migrate"
+	TaskMigrateBack = extensionKey + ".migrateBack"
+	TaskDeploy      = extensionKey + ".deploy"
+	TaskUndeploy    = extensionKey + ".undeploy"
+)
+
+// taskLabels are what people read of them.
+var taskLabels = []types.KeyValue{
+	{Key: TaskMigrate + ".label", Value: "Migrate VM to the cloud (HDM)"},
+	{Key: TaskMigrateBack + ".label", Value: "Migrate VM back from the cloud (HDM)"},
+	{Key: TaskDeploy + ".label", Value: "Deploy HDM"},
+	{Key: TaskUndeploy + ".label", Value: "Undeploy HDM"},
+}
+
+func taskTypes() (all []types.ExtensionTaskTypeInfo) {
+	for _, l := range taskLabels {
+		all = append(all, types.ExtensionTaskTypeInfo{TaskID: strings.TrimSuffix(l.Key, ".label")})
+	}
+	return all
+}
 
 // RegisterExtension makes HDM known to the vCenter, which then accepts its
 // tasks and events. It does nothing if it is known in this version.
@@ -55,10 +75,10 @@ func extension(version string, now time.Time) types.Extension {
 	return types.Extension{
 		Key: extensionKey, Version: version, Company: "HDM project", LastHeartbeatTime: now,
 		Description: &types.Description{Label: "HDM", Summary: "Moves VMs to the cloud and back"},
-		TaskList:    []types.ExtensionTaskTypeInfo{{TaskID: TaskMigrate}},
+		TaskList:    taskTypes(),
 		ResourceList: []types.ExtensionResourceInfo{{
 			Locale: "en", Module: "task",
-			Data: []types.KeyValue{{Key: TaskMigrate + ".label", Value: "Migrate VM to the cloud (HDM)"}},
+			Data: taskLabels,
 		}},
 	}
 }
@@ -70,12 +90,12 @@ type TaskHandle struct {
 	session *Session
 }
 
-// EnsureTask finds the task of that type on the VM that has this mark, or
-// makes one: queued, with a text that people read. The mark becomes the task's
+// EnsureTask finds the task of that type on the VM, or on what else the
+// inventory has, that has this mark, or makes one: queued, with a text that people read. The mark becomes the task's
 // activation id. The extension must be registered.
 func (s *Session) EnsureTask(ctx context.Context, vm Ref, mark, kind, text string) (TaskHandle, error) {
 	const op = "make a task for"
-	var v mo.VirtualMachine
+	var v mo.ManagedEntity
 	if err := s.one(ctx, vm.managed(), &v, "recentTask"); err != nil {
 		return TaskHandle{}, s.fail(op, string(vm), err, reads)
 	}

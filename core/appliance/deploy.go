@@ -1,0 +1,295 @@
+package appliance
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/hdm-project/hdm/core/component"
+	"github.com/hdm-project/hdm/core/deployment"
+	"github.com/hdm-project/hdm/core/vsphere"
+)
+
+// How a deployment is waited for.
+const (
+	upPatience = 10 * time.Minute // from power-on until every service is heard
+	upLook     = 5 * time.Second
+)
+
+// deployment does an effect of the deployment and answers with an event.
+func (a *Appliance) deploys(ctx context.Context, e deployment.Effect) {
+	if a.Runtime.Sleep(ctx, e.Delay) != nil {
+		return
+	}
+	var made []deployment.Made
+	var err error
+	if a.Components == nil {
+		err = &vsphere.Error{Site: vsphere.OnPremises, Op: "deploy", Object: e.Mode.String(), Class: vsphere.Refused, Err: errors.New("this appliance has no component services")}
+	} else {
+		err = a.shown(ctx, e, func(show func(percent int32)) (err error) {
+			if e.Remove {
+				return a.remove(ctx, e, show)
+			}
+			made, err = a.make(ctx, e, show)
+			return err
+		})
+	}
+	if a.ctx.Err() != nil {
+		return // what became of this is found out at the next boot
+	}
+	var ev deployment.Event = deployment.Done{Key: e.Key, Made: made}
+	if err != nil {
+		ev = deployment.Failed{Key: e.Key, Failure: failure(ctx, err)}
+	}
+	_, _ = a.deliver(DeploymentHeard{ev}, e.Key) // an error is the journal's
+}
+
+// shown does something while a task in vCenter shows how far it is.
+func (a *Appliance) shown(ctx context.Context, e deployment.Effect, do func(show func(int32)) error) error {
+	s, err := a.open(ctx, vsphere.OnPremises)
+	if err != nil {
+		return err
+	}
+	defer s.Close(ctx)
+	if err := s.RegisterExtension(ctx, ExtensionVersion); err != nil {
+		return err
+	}
+	resources, err := s.Resources(ctx)
+	if err != nil {
+		return err
+	}
+	if len(resources.Clusters) == 0 {
+		return &vsphere.Error{Site: vsphere.OnPremises, Op: "deploy", Object: e.Mode.String(), Class: vsphere.Refused, Err: errors.New("there is no cluster"), Hint: "add one"}
+	}
+	kind, what := vsphere.TaskDeploy, "HDM deploy as "+e.Mode.String()
+	if e.Remove {
+		kind, what = vsphere.TaskUndeploy, "HDM undeploy"
+	}
+	task, err := s.EnsureTask(ctx, resources.Clusters[0].Ref, a.ID+"/"+a.incarnation+"/"+e.Key, kind, what)
+	if err == nil {
+		err = task.Running(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	// What the task shows follows behind: what could not be said is left unsaid.
+	err = do(func(percent int32) { _ = task.Progress(ctx, percent) })
+	if err != nil {
+		_ = task.Fail(ctx, err.Error())
+		return err
+	}
+	_ = task.Succeed(ctx)
+	return nil
+}
+
+// componentMark is the mark of a component VM. A deployment finds those of its
+// own number only.
+func (a *Appliance) componentMark(number int, name string) string {
+	return fmt.Sprintf("%s/%s/deployment-%d/%s", a.ID, a.incarnation, number, name)
+}
+
+// make makes every component VM of a mode, and waits until all their services
+// are heard.
+func (a *Appliance) make(ctx context.Context, e deployment.Effect, show func(int32)) ([]deployment.Made, error) {
+	plan, err := deployment.Plan(e.Mode)
+	if err != nil {
+		return nil, &vsphere.Error{Site: vsphere.OnPremises, Op: "deploy", Object: e.Mode.String(), Class: vsphere.Refused, Err: err}
+	}
+	plan = slices.DeleteFunc(plan, func(v deployment.VM) bool { return v.Kind == component.Appliance })
+	var made []deployment.Made
+	for _, site := range []vsphere.Site{vsphere.OnPremises, vsphere.Cloud} {
+		s, err := a.open(ctx, site)
+		if err != nil {
+			return nil, err
+		}
+		err = func() error {
+			defer s.Close(ctx)
+			for i, v := range plan {
+				if v.Site != site {
+					continue
+				}
+				ref, err := a.makeOne(ctx, s, e, v, i)
+				if err != nil {
+					return err
+				}
+				made = append(made, deployment.Made{Name: v.Name, Site: site, Ref: ref})
+				show(int32(90 * len(made) / len(plan)))
+			}
+			return s.EnsurePolicy(ctx, Policy)
+		}()
+		if err != nil {
+			return nil, err
+		}
+	}
+	a.expect(plan)
+	return made, a.awaitUp(ctx, e)
+}
+
+// makeOne makes one component VM and powers it on. The datastore that a cloud
+// cache serves is mounted on every host of its cluster.
+func (a *Appliance) makeOne(ctx context.Context, s *vsphere.Session, e deployment.Effect, v deployment.VM, n int) (vsphere.Ref, error) {
+	r, err := s.Resources(ctx)
+	if err != nil {
+		return "", err
+	}
+	spec, err := componentVM(r, v, n)
+	if err != nil {
+		return "", err
+	}
+	spec.Mark = a.componentMark(e.Number, v.Name)
+	ref, err := s.EnsureVM(ctx, spec)
+	if err != nil {
+		return "", err
+	}
+	if err := s.PowerOn(ctx, ref); err != nil || v.Kind != component.CloudCacheVM {
+		return ref, err
+	}
+	for _, h := range r.Hosts {
+		if h.Connected {
+			if err := s.MountServed(ctx, h.Ref, component.Datastore(v.Name), v.Name); err != nil {
+				return "", err
+			}
+		}
+	}
+	return ref, nil
+}
+
+// componentVM is where and as what a component VM is made: those of a kind on one
+// host each, in turn, on the datastore with most room.
+func componentVM(r vsphere.Resources, v deployment.VM, n int) (vsphere.NewVM, error) {
+	refuse := func(what, fix string) (vsphere.NewVM, error) {
+		return vsphere.NewVM{}, &vsphere.Error{Site: v.Site, Op: "deploy", Object: v.Name, Class: vsphere.Refused, Err: errors.New(what), Hint: fix}
+	}
+	hosts := slices.DeleteFunc(slices.Clone(r.Hosts), func(h vsphere.Host) bool { return !h.Connected })
+	slices.SortFunc(hosts, func(p, q vsphere.Host) int { return strings.Compare(p.Name, q.Name) })
+	if len(hosts) == 0 {
+		return refuse("no host is connected", "connect one")
+	}
+	host := hosts[n%len(hosts)]
+	pool := slices.IndexFunc(r.Pools, func(p vsphere.Pool) bool { return p.Parent == p.Cluster && p.Cluster == host.Cluster })
+	if pool < 0 || len(host.Networks) == 0 {
+		return refuse(host.Name+" has no root pool or no network", "look at its cluster")
+	}
+	var need int64
+	spec := vsphere.NewVM{
+		Name: v.Name, Pool: r.Pools[pool].Ref, Host: host.Ref, GuestID: "other3xLinux64Guest", Firmware: "bios",
+		CPUs: v.CPUs, MemoryMB: v.MemoryMB, NICs: []vsphere.NewNIC{{Network: host.Networks[0], Adapter: "vmxnet3"}},
+		Extra: map[string]string{component.MarkComponent: string(v.Kind)},
+	}
+	stores := slices.DeleteFunc(slices.Clone(r.Datastores), func(d vsphere.Datastore) bool { return d.Served || !slices.Contains(d.Hosts, host.Ref) })
+	slices.SortFunc(stores, func(p, q vsphere.Datastore) int {
+		return cmp.Or(cmp.Compare(q.Free, p.Free), strings.Compare(p.Name, q.Name))
+	})
+	for _, d := range v.Disks {
+		need += d.Capacity
+	}
+	if len(stores) == 0 || stores[0].Free < need {
+		return refuse(fmt.Sprintf("no datastore of %s has %d GB free", host.Name, need>>30), "make room")
+	}
+	spec.Datastore = stores[0].Name
+	for _, d := range v.Disks {
+		spec.Disks = append(spec.Disks, vsphere.NewDisk{Controller: "pvscsi", Capacity: d.Capacity, Datastore: spec.Datastore})
+	}
+	return spec, nil
+}
+
+// awaitUp waits until every service of the deployment has been heard.
+func (a *Appliance) awaitUp(ctx context.Context, e deployment.Effect) error {
+	for waited := time.Duration(0); ; waited += upLook {
+		a.mu.Lock()
+		missing := a.pulse.Unheard()
+		a.mu.Unlock()
+		if len(missing) == 0 {
+			return nil
+		}
+		if waited >= upPatience {
+			return &vsphere.Error{
+				Site: vsphere.OnPremises, Op: "deploy", Object: e.Mode.String(), Class: vsphere.Retryable,
+				Hint: "look at the component VM's console", Err: fmt.Errorf("%s in %s does not answer", missing[0].Service, missing[0].VM),
+			}
+		}
+		if err := a.Runtime.Sleep(ctx, upLook); err != nil {
+			return err
+		}
+	}
+}
+
+// remove removes every component VM of a deployment, the cloud's first.
+func (a *Appliance) remove(ctx context.Context, e deployment.Effect, show func(int32)) error {
+	plan, err := deployment.Plan(e.Mode)
+	if err != nil {
+		return &vsphere.Error{Site: vsphere.OnPremises, Op: "undeploy", Object: e.Mode.String(), Class: vsphere.Refused, Err: err}
+	}
+	a.mu.Lock()
+	for _, v := range plan {
+		a.pulse.Forget(v.Name)
+	}
+	a.mu.Unlock()
+	for i, v := range slices.Backward(plan) {
+		if v.Kind == component.Appliance {
+			continue
+		}
+		if err := a.removeOne(ctx, e, v); err != nil {
+			return err
+		}
+		show(int32(100 * (len(plan) - i) / len(plan)))
+	}
+	return nil
+}
+
+func (a *Appliance) removeOne(ctx context.Context, e deployment.Effect, v deployment.VM) error {
+	s, err := a.open(ctx, v.Site)
+	if err != nil {
+		return err
+	}
+	defer s.Close(ctx)
+	if v.Kind == component.CloudCacheVM {
+		r, err := s.Resources(ctx)
+		if err != nil {
+			return err
+		}
+		for _, h := range r.Hosts {
+			if err := s.UnmountServed(ctx, h.Ref, component.Datastore(v.Name)); err != nil {
+				return err
+			}
+		}
+	}
+	found, err := s.FindMarked(ctx, a.componentMark(e.Number, v.Name))
+	if err != nil {
+		return err
+	}
+	for _, vm := range found {
+		if err := s.PowerOff(ctx, vm.Ref); err != nil {
+			return err
+		}
+		if err := s.Destroy(ctx, vm.Ref); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// expect begins to wait for the heartbeats of these component VMs.
+func (a *Appliance) expect(plan []deployment.VM) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, v := range plan {
+		if v.Kind != component.Appliance {
+			a.pulse.Expect(a.Runtime.Elapsed(), v.Name, v.Services)
+		}
+	}
+}
+
+// Hear takes a heartbeat of a component VM.
+func (a *Appliance) Hear(h component.Heartbeat) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.pulse.Heard(a.Runtime.Elapsed(), h)
+	if len(h.FlushWanted) > 0 {
+		a.flusher.wanted(h.FlushWanted)
+	}
+}
