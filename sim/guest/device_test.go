@@ -432,3 +432,23 @@ func TestARunOnSlowDevicesIsAFunctionOfItsSeed(t *testing.T) {
 	assert.Equal(t, hash(1), hash(1))
 	assert.NotEqual(t, hash(1), hash(2))
 }
+
+func TestAWriteThatFailedExcusesNothingOnceItsBlockIsDurable(t *testing.T) {
+	w := newWorld(t, 1)
+	s := one()
+	s.Workload = guest.Workload{Kind: guest.Sequential, Span: disk.BlockSize, FlushEvery: time.Millisecond}
+	g, disks := w.add(s)
+	r := w.guests.Running("cloud", "db-01", devicesOf(disks))
+	w.run(10 * time.Second)
+	disks[0].FailWrites(disk.All, disk.ErrIO)
+	w.run(20 * time.Second)
+	require.Positive(t, g.Counters().Failed)
+	disks[0].Heal()
+	w.run(40 * time.Second)
+	require.Equal(t, event.GuestFlush, w.trace[len(w.trace)-1].Kind)
+	_, err := disks[0].WriteAt([]byte("what no guest wrote"), disk.BlockSize)
+	require.NoError(t, err)
+	require.NoError(t, disks[0].Flush())
+	r.PowerOff()
+	assert.Len(t, g.Check(0, disks[0], 9), 1)
+}
