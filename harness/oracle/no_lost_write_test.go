@@ -98,7 +98,7 @@ const used = 256 * disk.BlockSize
 
 func write(t *testing.T) *moved {
 	m := installed(t)
-	m.run = m.guests.PowerOn("on-premises", "db-01", []*disk.Disk{m.here})
+	m.run = m.guests.PowerOn("on-premises", "db-01", []guest.Device{guest.Local(m.here)})
 	m.pass(time.Minute)
 	require.Positive(t, m.guest.Writes(), "the guest writes")
 	return m
@@ -138,7 +138,7 @@ func (m *moved) copy() {
 }
 
 func (m *moved) start() {
-	m.run = m.guests.PowerOn("cloud", "db-01", []*disk.Disk{m.there})
+	m.run = m.guests.PowerOn("cloud", "db-01", []guest.Device{guest.Local(m.there)})
 	m.pass(10 * time.Minute)
 	require.True(m.t, m.run.Up())
 }

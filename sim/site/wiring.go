@@ -133,13 +133,33 @@ func (g *guests) power(p *Place, name string, on bool) {
 	if g.before {
 		boot = g.all.Running
 	}
-	disks := make([]*disk.Disk, len(vm.Disks))
-	for i, d := range vm.Disks {
-		disks[i] = d.Disk
-	}
-	if r := boot(string(p.Site), name, disks); r != nil {
+	if r := boot(string(p.Site), name, g.world.devices(p, vm)); r != nil {
 		g.runs[key] = r
 	}
+}
+
+// devices are the disks of a VM as a guest on it drives them.
+func (w *World) devices(p *Place, vm vcenter.VM) []guest.Device {
+	all := make([]guest.Device, len(vm.Disks))
+	for i, d := range vm.Disks {
+		if w.Device != nil {
+			all[i] = w.Device(p, vm, i)
+		}
+		if all[i] == nil {
+			all[i] = guest.Local(d.Disk)
+		}
+	}
+	return all
+}
+
+// Images are what the disks of a VM hold now, in its order, wherever the bytes
+// are: as a guest on the VM would read them.
+func (w *World) Images(p *Place, vm vcenter.VM) []disk.Reader {
+	all := make([]disk.Reader, len(vm.Disks))
+	for i, d := range w.devices(p, vm) {
+		all[i] = d.Image()
+	}
+	return all
 }
 
 func (g *guests) renamed(p *Place, from, to string) {
