@@ -1,4 +1,0 @@
-package component
-
-// Datastore is the name of the datastore that a component VM serves.
-func Datastore(vm string) string { return vm }
