@@ -26,6 +26,10 @@ type Port interface {
 	// Release ends a binding: cache and home are let go. Refused while something
 	// is dirty. A binding that is not there is released.
 	Release(ctx context.Context, id string) error
+	// Discard is Release that also throws away what is dirty, and a flush that goes
+	// on: the premises keep the last flush that is applied. It is for undoing, once
+	// the compute VM is off.
+	Discard(ctx context.Context, id string) error
 	// Bindings are all that exist, sorted by ID.
 	Bindings(ctx context.Context) ([]Status, error)
 }
