@@ -1,0 +1,197 @@
+package home
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"github.com/hdm-project/hdm/core/cache"
+)
+
+// Limits of what a message may say.
+const (
+	// MaxBlock is one more than the highest block of a disk: 62 TiB of them.
+	MaxBlock = 62 << 40 / cache.BlockSize
+	// MaxMessage is the size of the largest encoded message, in bytes.
+	MaxMessage = 1 + 4*binary.MaxVarintLen64 + MaxChunkBlocks*(3*binary.MaxVarintLen64+cache.BlockSize)
+)
+
+// ErrMessage is wrapped by what Encode and Decode refuse with.
+var ErrMessage = errors.New("not a message between cloud cache and premises")
+
+// Encode a message: a byte for its kind, then its fields in the order of
+// fields, as unsigned varints, counted bytes, or the sum as it is. Error: a
+// field is beyond its limit.
+func Encode(m Message) ([]byte, error) {
+	size := 64 + len(m.Data) + len(m.Text)
+	for _, b := range m.Blocks {
+		size += 16 + len(b.Data)
+	}
+	e := encoder{p: append(make([]byte, 0, size), byte(m.Kind))}
+	fields(&e, &m)
+	if e.err != nil {
+		return nil, e.err
+	}
+	return e.p, nil
+}
+
+// Decode what Encode made. It is total: anything else is an error. What the
+// message holds lies in p.
+func Decode(p []byte) (Message, error) {
+	if len(p) == 0 || len(p) > MaxMessage {
+		return Message{}, fmt.Errorf("%w: %d bytes", ErrMessage, len(p))
+	}
+	m := Message{Kind: Kind(p[0])}
+	d := decoder{p: p[1:]}
+	fields(&d, &m)
+	if d.err == nil && len(d.p) > 0 {
+		d.fail("what follows it")
+	}
+	if d.err != nil {
+		return Message{}, d.err
+	}
+	return m, nil
+}
+
+// A codec reads or writes a field, which is at most most.
+type codec interface {
+	uint(name string, v *uint64, most uint64)
+	int(name string, v *int, most int)
+	bytes(name string, v *[]byte, most int)
+	sum(v *[32]byte)
+	fail(name string)
+}
+
+const any64 = 1<<64 - 1
+
+// fields are those of each kind, in order.
+func fields(c codec, m *Message) {
+	switch m.Kind {
+	case Read:
+		c.uint("id", &m.ID, any64)
+		address(c, &m.Disk, &m.Block)
+	case ReadReply:
+		c.uint("id", &m.ID, any64)
+		c.bytes("data", &m.Data, cache.BlockSize)
+	case Begin, Applied, Abort:
+		c.uint("number", &m.Number, any64)
+	case Put:
+		c.uint("number", &m.Number, any64)
+		c.int("seq", &m.Seq, MaxChunks)
+		blocks(c, &m.Blocks)
+	case Commit:
+		c.uint("number", &m.Number, any64)
+		c.int("chunks", &m.Chunks, MaxChunks)
+		c.sum(&m.Sum)
+	case Failed:
+		c.uint("id", &m.ID, any64)
+		c.uint("number", &m.Number, any64)
+		code, text := uint64(m.Code), []byte(m.Text)
+		c.uint("code", &code, 255)
+		c.uint("last", &m.Last, any64)
+		c.bytes("text", &text, MaxText)
+		m.Code, m.Text = Code(code), string(text)
+	default:
+		c.fail("kind")
+	}
+}
+
+func address(c codec, disk *int, block *int64) {
+	b := uint64(*block)
+	c.int("disk", disk, MaxDisks-1)
+	c.uint("block", &b, MaxBlock-1)
+	*block = int64(b)
+}
+
+func blocks(c codec, list *[]cache.Block) {
+	n := len(*list)
+	c.int("blocks", &n, MaxChunkBlocks)
+	if *list == nil && n > 0 && n <= MaxChunkBlocks {
+		*list = make([]cache.Block, n)
+	}
+	for i := range *list {
+		b := &(*list)[i]
+		address(c, &b.Disk, &b.Block)
+		c.bytes("content", &b.Data, cache.BlockSize)
+	}
+}
+
+type encoder struct {
+	p   []byte
+	err error
+}
+
+func (e *encoder) fail(name string) {
+	if e.err == nil {
+		e.err = fmt.Errorf("%w: its %s is none that it may have", ErrMessage, name)
+	}
+}
+
+func (e *encoder) uint(name string, v *uint64, most uint64) {
+	if *v > most {
+		e.fail(name)
+	}
+	e.p = binary.AppendUvarint(e.p, *v)
+}
+
+func (e *encoder) int(name string, v *int, most int) {
+	u := uint64(*v) // a negative one is beyond any limit
+	e.uint(name, &u, uint64(most))
+}
+
+func (e *encoder) bytes(name string, v *[]byte, most int) {
+	n := len(*v)
+	e.int(name, &n, most)
+	if e.err == nil {
+		e.p = append(e.p, *v...)
+	}
+}
+
+func (e *encoder) sum(v *[32]byte) { e.p = append(e.p, v[:]...) }
+
+type decoder struct {
+	p   []byte
+	err error
+}
+
+func (d *decoder) fail(name string) {
+	if d.err == nil {
+		d.err = fmt.Errorf("%w: its %s is missing or none that it may have", ErrMessage, name)
+	}
+	d.p = nil
+}
+
+func (d *decoder) uint(name string, v *uint64, most uint64) {
+	u, n := binary.Uvarint(d.p)
+	if n <= 0 || u > most {
+		d.fail(name)
+		*v = 0
+		return
+	}
+	*v, d.p = u, d.p[n:]
+}
+
+func (d *decoder) int(name string, v *int, most int) {
+	var u uint64
+	d.uint(name, &u, uint64(most))
+	*v = int(u)
+}
+
+func (d *decoder) bytes(name string, v *[]byte, most int) {
+	var n int
+	d.int(name, &n, most)
+	if n > len(d.p) {
+		d.fail(name)
+		return
+	}
+	*v, d.p = d.p[:n:n], d.p[n:]
+}
+
+func (d *decoder) sum(v *[32]byte) {
+	if len(d.p) < len(v) {
+		d.fail("sum")
+		return
+	}
+	copy(v[:], d.p)
+	d.p = d.p[len(v):]
+}
