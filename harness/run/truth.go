@@ -74,7 +74,7 @@ func vms(w *site.World) []oracle.VM {
 		for _, v := range p.VCenter.VMs() {
 			vm := oracle.VM{
 				Site: p.Site, ID: v.Ref.String(), Name: v.Name, On: v.Power == vsphere.On, Connected: v.Connection == "connected",
-				Pool: poolName(v.Pool), Marked: len(v.Marks) > 0, Disks: disks(v),
+				Pool: poolName(v.Pool), Marked: len(v.Marks) > 0, Disks: disks(w, p, v),
 			}
 			for _, s := range v.Snapshots {
 				vm.Snapshots = append(vm.Snapshots, s.Name)
@@ -85,10 +85,10 @@ func vms(w *site.World) []oracle.VM {
 	return all
 }
 
-func disks(v vcenter.VM) []oracle.Disk {
+func disks(w *site.World, p *site.Place, v vcenter.VM) []oracle.Disk {
 	var all []oracle.Disk
-	for _, d := range v.Disks {
-		all = append(all, oracle.Disk{ID: d.Disk.ID(), Image: d.Disk})
+	for i, image := range w.Images(p, v) {
+		all = append(all, oracle.Disk{ID: v.Disks[i].Disk.ID(), Image: image})
 	}
 	return all
 }
@@ -111,11 +111,12 @@ func (e eyes) Disks(subject string) []oracle.Disk {
 		return nil
 	}
 	at, name, _ := strings.Cut(subject, "/")
-	v, ok := e.stage.world.At(vsphere.Site(at)).VCenter.VM(name)
+	p := e.stage.world.At(vsphere.Site(at))
+	v, ok := p.VCenter.VM(name)
 	if !ok {
 		return nil
 	}
-	return disks(v)
+	return disks(e.stage.world, p, v)
 }
 
 // vmOf is the VM at a site on which a guest lives: the one with its disks.

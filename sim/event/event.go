@@ -39,6 +39,7 @@ const (
 	GuestStopped = "guest.stopped" // guest: site, vm, how=shutdown|power-off, lost (blocks whose last write a power cut took)
 	GuestWrite   = "guest.write"   // guest: site, vm, disk, block (one or several, "17,993,4"), write (the number of the last): acknowledged
 	GuestFlush   = "guest.flush"   // guest: site, vm, write: everything up to that number is durable
+	GuestMisread = "guest.misread" // guest: site, vm, disk, block, write (acknowledged), got (what the block does instead): a read lacked a write
 )
 
 // What happens to links.

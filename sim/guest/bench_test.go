@@ -24,7 +24,7 @@ func BenchmarkAnHourOfTenGuests(b *testing.B) {
 					id := fmt.Sprintf("vm-%02d/0", i)
 					_, err := gs.Add(guest.Spec{Name: id[:5], Disks: []string{id}, Workload: guest.Workload{Kind: kind, Rate: 10, Span: 4 << 20}})
 					require.NoError(b, err)
-					gs.PowerOn("on-premises", id[:5], []*disk.Disk{disk.New(id, 40<<30)})
+					gs.PowerOn("on-premises", id[:5], []guest.Device{guest.Local(disk.New(id, 40<<30))})
 				}
 				require.NoError(b, kernel.NewDriver(k, 0, kernel.Limits{}).Run(time.Hour, nil))
 				require.Greater(b, gs.All()[0].Writes(), uint64(35_000))

@@ -7,13 +7,17 @@
 // no vCenter: what guests have to say goes through Host.
 //
 //	PowerOn --boot time--> up: GuestStarted, tools --bursts--> GuestWrite, GuestFlush
-//	   |                   |    \
+//	   |                   |    \                      \--> Device --> acknowledged
 //	   |                   |     Shutdown --stop time--> flushed, GuestStopped, Halted
 //	   +-- PowerOff <------+--- PowerOff: a power cut on every disk, GuestStopped
 //
-// The same guest can run at two places at once: nobody keeps HDM's mistakes
-// from showing. Read this file, run.go (one boot), ledger.go (what must be
-// there), stamp.go (what a block says), workload.go.
+// A write counts once its device has acknowledged it, be that at once or hours
+// later; meanwhile the guest stalls. The same guest can run at two places at
+// once: nobody keeps HDM's mistakes from showing.
+//
+// Read this file, device.go (what a disk is to a guest), run.go (one boot),
+// request.go (its reads and writes), late.go (boots without tools), ledger.go
+// (what must be there), stamp.go (what a block says), workload.go.
 package guest
 
 import (
@@ -42,6 +46,7 @@ type Spec struct {
 	Shutdown time.Duration // from being asked until it halts; it works on meanwhile
 	NoTools  bool          // has no VMware Tools: nobody can ask it to shut down
 	Deaf     bool          // is asked to shut down and does not
+	Late     ToolsLate
 	Workload Workload
 }
 
@@ -52,7 +57,7 @@ type Guests struct {
 	all    []*Guest // in order of Add
 	byName map[string]*Guest
 	byBoot map[string]*Guest // by the id of the boot disk
-	buffer []byte            // one write: nobody waits while it is in use
+	free   requests
 }
 
 // Guest is one of them. Where it runs is a Run.
@@ -62,7 +67,10 @@ type Guest struct {
 	identity uint64
 	write    uint64   // the number of its last write
 	runs     int32    // how often it was powered on
+	boots    int      // how often where its tools come up late
 	ledgers  []ledger // of its disks, in its order
+	live     []*Run   // that have not ended
+	counters Counters // of those that have
 }
 
 // New returns a world's guests: none yet.
@@ -83,6 +91,9 @@ func (g *Guests) Add(s Spec) (*Guest, error) {
 	case s.Boot < 0 || s.Shutdown < 0:
 		return nil, fmt.Errorf("guest %s boots in %v and shuts down in %v: neither can be negative", s.Name, s.Boot, s.Shutdown)
 	}
+	if err := s.Late.validate(); err != nil {
+		return nil, fmt.Errorf("guest %s: %w", s.Name, err)
+	}
 	if err := s.Workload.Validate(); err != nil {
 		return nil, fmt.Errorf("guest %s: %w", s.Name, err)
 	}
@@ -91,14 +102,6 @@ func (g *Guests) Add(s Spec) (*Guest, error) {
 	g.all = append(g.all, guest)
 	g.byName[s.Name], g.byBoot[s.Disks[0]] = guest, guest
 	return guest, nil
-}
-
-// scratch is memory for a write of n bytes, in which is nothing but stamps.
-func (g *Guests) scratch(n int64) []byte {
-	if int64(len(g.buffer)) < n {
-		g.buffer = make([]byte, n)
-	}
-	return g.buffer[:n]
 }
 
 // Guest is the guest of that name, or nil.
@@ -115,6 +118,15 @@ func (g *Guest) Disks() []string { return g.spec.Disks }
 
 // Writes is the number of the guest's last write.
 func (g *Guest) Writes() uint64 { return g.write }
+
+// Counters are what the guest has done with its disks so far, wherever it ran.
+func (g *Guest) Counters() Counters {
+	c := g.counters
+	for _, r := range g.live {
+		c.add(r.Counters())
+	}
+	return c
+}
 
 // Install puts the guest onto its disks as if that had happened before the
 // world began: the boot block, and blocks more on each disk, spread over all
@@ -137,7 +149,7 @@ func (g *Guest) Install(disks []*disk.Disk, blocks int) error {
 			if _, err := d.WriteAt(block[:], at*disk.BlockSize); err != nil {
 				return fmt.Errorf("guest %s: %w", g.spec.Name, err)
 			}
-			g.acknowledge(i, at, 0)
+			g.acknowledge(i, at, g.write, 0)
 		}
 		if err := d.Flush(); err != nil {
 			return fmt.Errorf("guest %s: %w", g.spec.Name, err)
@@ -146,10 +158,10 @@ func (g *Guest) Install(disks []*disk.Disk, blocks int) error {
 	return nil
 }
 
-// acknowledge enters the guest's last write into the ledger.
-func (g *Guest) acknowledge(disk int, block int64, run int32) {
+// acknowledge enters a write of the guest into the ledger.
+func (g *Guest) acknowledge(disk int, block int64, write uint64, run int32) {
 	if g.ledgers[disk] == nil {
 		g.ledgers[disk] = ledger{}
 	}
-	g.ledgers[disk][block] = Ack{Write: g.write, At: g.guests.kernel.Now(), run: run}
+	g.ledgers[disk][block] = Ack{Write: write, At: g.guests.kernel.Now(), run: run}
 }

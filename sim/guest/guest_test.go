@@ -70,6 +70,15 @@ func (w *world) add(s guest.Spec) (*guest.Guest, []*disk.Disk) {
 	return g, disks
 }
 
+// devicesOf are the disks as a guest drives them.
+func devicesOf(disks []*disk.Disk) []guest.Device {
+	var all []guest.Device
+	for _, d := range disks {
+		all = append(all, guest.Local(d))
+	}
+	return all
+}
+
 func (w *world) kinds(kind string) (events []kernel.Event) {
 	for _, e := range w.trace {
 		if e.Kind == kind {
@@ -110,7 +119,7 @@ func carried(t testing.TB, d *disk.Disk) (there *disk.Disk) {
 func TestAGuestBootsWritesAndShutsDown(t *testing.T) {
 	w := newWorld(t, 1)
 	g, disks := w.add(db())
-	r := w.guests.PowerOn("on-premises", "db-01", disks)
+	r := w.guests.PowerOn("on-premises", "db-01", devicesOf(disks))
 	w.run(39 * time.Second)
 	assert.False(t, r.Up())
 	assert.False(t, r.Shutdown(), "a booting guest does not hear")
@@ -139,7 +148,7 @@ func TestAGuestBootsWritesAndShutsDown(t *testing.T) {
 func TestAGuestThatRanBeforeTheWorldBeganWorksAtOnce(t *testing.T) {
 	w := newWorld(t, 1)
 	_, disks := w.add(db())
-	r := w.guests.Running("on-premises", "db-01", disks)
+	r := w.guests.Running("on-premises", "db-01", devicesOf(disks))
 	assert.True(t, r.Up())
 	assert.Equal(t, []string{"0s tools=true on-premises/db-01"}, w.host.said)
 	assert.Nil(t, w.guests.Running("on-premises", "other", nil))
@@ -153,7 +162,7 @@ func TestAWriteOfSeveralBlocksIsOneWrite(t *testing.T) {
 	s.Workload = guest.Workload{Kind: guest.Sequential, Rate: 1, BlockSize: 3 * disk.BlockSize, Span: 1 << 20}
 	g, disks := w.add(s)
 	first := g.Writes() + 1
-	w.guests.Running("on-premises", "db-01", disks)
+	w.guests.Running("on-premises", "db-01", devicesOf(disks))
 	w.run(5 * time.Second)
 	for block := int64(1); block <= 3; block++ {
 		stamp, whole := guest.ReadStamp(disks[0], block)
@@ -168,7 +177,7 @@ func TestTheTraceTellsEveryAcknowledgedWrite(t *testing.T) {
 	w := newWorld(t, 1)
 	g, disks := w.add(db())
 	installed := g.Writes()
-	w.guests.PowerOn("on-premises", "db-01", disks)
+	w.guests.PowerOn("on-premises", "db-01", devicesOf(disks))
 	w.run(2 * time.Minute)
 
 	told := map[string]string{} // disk and block: the last write
@@ -198,7 +207,7 @@ func TestWhatAFlushPromisedOutlivesAPowerCut(t *testing.T) {
 	for seed := range uint64(30) {
 		w := newWorld(t, seed)
 		g, disks := w.add(db())
-		r := w.guests.PowerOn("on-premises", "db-01", disks)
+		r := w.guests.PowerOn("on-premises", "db-01", devicesOf(disks))
 		w.run(70 * time.Second)
 		flushes := w.kinds(event.GuestFlush)
 		durable, err := strconv.ParseUint(flushes[len(flushes)-1].Attr("write"), 10, 64)
@@ -232,10 +241,10 @@ func TestWhatAFlushPromisedOutlivesAPowerCut(t *testing.T) {
 func TestAGuestGoesOnAfterAPowerCut(t *testing.T) {
 	w := newWorld(t, 3)
 	g, disks := w.add(db())
-	w.guests.PowerOn("on-premises", "db-01", disks).PowerOff()
+	w.guests.PowerOn("on-premises", "db-01", devicesOf(disks)).PowerOff()
 	assert.Empty(t, w.trace, "it had not booted")
 	for range 5 {
-		r := w.guests.PowerOn("on-premises", "db-01", disks)
+		r := w.guests.PowerOn("on-premises", "db-01", devicesOf(disks))
 		w.run(w.kernel.Now() + 70*time.Second)
 		r.PowerOff()
 		intact(t, g, disks)
@@ -252,7 +261,7 @@ func TestTheLedgerRejectsADeviceThatLies(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, 1)
 			g, disks := w.add(db())
-			r := w.guests.PowerOn("on-premises", "db-01", disks)
+			r := w.guests.PowerOn("on-premises", "db-01", devicesOf(disks))
 			w.run(70 * time.Second)
 			lie(disks[1])
 			w.run(100 * time.Second)
@@ -269,7 +278,7 @@ func TestTheLedgerRejectsADeviceThatLies(t *testing.T) {
 func TestAGuestRebootsAndComesUpWhereItWas(t *testing.T) {
 	w := newWorld(t, 1)
 	g, disks := w.add(db())
-	r := w.guests.PowerOn("on-premises", "db-01", disks)
+	r := w.guests.PowerOn("on-premises", "db-01", devicesOf(disks))
 	assert.False(t, r.Reboot(), "a booting guest does not hear")
 	w.run(100 * time.Second)
 	assert.True(t, r.Reboot())
@@ -283,7 +292,7 @@ func TestAGuestRebootsAndComesUpWhereItWas(t *testing.T) {
 func TestAGuestMovesWithItsDisks(t *testing.T) {
 	w := newWorld(t, 1)
 	g, disks := w.add(db())
-	r := w.guests.PowerOn("on-premises", "db-01", disks)
+	r := w.guests.PowerOn("on-premises", "db-01", devicesOf(disks))
 	w.run(70 * time.Second)
 	early := carried(t, disks[0])
 	w.run(80 * time.Second)
@@ -295,7 +304,7 @@ func TestAGuestMovesWithItsDisks(t *testing.T) {
 	require.NotEmpty(t, g.Check(0, moved[1], 10), "nor is the other disk")
 	require.NotEmpty(t, g.Check(0, disk.New("db-01/0", 1<<30), 10), "nor an empty one")
 
-	there := w.guests.PowerOn("cloud", "db-01 ARM", moved)
+	there := w.guests.PowerOn("cloud", "db-01 ARM", devicesOf(moved))
 	there.Rename("db-01")
 	w.run(3 * time.Minute)
 	last := w.trace[len(w.trace)-1]
@@ -310,8 +319,8 @@ func TestTheSameGuestTwiceAtOnceShows(t *testing.T) {
 	w := newWorld(t, 1)
 	g, disks := w.add(db())
 	copies := []*disk.Disk{carried(t, disks[0]), carried(t, disks[1])}
-	w.guests.PowerOn("on-premises", "db-01", disks)
-	w.guests.PowerOn("cloud", "db-01", copies)
+	w.guests.PowerOn("on-premises", "db-01", devicesOf(disks))
+	w.guests.PowerOn("cloud", "db-01", devicesOf(copies))
 	w.run(2 * time.Minute)
 	assert.Len(t, w.kinds(event.GuestStarted), 2)
 	assert.NotEmpty(t, g.Check(0, disks[0], 1))
@@ -323,7 +332,7 @@ func TestAnOlderWriteIsNotEnough(t *testing.T) {
 	s := db()
 	s.Workload = guest.Workload{Kind: guest.Sequential, Span: disk.BlockSize} // one block, again and again
 	g, disks := w.add(s)
-	w.guests.Running("on-premises", "db-01", disks)
+	w.guests.Running("on-premises", "db-01", devicesOf(disks))
 	w.run(3 * time.Second)
 	older := carried(t, disks[0])
 	intact(t, g, []*disk.Disk{older})
@@ -353,8 +362,8 @@ func TestAPowerCutTakesNothingFromATwin(t *testing.T) {
 	s.Workload.FlushEvery = time.Hour
 	g, disks := w.add(s)
 	copies := []*disk.Disk{carried(t, disks[0]), carried(t, disks[1])}
-	here := w.guests.Running("on-premises", "db-01", disks)
-	w.guests.Running("cloud", "db-01", copies)
+	here := w.guests.Running("on-premises", "db-01", devicesOf(disks))
+	w.guests.Running("cloud", "db-01", devicesOf(copies))
 	w.run(time.Minute)
 	twins := map[int64]guest.Ack{}
 	for block, ack := range g.Acknowledged(0) {
@@ -377,11 +386,11 @@ func TestAGuestBootsOnlyFromItsBootBlock(t *testing.T) {
 	w := newWorld(t, 1)
 	_, disks := w.add(db())
 	empty := []*disk.Disk{disk.New("db-01/0", 1<<30), disks[1]}
-	r := w.guests.PowerOn("cloud", "db-01", empty)
+	r := w.guests.PowerOn("cloud", "db-01", devicesOf(empty))
 	require.NotNil(t, r)
-	assert.Nil(t, w.guests.PowerOn("cloud", "other", []*disk.Disk{disk.New("other", 1<<30)}), "nobody lives there")
+	assert.Nil(t, w.guests.PowerOn("cloud", "other", devicesOf([]*disk.Disk{disk.New("other", 1<<30)})), "nobody lives there")
 	assert.Nil(t, w.guests.PowerOn("cloud", "other", nil), "nor without disks")
-	assert.Nil(t, w.guests.PowerOn("cloud", "other", disks[1:]), "a guest's second disk is not a boot disk")
+	assert.Nil(t, w.guests.PowerOn("cloud", "other", devicesOf(disks[1:])), "a guest's second disk is not a boot disk")
 	w.run(time.Hour)
 	assert.False(t, r.Up())
 	assert.Empty(t, w.trace)
@@ -399,7 +408,7 @@ func TestSomeGuestsDoNotHear(t *testing.T) {
 			s := db()
 			set(&s)
 			_, disks := w.add(s)
-			r := w.guests.PowerOn("on-premises", "db-01", disks)
+			r := w.guests.PowerOn("on-premises", "db-01", devicesOf(disks))
 			w.run(time.Minute)
 			assert.False(t, r.Shutdown())
 			w.run(2 * time.Minute)
@@ -412,7 +421,7 @@ func TestSomeGuestsDoNotHear(t *testing.T) {
 func TestAFailedWriteIsNotAcknowledgedAndTheGuestGoesOn(t *testing.T) {
 	w := newWorld(t, 1)
 	g, disks := w.add(db())
-	w.guests.PowerOn("on-premises", "db-01", disks)
+	w.guests.PowerOn("on-premises", "db-01", devicesOf(disks))
 	w.run(50 * time.Second)
 	disks[0].FailWrites(disk.All, disk.ErrIO)
 	disks[1].FailFlushes(disk.ErrIO)
@@ -438,7 +447,7 @@ func TestARunIsAFunctionOfItsSeed(t *testing.T) {
 	hash := func(seed uint64) uint64 {
 		w := newWorld(t, seed)
 		_, disks := w.add(db())
-		r := w.guests.PowerOn("on-premises", "db-01", disks)
+		r := w.guests.PowerOn("on-premises", "db-01", devicesOf(disks))
 		w.run(80 * time.Second)
 		r.PowerOff()
 		return w.kernel.Hash()

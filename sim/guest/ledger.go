@@ -47,16 +47,26 @@ type Loss struct {
 }
 
 func (l Loss) String() string {
-	got := "holds no whole stamp"
+	return fmt.Sprintf("disk %s/%d block %#x: write #%d acknowledged at %v, but the block %s", l.Guest, l.Disk, l.Block, l.Want.Write, l.Want.At, l.found())
+}
+
+// found says what the block has instead, as what a block does.
+func (l Loss) found() string {
 	switch {
 	case l.Whole && l.Got.Write == 0:
-		got = "was never written"
+		return "was never written"
 	case l.Whole && l.Got.Guest == Identity(l.Guest) && l.Got.Disk == l.Disk:
-		got = fmt.Sprintf("holds write #%d", l.Got.Write)
+		return fmt.Sprintf("holds write #%d", l.Got.Write)
 	case l.Whole:
-		got = "holds what another guest or disk wrote"
+		return "holds what another guest or disk wrote"
 	}
-	return fmt.Sprintf("disk %s/%d block %#x: write #%d acknowledged at %v, but the block %s", l.Guest, l.Disk, l.Block, l.Want.Write, l.Want.At, got)
+	return "holds no whole stamp"
+}
+
+// holds says whether a block has what it must have: that write, or a later one
+// that the device carried out and did not acknowledge.
+func (g *Guest) holds(disk int, want Ack, got Stamp, whole bool) bool {
+	return whole && got.Guest == g.identity && got.Disk == disk && got.Write >= want.Write
 }
 
 // Check compares an image of one of the guest's disks with what it must hold,
@@ -73,26 +83,31 @@ func (g *Guest) Check(disk int, image disk.Reader, limit int) []Loss {
 			continue
 		}
 		got, whole := ReadStamp(image, block)
-		if !whole || got.Guest != g.identity || got.Disk != disk || got.Write < want.Write {
+		if !g.holds(disk, want, got, whole) {
 			losses = append(losses, Loss{Guest: g.spec.Name, Disk: disk, Block: block, Want: want, Got: got, Whole: whole})
 		}
 	}
 	return losses
 }
 
-// settle looks at what a power cut left of the writes of that run after number
-// flushed, and makes it what the disk must hold from now on. It returns how
-// many blocks lost their last write.
-func (g *Guest) settle(disk int, image disk.Reader, run int32, flushed uint64) (lost int) {
-	acks := g.ledgers[disk]
-	for block, ack := range g.Acknowledged(disk) {
-		if ack.run != run || ack.Write <= flushed {
+// settle looks at what a power cut left of the run's writes that no flush made
+// durable, and makes it what the disk must hold from now on. It returns how
+// many blocks lost their last write. Of a block that was durable only a write
+// that was not acknowledged can have torn it: it is then lost as well.
+func (r *Run) settle(v *volume) (lost int) {
+	acks, image := r.guest.ledgers[v.index], v.Image()
+	for block, ack := range r.guest.Acknowledged(v.index) {
+		_, doubtful := r.doubtful[place{v.index, block}]
+		durable := ack.run != r.number || ack.Write <= r.flushed
+		if durable && !doubtful {
 			continue
 		}
 		got, whole := ReadStamp(image, block)
 		switch {
 		case !whole:
 			ack.Torn = true
+		case durable:
+			continue
 		case got.Write == 0:
 			delete(acks, block)
 			lost++

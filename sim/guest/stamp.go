@@ -60,11 +60,17 @@ func (s Stamp) put(block []byte) {
 // zero Stamp, whole. It is not whole when it was torn, belongs to another
 // place, holds something else, or cannot be read.
 func ReadStamp(r disk.Reader, block int64) (s Stamp, whole bool) {
-	var p, want [disk.BlockSize]byte
+	var p [disk.BlockSize]byte
 	if _, err := r.ReadAt(p[:], block*disk.BlockSize); err != nil {
 		return Stamp{}, false
 	}
-	if p == want {
+	return parseStamp(p[:], block)
+}
+
+// parseStamp is ReadStamp of what was read of the block.
+func parseStamp(p []byte, block int64) (s Stamp, whole bool) {
+	var want [disk.BlockSize]byte
+	if bytes.Equal(p, want[:]) {
 		return Stamp{}, true
 	}
 	le := binary.LittleEndian
@@ -75,5 +81,5 @@ func ReadStamp(r disk.Reader, block int64) (s Stamp, whole bool) {
 		Write: le.Uint64(p[24:]),
 	}
 	s.put(want[:])
-	return s, s.Block == block && bytes.Equal(p[:], want[:])
+	return s, s.Block == block && bytes.Equal(p, want[:])
 }

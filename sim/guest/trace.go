@@ -15,7 +15,8 @@ import (
 // CloudPhysics collected from a production virtual disk, as the Caffeine
 // project (github.com/ben-manes/caffeine, Apache-2.0, simulator resource
 // cloud_physics/w106.trace.xz) redistributes it: block numbers only, without
-// times, sizes, or which of them were writes. We write them all.
+// times, sizes, or which of them were writes. A workload says how many a second
+// it makes of them, and which share of them reads.
 //
 // It is a gzipped stream of signed varints (encoding/binary): each the
 // difference to the block number before, from 0.

@@ -9,20 +9,21 @@ import (
 	"github.com/hdm-project/hdm/sim/disk"
 )
 
-// Workload is what a guest writes to each of its disks while it runs. The zero
-// value writes nothing.
+// Workload is what a guest writes to each of its disks, and reads from them,
+// while it runs. The zero value does nothing.
 type Workload struct {
 	Kind       Kind
-	Rate       float64       // writes per second; default 1
-	Burst      int           // writes that are acknowledged together; default those of a second
+	Rate       float64       // requests per second; default 1
+	ReadShare  float64       // of the requests, 0 to 1: they read, and the others write; default 0
+	Burst      int           // requests that are outstanding together; default those of a second
 	Start      int64         // bytes: where on each disk it begins; default after the boot block
 	Span       int64         // bytes from there, and never more than the disk; default 1 MiB
-	BlockSize  int64         // bytes of a write; default 4 KiB
+	BlockSize  int64         // bytes of a request; default 4 KiB
 	Skew       float64       // of Zipf, above 1: the larger the fewer blocks get most writes; default 1.2
 	FlushEvery time.Duration // from a write to the flush that makes it durable; default 5 s, as ext4 commits
 }
 
-// Kind says in which order a workload writes blocks.
+// Kind says in which order a workload asks for blocks, to read or to write.
 type Kind string
 
 // The kinds of workload.
@@ -36,7 +37,7 @@ const (
 
 // Limits of a workload.
 const (
-	MaxRate      = 10_000 // writes per second
+	MaxRate      = 10_000 // requests per second
 	MaxBurst     = 256
 	MaxBlockSize = 1 << 20
 )
@@ -70,15 +71,17 @@ func (w Workload) Validate() error {
 	}
 	switch {
 	case !(w.Rate > 0 && w.Rate <= MaxRate):
-		return fmt.Errorf("a workload of %v writes per second: use at most %d", w.Rate, MaxRate)
+		return fmt.Errorf("a workload of %v requests per second: use at most %d", w.Rate, MaxRate)
+	case !(w.ReadShare >= 0 && w.ReadShare <= 1):
+		return fmt.Errorf("a workload of which %v are reads: use a share from 0 to 1", w.ReadShare)
 	case w.Burst < 1 || w.Burst > MaxBurst:
-		return fmt.Errorf("a workload of %d writes at once: use 1 to %d", w.Burst, MaxBurst)
+		return fmt.Errorf("a workload of %d requests at once: use 1 to %d", w.Burst, MaxBurst)
 	case w.BlockSize < disk.BlockSize || w.BlockSize > MaxBlockSize || w.BlockSize%disk.BlockSize != 0:
-		return fmt.Errorf("a workload with writes of %d bytes: use a multiple of %d up to %d", w.BlockSize, disk.BlockSize, MaxBlockSize)
+		return fmt.Errorf("a workload with requests of %d bytes: use a multiple of %d up to %d", w.BlockSize, disk.BlockSize, MaxBlockSize)
 	case w.Start < disk.BlockSize || w.Start%disk.BlockSize != 0:
 		return fmt.Errorf("a workload that begins at byte %d: use a multiple of %d, after the boot block", w.Start, disk.BlockSize)
 	case w.Span < w.BlockSize:
-		return fmt.Errorf("a workload on %d bytes of disk: one write takes %d", w.Span, w.BlockSize)
+		return fmt.Errorf("a workload on %d bytes of disk: one request takes %d", w.Span, w.BlockSize)
 	case w.Skew <= 1 || w.Skew > 100:
 		return fmt.Errorf("a workload with a skew of %v: use more than 1, at most 100", w.Skew)
 	case w.FlushEvery < 0:
@@ -92,7 +95,7 @@ func (w Workload) pace() time.Duration {
 	return time.Duration(float64(w.Burst) / w.Rate * float64(time.Second))
 }
 
-// places is how many different writes fit into what the workload may use of a
+// places is how many different requests fit into what the workload may use of a
 // disk of that capacity in bytes.
 func (w Workload) places(capacity int64) int64 {
 	return max(0, min(w.Span, capacity-w.Start)) / w.BlockSize
@@ -103,7 +106,7 @@ func (w Workload) places(capacity int64) int64 {
 const scatter = 2_654_435_761
 
 // picker returns a function that says at which place, from 0 to n-1, the next
-// write goes.
+// request goes.
 func (w Workload) picker(n int64, r *rand.Rand) func() int64 {
 	switch w.Kind {
 	case Sequential:

@@ -52,7 +52,7 @@ func (g *guests) install(site vsphere.Site, v VM) ([]*disk.Disk, error) {
 	g.status[ids[0]] = v.ToolsStatus
 	soft, err := g.all.Add(guest.Spec{
 		Name: guestName(site, v.Name), Disks: ids, Boot: *v.BootTime, Shutdown: *v.StopTime,
-		NoTools: v.Tools == ToolsAbsent, Deaf: v.Deaf,
+		NoTools: v.Tools == ToolsAbsent, Deaf: v.Deaf, Late: v.ToolsLate.guest(),
 		Workload: v.Workload.guest(),
 	})
 	if err != nil {
@@ -66,7 +66,15 @@ func (w *Workload) guest() guest.Workload {
 	if *w.Rate == 0 {
 		return guest.Workload{Kind: guest.None}
 	}
-	return guest.Workload{Kind: guest.Kind(w.Kind), Rate: *w.Rate, Span: int64(w.Span), FlushEvery: w.FlushEvery}
+	return guest.Workload{Kind: guest.Kind(w.Kind), Rate: *w.Rate, ReadShare: w.Reads, Span: int64(w.Span), FlushEvery: w.FlushEvery}
+}
+
+// guest is the lateness as a guest has it.
+func (l *ToolsLate) guest() guest.ToolsLate {
+	if l == nil {
+		return guest.ToolsLate{}
+	}
+	return guest.ToolsLate{Site: l.Site, Boots: l.Boots, Never: l.Never, By: l.By}
 }
 
 // guestName is the name of the guest that a VM has when the world begins. The
@@ -133,13 +141,33 @@ func (g *guests) power(p *Place, name string, on bool) {
 	if g.before {
 		boot = g.all.Running
 	}
-	disks := make([]*disk.Disk, len(vm.Disks))
-	for i, d := range vm.Disks {
-		disks[i] = d.Disk
-	}
-	if r := boot(string(p.Site), name, disks); r != nil {
+	if r := boot(string(p.Site), name, g.world.devices(p, vm)); r != nil {
 		g.runs[key] = r
 	}
+}
+
+// devices are the disks of a VM as a guest on it drives them.
+func (w *World) devices(p *Place, vm vcenter.VM) []guest.Device {
+	all := make([]guest.Device, len(vm.Disks))
+	for i, d := range vm.Disks {
+		if w.Device != nil {
+			all[i] = w.Device(p, vm, i)
+		}
+		if all[i] == nil {
+			all[i] = guest.Local(d.Disk)
+		}
+	}
+	return all
+}
+
+// Images are what the disks of a VM hold now, in its order, wherever the bytes
+// are: as a guest on the VM would read them.
+func (w *World) Images(p *Place, vm vcenter.VM) []disk.Reader {
+	all := make([]disk.Reader, len(vm.Disks))
+	for i, d := range w.devices(p, vm) {
+		all[i] = d.Image()
+	}
+	return all
 }
 
 func (g *guests) renamed(p *Place, from, to string) {

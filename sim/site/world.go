@@ -48,6 +48,10 @@ type World struct {
 	Internet    *wan.Link // premises to the message queues
 	SQS         *sqs.Service
 
+	// Device is what a guest drives as disk i of a VM, at each boot and whenever
+	// somebody looks at what the disk holds: the same one each time, while the VM
+	// has it. Nil, or a nil Device: the vCenter's own disk, which is never late.
+	Device func(p *Place, vm vcenter.VM, i int) guest.Device
 	// InterceptQueues decides what happens to a call to SQS. Nil: nothing.
 	InterceptQueues func(sqs.Call) sqs.Act
 	// Token of the message bus: the trace tells which requests are without it, and
