@@ -15,9 +15,9 @@ const (
 	HeartbeatEvery = 10 * time.Second
 	// MaxMessage bounds an encoded command, completion or heartbeat, in bytes.
 	MaxMessage = 256 << 10
-	// MaxDisks bounds the disks of a binding: what vSphere's four controllers of
-	// each of its kinds hold.
-	MaxDisks = 256
+	// MaxDisks bounds the disks of a binding: those of four SCSI
+	// controllers, and some.
+	MaxDisks = 64
 	// MaxBindings bounds the bindings of one service, and those of a flush.
 	MaxBindings = 64
 	maxID       = 256 // bytes of an ID, key or group
@@ -34,7 +34,8 @@ const (
 	Bind      Verb = "bind"      // cloud cache: make a cache over a home
 	Flush     Verb = "flush"     // cloud cache
 	Reconcile Verb = "reconcile" // cloud cache
-	Release   Verb = "release"   // cloud cache
+	Release   Verb = "release"   // cloud cache: refused while something is dirty
+	Discard   Verb = "discard"   // cloud cache: whatever is dirty
 	Report    Verb = "report"    // both: what is bound
 )
 
@@ -45,12 +46,14 @@ type Command struct {
 	Service Service `json:"service"`
 	// Epoch of the service that is meant. 0: whichever lives. A service refuses a
 	// command for one before it, which has forgotten what it did.
-	Epoch uint64      `json:"epoch,omitempty"`
-	Verb  Verb        `json:"verb"`
-	Bind  *Binding    `json:"binding,omitempty"` // Open, Bind
-	Home  string      `json:"home,omitempty"`    // Bind: the component VM with the home
-	IDs   []string    `json:"ids,omitempty"`     // Flush, Reconcile, Release, Close
-	Image vsphere.Ref `json:"image,omitempty"`   // Reconcile
+	Epoch uint64   `json:"epoch,omitempty"`
+	Verb  Verb     `json:"verb"`
+	Bind  *Binding `json:"binding,omitempty"` // Open, Bind
+	Home  string   `json:"home,omitempty"`    // Bind: the component VM with the home
+	// Stream is that of the binding at its home: Open told it, Bind passes it on.
+	Stream uint32      `json:"stream,omitempty"`
+	IDs    []string    `json:"ids,omitempty"`   // Flush, Reconcile, Release, Discard, Close
+	Image  vsphere.Ref `json:"image,omitempty"` // Reconcile
 }
 
 // State of a command.
@@ -70,6 +73,7 @@ type Completion struct {
 	State State  `json:"state"`
 	Error *Error `json:"error,omitempty"` // if Failed
 
+	Stream   uint32            `json:"stream,omitempty"` // Open
 	Bound    *Bound            `json:"bound,omitempty"`
 	Flushed  []Flushed         `json:"flushed,omitempty"`
 	Left     int               `json:"left,omitempty"`

@@ -24,9 +24,12 @@ type Port interface {
 	// many blocks were written while it went on, 0 once the compute VM is off.
 	Reconcile(ctx context.Context, id string, image vsphere.Ref, progress func(vsphere.Progress)) (left int, err error)
 	// Release ends a binding: cache and home are let go. Refused while something
-	// is dirty, unless it is to be discarded. A binding that is not there is
-	// released.
-	Release(ctx context.Context, id string, discard bool) error
+	// is dirty. A binding that is not there is released.
+	Release(ctx context.Context, id string) error
+	// Discard is Release that also throws away what is dirty, and a flush that goes
+	// on: the premises keep the last flush that is applied. It is for undoing, once
+	// the compute VM is off.
+	Discard(ctx context.Context, id string) error
 	// Bindings are all that exist, sorted by ID.
 	Bindings(ctx context.Context) ([]Status, error)
 }

@@ -146,13 +146,13 @@ func (a *assessment) hosts(c vsphere.Cluster) []vsphere.Host {
 }
 
 // datastore is the one of the order, or the one with most room left, of those
-// that one of the hosts can write to. What other migrations may still take
-// counts as taken.
+// that one of the hosts can write to and that HDM does not serve itself. What
+// other migrations may still take counts as taken.
 func (a *assessment) datastore(c vsphere.Cluster, hosts []vsphere.Host) (best vsphere.Datastore, most int64, missing *Reason) {
 	want, r := a.order.Target.Datastore, a.sites.Resources
 	found, ambiguous := false, ""
 	for _, d := range r.Datastores {
-		if want != "" && want != d.Name || !slices.ContainsFunc(hosts, func(h vsphere.Host) bool { return slices.Contains(d.Hosts, h.Ref) }) {
+		if want != "" && want != d.Name || want == "" && d.Served || !slices.ContainsFunc(hosts, func(h vsphere.Host) bool { return slices.Contains(d.Hosts, h.Ref) }) {
 			continue
 		}
 		if slices.Contains(r.AmbiguousDatastores, d.Name) {

@@ -62,9 +62,11 @@ func (s *Session) ImportVM(ctx context.Context, spec ImportSpec) (*Import, error
 		return nil, s.fail("import", object, err, reads)
 	}
 	req := types.ImportVApp{This: spec.Pool.managed(), Spec: made.ImportSpec}
-	if req.Folder, err = s.importFolder(ctx, spec); err != nil {
+	folder, err := s.vmFolder(ctx, spec.Folder, spec.Pool)
+	if err != nil {
 		return nil, s.fail("import", object, err, reads)
 	}
+	req.Folder = &folder
 	if spec.Host != "" {
 		host := spec.Host.managed()
 		req.Host = &host
@@ -161,28 +163,28 @@ func ovfErrors(all []types.LocalizedMethodFault) error {
 // folderDepth bounds the way from a pool up to its datacenter.
 const folderDepth = 64
 
-func (s *Session) importFolder(ctx context.Context, spec ImportSpec) (*types.ManagedObjectReference, error) {
-	if spec.Folder != "" {
-		folder := spec.Folder.managed()
-		return &folder, nil
+// vmFolder is the folder, or if it is "" the VM folder of the pool's datacenter.
+func (s *Session) vmFolder(ctx context.Context, folder, pool Ref) (types.ManagedObjectReference, error) {
+	if folder != "" {
+		return folder.managed(), nil
 	}
-	up := spec.Pool.managed()
+	up := pool.managed()
 	for range folderDepth {
 		if up.Type == "Datacenter" {
 			var dc mo.Datacenter
 			err := s.one(ctx, up, &dc, "vmFolder")
-			return &dc.VmFolder, err
+			return dc.VmFolder, err
 		}
 		var e mo.ManagedEntity
 		if err := s.one(ctx, up, &e, "parent"); err != nil {
-			return nil, err
+			return up, err
 		}
 		if e.Parent == nil {
 			break
 		}
 		up = *e.Parent
 	}
-	return nil, fmt.Errorf("no datacenter above %s", spec.Pool)
+	return up, fmt.Errorf("no datacenter above %s", pool)
 }
 
 // match pairs the descriptor's files with the lease's addresses.

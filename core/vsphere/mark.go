@@ -19,11 +19,44 @@ const (
 	MarkImport = "hdm.import"
 	// MarkWhole holds the same key once all of the VM's disks have arrived.
 	MarkWhole = "hdm.whole"
+	// MarkMade holds the key of what made the VM, if that was no import: a
+	// creation or a clone. The VM has it from the moment it exists.
+	MarkMade = "hdm.made"
 )
 
 // FindMarked lists the VMs that the import with this mark made, whole or not:
 // those with MarkImport = mark, by name.
 func (s *Session) FindMarked(ctx context.Context, mark string) ([]VM, error) {
+	return s.find(ctx, MarkImport, mark)
+}
+
+// FindMade lists the VMs that were created or cloned with this mark: those with
+// MarkMade = mark, by name.
+func (s *Session) FindMade(ctx context.Context, mark string) ([]VM, error) {
+	return s.find(ctx, MarkMade, mark)
+}
+
+func (s *Session) find(ctx context.Context, key, mark string) ([]VM, error) {
+	refs, err := s.withMark(ctx, key, mark)
+	if err != nil {
+		return nil, err
+	}
+	var found []VM
+	for _, r := range refs {
+		vm, err := s.VM(ctx, refOf(r))
+		if isFault[types.ManagedObjectNotFound](err) {
+			continue
+		} else if err != nil {
+			return nil, err
+		}
+		found = append(found, vm)
+	}
+	slices.SortFunc(found, byName)
+	return found, nil
+}
+
+// withMark lists the VMs that have a mark.
+func (s *Session) withMark(ctx context.Context, key, mark string) ([]types.ManagedObjectReference, error) {
 	op, object := "look for", "VMs marked "+mark
 	content, err := s.under(ctx, toVMs(), types.PropertySpec{Type: "VirtualMachine", PathSet: []string{"config.extraConfig"}})
 	if err != nil {
@@ -33,20 +66,12 @@ func (s *Session) FindMarked(ctx context.Context, mark string) ([]VM, error) {
 	if err := mo.LoadObjectContent(content, &all); err != nil {
 		return nil, s.fail(op, object, err, reads)
 	}
-	var found []VM
+	var found []types.ManagedObjectReference
 	for _, m := range all {
-		if m.Config == nil || marks(m.Config.ExtraConfig)[MarkImport] != mark {
-			continue
+		if m.Config != nil && marks(m.Config.ExtraConfig)[key] == mark {
+			found = append(found, m.Self)
 		}
-		vm, err := s.VM(ctx, refOf(m.Self))
-		if isFault[types.ManagedObjectNotFound](err) {
-			continue
-		} else if err != nil {
-			return nil, err
-		}
-		found = append(found, vm)
 	}
-	slices.SortFunc(found, byName)
 	return found, nil
 }
 

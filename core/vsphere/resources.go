@@ -22,7 +22,7 @@ func (s *Session) Resources(ctx context.Context) (Resources, error) {
 	const op, object = "list", "resources"
 	content, err := s.under(ctx, toResources(),
 		types.PropertySpec{Type: "Network", PathSet: []string{"name", "tag"}},
-		types.PropertySpec{Type: "Datastore", PathSet: []string{"summary", "host"}},
+		types.PropertySpec{Type: "Datastore", PathSet: []string{"summary", "host", "info"}},
 		types.PropertySpec{Type: "ResourcePool", PathSet: []string{"name", "parent", "owner"}},
 		types.PropertySpec{Type: "HostSystem", PathSet: []string{"name", "parent", "network", "runtime.connectionState", "runtime.inMaintenanceMode"}},
 		types.PropertySpec{Type: "ComputeResource", PathSet: []string{"name", "environmentBrowser"}},
@@ -68,7 +68,9 @@ func (g *gathering) add(c types.ObjectContent) error {
 	case mo.Datastore:
 		g.stores = append(g.stores, o.Summary.Name)
 		if d := o.Summary; d.Accessible && (d.MaintenanceMode == "" || d.MaintenanceMode == "normal") {
-			r.Datastores = append(r.Datastores, Datastore{Ref: refOf(o.Self), Name: d.Name, Capacity: d.Capacity, Free: d.FreeSpace, Hosts: writers(o.Host)})
+			r.Datastores = append(r.Datastores, Datastore{
+				Ref: refOf(o.Self), Name: d.Name, Capacity: d.Capacity, Free: d.FreeSpace, Hosts: writers(o.Host), Served: served(o.Info),
+			})
 		}
 	case mo.ResourcePool:
 		r.Pools = append(r.Pools, Pool{Ref: refOf(o.Self), Name: o.Name, Parent: refOfPtr(o.Parent), Cluster: refOf(o.Owner)})

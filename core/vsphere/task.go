@@ -45,6 +45,12 @@ func (s *Session) poll(ctx context.Context, most time.Duration, ask func() (done
 // await waits for a task that a verb has started. Whatever keeps it from
 // seeing the end leaves the outcome unknown.
 func (s *Session) await(ctx context.Context, op, object string, task types.ManagedObjectReference) error {
+	_, err := s.awaitInfo(ctx, op, object, task)
+	return err
+}
+
+// awaitInfo is await, with what the task says at its end.
+func (s *Session) awaitInfo(ctx context.Context, op, object string, task types.ManagedObjectReference) (types.TaskInfo, error) {
 	var t mo.Task
 	finished, err := s.poll(ctx, waitMost, func() (bool, error) {
 		t = mo.Task{}
@@ -53,13 +59,13 @@ func (s *Session) await(ctx context.Context, op, object string, task types.Manag
 	})
 	switch {
 	case err != nil:
-		return s.lostSight(op, object, err)
+		return t.Info, s.lostSight(op, object, err)
 	case !finished:
-		return s.lostSight(op, object, errors.New("its task has not ended in "+waitMost.String()))
+		return t.Info, s.lostSight(op, object, errors.New("its task has not ended in "+waitMost.String()))
 	case t.Info.State == types.TaskInfoStateError:
-		return s.fail(op, object, taskError(t.Info), changes)
+		return t.Info, s.fail(op, object, taskError(t.Info), changes)
 	}
-	return nil
+	return t.Info, nil
 }
 
 // lostSight is the error of a change that is under way and cannot be followed.

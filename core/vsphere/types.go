@@ -112,7 +112,7 @@ type Datastore struct {
 	Capacity int64 // bytes
 	Free     int64 // bytes
 	Hosts    []Ref // that can write to it
-	Served   bool
+	Served   bool  // a component VM of HDM serves it: no place for disks of its own
 }
 
 // Cluster is a compute resource: a cluster, or a host that is in none.

@@ -78,6 +78,54 @@ func TestWhatMayHaveBeenDoneIsNotDoneTwice(t *testing.T) {
 			},
 			func(w *world) int { return len(w.Cloud.VCenter.VMs()) },
 		},
+		"a created VM": {
+			vsphere.Cloud, "CreateVM_Task",
+			func(ctx context.Context, w *world, s *vsphere.Session) error {
+				_, err := s.EnsureVM(ctx, component(rootPool(ctx, t, s)))
+				return err
+			},
+			func(w *world) int { return len(w.Cloud.VCenter.VMs()) },
+		},
+		"a linked clone": {
+			vsphere.OnPremises, "CloneVM_Task",
+			func(ctx context.Context, w *world, s *vsphere.Session) error {
+				if _, err := s.EnsureSnapshot(ctx, w.vm("db-01"), "hdm/m-1", "_hdm"); err != nil {
+					return err
+				}
+				_, err := s.LinkedClone(ctx, w.vm("db-01"), "hdm/m-1", "db-01 clone", "hdm/m-1/clone")
+				return err
+			},
+			func(w *world) int { return len(w.OnPremises.VCenter.VMs()) - len(described().OnPremises.VMs) },
+		},
+		"a mounted datastore": {
+			vsphere.Cloud, "CreateNasDatastore",
+			func(ctx context.Context, w *world, s *vsphere.Session) error {
+				r, err := s.Resources(ctx)
+				if err != nil {
+					return err
+				}
+				return s.MountServed(ctx, r.Hosts[0].Ref, "cache", "HDM_Cloud_Cache-1")
+			},
+			func(w *world) int {
+				if _, err := w.Cloud.VCenter.DatastoreFree("cache"); err != nil {
+					return 0
+				}
+				return 1
+			},
+		},
+		"another name": {
+			vsphere.OnPremises, "Rename_Task",
+			func(ctx context.Context, w *world, s *vsphere.Session) error {
+				vm := vsphere.Ref(w.OnPremises.VCenter.VMs()[0].Ref.String())
+				return s.Rename(ctx, vm, "db-01 ARM")
+			},
+			func(w *world) int {
+				if _, ok := w.OnPremises.VCenter.VM("db-01 ARM"); !ok {
+					return 0
+				}
+				return 1
+			},
+		},
 	} {
 		for how, act := range strikes {
 			t.Run(name+", when "+how, func(t *testing.T) {

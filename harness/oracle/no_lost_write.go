@@ -16,8 +16,9 @@ import (
 )
 
 // NoLostWrite: wherever a guest lives in the end, its disks hold every write
-// that was acknowledged to it (COLD-05); and its VM is off from before the
-// export until it starts in the cloud (COLD-07).
+// that was acknowledged to it (COLD-05), and it never reads anything older
+// meanwhile (in the cloud on disks that were not carried there: CACHE-08); and
+// its VM is off from before the export until it starts in the cloud (COLD-07).
 //
 // What must be there is in the guest's own ledger: a write that a power cut may
 // take (it was not flushed) is not held against anybody. Of a VM's way it
@@ -42,6 +43,7 @@ type life struct {
 	writes  []written
 	vm      string // where it ran last
 	started uint64 // the event that started it there
+	served  bool   // in the cloud, and its disks were not exported there
 }
 
 // written says which event told of the guest's writes up to that number.
@@ -68,6 +70,8 @@ func (o *NoLostWrite) Observe(e kernel.Event) []record.Violation {
 	switch e.Kind {
 	case event.GuestWrite:
 		o.write(&e)
+	case event.GuestMisread:
+		o.misread(&e)
 	case event.GuestStarted:
 		o.started(&e)
 	case event.GuestStopped:
@@ -112,9 +116,22 @@ func (o *NoLostWrite) write(e *kernel.Event) {
 	}
 }
 
+// misread: what a guest read lacked a write that was acknowledged to it.
+func (o *NoLostWrite) misread(e *kernel.Event) {
+	g, n, clause := o.guest(e.Subject), uint64(number(e, "write")), "COLD-05"
+	if g.served {
+		clause = "CACHE-08"
+	}
+	o.broken(clause, e.At, e.Subject, []uint64{g.toldOf(n), e.Seq},
+		"read on %s that block %#x of disk %s %s, but write #%d to it was acknowledged", vmOf(e), number(e, "block"), e.Attr("disk"), e.Attr("got"), n)
+}
+
 func (o *NoLostWrite) started(e *kernel.Event) {
 	g, subject := o.guest(e.Subject), vmOf(e)
 	from, home := o.from(g, subject)
+	if g.vm != subject {
+		g.served = strings.HasPrefix(subject, inCloud) && strings.HasPrefix(from, onPremises) && home.whole == 0
+	}
 	ran := g.vm != ""
 	g.vm, g.started = subject, e.Seq
 	o.runs(e, subject)
@@ -153,8 +170,16 @@ func (o *NoLostWrite) from(g *life, subject string) (string, *outgoing) {
 // told is the event that told of an acknowledged write; 0 if the guest had it
 // when the world began.
 func (g *life) told(a guest.Ack) uint64 {
-	i := sort.Search(len(g.writes), func(i int) bool { return g.writes[i].write >= a.Write })
-	if i == len(g.writes) || a.At == 0 {
+	if a.At == 0 {
+		return 0
+	}
+	return g.toldOf(a.Write)
+}
+
+// toldOf is the event that told of the write of that number; 0 if none did.
+func (g *life) toldOf(write uint64) uint64 {
+	i := sort.Search(len(g.writes), func(i int) bool { return g.writes[i].write >= write })
+	if i == len(g.writes) {
 		return 0
 	}
 	return g.writes[i].event

@@ -71,6 +71,38 @@ func TestNoLostWriteRejectsAWriteDuringTheExport(t *testing.T) {
 	assert.Equal(t, []string{"COLD-07"}, found[0].Clauses)
 }
 
+func TestNoLostWriteRejectsAReadThatLacksAWrite(t *testing.T) {
+	const (
+		up    = "0s guest.started db-01 site=on-premises vm=db-01\n1s guest.write db-01 site=on-premises vm=db-01 disk=0 block=3,7 write=2\n"
+		down  = "2s guest.stopped db-01 site=on-premises vm=db-01 how=shutdown\n2s vm.power on-premises/db-01 state=off\n"
+		moved = "3s lease.first-byte on-premises/db-01 lease=l1 mode=export disk=0\n3s lease.closed on-premises/db-01 lease=l1 mode=export how=completed\n"
+		there = "4s guest.started db-01 site=cloud vm=db-01·ARM\n"
+		write = "5s guest.write db-01 site=cloud vm=db-01·ARM disk=0 block=9 write=3\n"
+		image = "6s guest.stopped db-01 site=cloud vm=db-01·ARM how=shutdown\n7s guest.started db-01 site=cloud vm=db-01\n"
+	)
+	misread := func(where string) string {
+		return "8s guest.misread db-01 site=" + where + " disk=0 block=7 write=2 got=was·never·written\n"
+	}
+	for _, h := range []struct {
+		name, events, clause string
+		evidence             []uint64
+	}{
+		{"on premises", up + misread("on-premises vm=db-01"), "COLD-05", []uint64{2, 3}},
+		{"in the cloud on disks that were carried there", up + down + moved + there + misread("cloud vm=db-01·ARM"), "COLD-05", []uint64{2, 8}},
+		{"in the cloud on disks that were not", up + down + there + write + misread("cloud vm=db-01·ARM"), "CACHE-08", []uint64{2, 7}},
+		{"in the cloud on an image of those", up + down + there + write + image + misread("cloud vm=db-01"), "COLD-05", []uint64{2, 9}},
+		{"that nobody was told of", misread("on-premises vm=db-01"), "COLD-05", []uint64{1}},
+	} {
+		t.Run(h.name, func(t *testing.T) {
+			found := judge(t, oracle.NewNoLostWrite(nowhere{}), h.events, nil)
+			require.Len(t, found, 1)
+			assert.Equal(t, []string{h.clause}, found[0].Clauses)
+			assert.Equal(t, h.evidence, found[0].Evidence)
+			assert.Contains(t, found[0].What, "block 0x7 of disk 0 was never written, but write #2 to it was acknowledged")
+		})
+	}
+}
+
 // moved is a guest that wrote on premises for a while and was then copied into
 // the cloud, where it goes on.
 type moved struct {

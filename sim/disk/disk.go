@@ -14,8 +14,8 @@
 //
 // Content is kept in blocks of 4 KiB that were touched; the rest reads as
 // zeros and costs nothing. So a disk of 2 TB with ten touched blocks takes as
-// much memory as those ten. Read this file, then layer.go (snapshots),
-// image.go (frozen images, comparing) and fault.go (errors, faults).
+// much memory as those ten. Read this file, then layer.go (snapshots), child.go
+// (linked clones), image.go (frozen images, comparing) and fault.go (errors, faults).
 package disk
 
 import (
@@ -43,6 +43,7 @@ type Disk struct {
 
 	mu      sync.Mutex
 	used    int64
+	base    *layer       // of a child: the foreign layer that it stands on
 	top     *layer       // the one layer that is written
 	layers  []*layer     // the frozen ones, in order of creation
 	last    LayerID      // the last one given

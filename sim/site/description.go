@@ -73,9 +73,10 @@ type VM struct {
 	Pool      string   `yaml:"pool,omitempty"`      // default the root pool
 	Host      string   `yaml:"host,omitempty"`      // default: connected hosts in turn
 
-	Tools       Tools  `yaml:"tools,omitempty" jsonschema:"enum=running,enum=absent"` // running (default), absent
-	ToolsStatus string `yaml:"tools-status,omitempty"`                                // toolsVersionStatus2; default by Tools
-	Deaf        bool   `yaml:"deaf,omitempty"`                                        // the guest does not shut down when it is asked to
+	Tools       Tools      `yaml:"tools,omitempty" jsonschema:"enum=running,enum=absent"` // running (default), absent
+	ToolsStatus string     `yaml:"tools-status,omitempty"`                                // toolsVersionStatus2; default by Tools
+	ToolsLate   *ToolsLate `yaml:"tools-late,omitempty"`                                  // default: they come up with the guest
+	Deaf        bool       `yaml:"deaf,omitempty"`                                        // the guest does not shut down when it is asked to
 
 	Workload *Workload      `yaml:"workload,omitempty"`  // default the world's guests.workload
 	BootTime *time.Duration `yaml:"boot-time,omitempty"` // power on until the tools run; default the world's
@@ -99,6 +100,16 @@ const (
 	ToolsRunning Tools = "running"
 	ToolsAbsent  Tools = "absent"
 )
+
+// ToolsLate says that VMware Tools come up late in a guest, or never. Each
+// power-on, reboot and reset since the world began is a boot. A VM that is on
+// when the world begins has its tools running.
+type ToolsLate struct {
+	Boots int           `yaml:"boots,omitempty"`                                         // so many boots are without tools: 2 is that they first come up at the third
+	Never bool          `yaml:"never,omitempty"`                                         // no boot has them
+	By    time.Duration `yaml:"by,omitempty"`                                            // each boot takes so much longer
+	Site  string        `yaml:"site,omitempty" jsonschema:"enum=on-premises,enum=cloud"` // count and delay only boots there; default everywhere
+}
 
 // Disk is a virtual disk.
 type Disk struct {
@@ -157,10 +168,12 @@ type Guests struct {
 	StopTime *time.Duration `yaml:"stop-time,omitempty"` // default 15s
 }
 
-// Workload is what a guest writes to its disks while it runs.
+// Workload is what a guest writes to its disks, and reads from them, while it
+// runs.
 type Workload struct {
 	Kind       string        `yaml:"kind" jsonschema:"enum=none,enum=sequential,enum=random,enum=zipf,enum=trace"` // none, sequential, random, zipf or trace
-	Rate       *float64      `yaml:"rate,omitempty"`                                                               // writes a second; default 1; 0 is a guest that writes nothing
+	Rate       *float64      `yaml:"rate,omitempty"`                                                               // writes and reads a second; default 1; 0 is a guest that does neither
+	Reads      float64       `yaml:"reads,omitempty"`                                                              // fraction of those that read, 0 to 1; default 0
 	Span       Size          `yaml:"span,omitempty" nonzero:"default"`                                             // of each disk, from its start; default 1 MB, and never more than the disk
 	FlushEvery time.Duration `yaml:"flush-every,omitempty" nonzero:"default"`                                      // default 5s
 }

@@ -23,7 +23,7 @@ const (
 	DefaultBandwidth = 1000 * Mbit
 	DefaultBootTime  = 40 * time.Second
 	DefaultStopTime  = 15 * time.Second
-	DefaultRate      = 1.0 // writes a second
+	DefaultRate      = 1.0 // writes and reads a second
 	DefaultSpan      = 1 * MB
 	DefaultFlush     = 5 * time.Second
 )

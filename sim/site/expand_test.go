@@ -13,6 +13,7 @@ import (
 	"go.yaml.in/yaml/v3"
 	"pgregory.net/rapid"
 
+	"github.com/hdm-project/hdm/core/vsphere"
 	"github.com/hdm-project/hdm/sim/guest"
 	"github.com/hdm-project/hdm/sim/kernel"
 )
@@ -136,6 +137,17 @@ func TestADescriptionThatCannotBeBuiltIsRefusedWithItsPlace(t *testing.T) {
 		{"snapshot twice", vm + "snapshots: [s, s]}]}", "on-premises.vms[0].snapshots[1]"},
 		{"workload", vm + "workload: {kind: mining}}]}", "on-premises.vms[0].workload.kind"},
 		{"workload rate", vm + "workload: {kind: random, rate: -1}}]}", "on-premises.vms[0].workload.rate"},
+		{"more reads than requests", vm + "workload: {kind: random, reads: 1.5}}]}", "on-premises.vms[0].workload.reads"},
+		{"no number of reads", vm + "workload: {kind: random, reads: .nan}}]}", "on-premises.vms[0].workload.reads"},
+		{"all reads by the world's default", "on-premises: {vms: [{name: a}, {name: b}]}\nguests: {workload: {kind: random, reads: -1}}", "guests.workload.reads"},
+		{"tools late by nothing", vm + "tools-late: {site: cloud}}]}", "on-premises.vms[0].tools-late"},
+		{"tools late and absent", vm + "tools: absent, tools-late: {never: true}}]}", "on-premises.vms[0].tools-late"},
+		{"tools late and never", vm + "tools-late: {boots: 2, never: true}}]}", "on-premises.vms[0].tools-late.never"},
+		{"tools late by a negative count", vm + "tools-late: {boots: -1}}]}", "on-premises.vms[0].tools-late.boots"},
+		{"tools late by too many boots", vm + "tools-late: {boots: 101}}]}", "on-premises.vms[0].tools-late.boots"},
+		{"tools late by a negative time", vm + "tools-late: {by: -1s}}]}", "on-premises.vms[0].tools-late.by"},
+		{"tools late by more than a day", vm + "tools-late: {by: 25h}}]}", "on-premises.vms[0].tools-late.by"},
+		{"tools late nowhere", vm + "tools-late: {never: true, site: moon}}]}", "on-premises.vms[0].tools-late.site"},
 		{"hosts all gone", "on-premises: {hosts: [{name: h, disconnected: true}]}", "on-premises.hosts"},
 		{"host twice", "on-premises: {hosts: [{name: h}, {name: h}]}", "on-premises.hosts[1]"},
 		{"network twice", "cloud: {networks: [n, n]}", "cloud.networks[1]"},
@@ -212,6 +224,28 @@ guests: {boot-time: 0s}
 	assert.Zero(t, *d.Links.LAN.Latency)
 	assert.Zero(t, *d.Links.WAN.Latency)
 	assert.Equal(t, DefaultLatency, *d.Links.Internet.Latency)
+}
+
+func TestAWorkloadIsWhatTheDescriptionSays(t *testing.T) {
+	d, err := decode(t, `
+on-premises: {vms: [{name: a, disks: [{capacity: 100 GB}], workload: {kind: trace, rate: 200, reads: 0.3, span: 8 GB, flush-every: 1s}}, {name: b}]}
+guests: {workload: {kind: zipf, reads: 1}}
+`).Expand()
+	require.NoError(t, err)
+	assert.Equal(t, guest.Workload{Kind: guest.Trace, Rate: 200, ReadShare: 0.3, Span: 8 << 30, FlushEvery: time.Second}, d.OnPremises.VMs[0].Workload.guest())
+	assert.Equal(t, guest.Workload{Kind: guest.Zipf, Rate: DefaultRate, ReadShare: 1, Span: 1 << 20, FlushEvery: DefaultFlush}, d.OnPremises.VMs[1].Workload.guest(), "as the world's guests")
+}
+
+func TestToolsAreAsLateAsTheDescriptionSays(t *testing.T) {
+	d, err := decode(t, `
+on-premises: {vms: [{name: a}, {name: b, tools-late: {boots: 2, by: 5m, site: cloud}}, {name: c, tools-late: {never: true}}]}
+`).Expand()
+	require.NoError(t, err)
+	var late []guest.ToolsLate
+	for _, v := range d.OnPremises.VMs {
+		late = append(late, v.ToolsLate.guest())
+	}
+	assert.Equal(t, []guest.ToolsLate{{}, {Site: string(vsphere.Cloud), Boots: 2, By: 5 * time.Minute}, {Never: true}}, late)
 }
 
 func TestEveryMistakeIsReportedAtOnce(t *testing.T) {
@@ -301,5 +335,6 @@ func TestTheWordsOfTheSchemaAreThoseThatAreAccepted(t *testing.T) {
 	assert.Equal(t, tool, words(VM{}, "Tools"))
 	assert.Equal(t, controllers, words(Disk{}, "Controller"))
 	assert.Equal(t, adapters, words(NIC{}, "Type"))
+	assert.Equal(t, sites, words(ToolsLate{}, "Site"))
 	assert.Equal(t, workloads, words(Workload{}, "Kind"))
 }

@@ -39,7 +39,8 @@ const (
 	MaxSnapshots = 32           // of a VM: vSphere's limit on a chain
 	MaxStore     = 1 << 20 * GB // of a datastore
 	MaxPoolDepth = 8            // of pools in pools, as in vSphere
-	MinRate      = 0.001        // writes a second of one guest; 0 is none
+	MaxLateBoots = 100          // that are without tools
+	MinRate      = 0.001        // writes and reads a second of one guest; 0 is none
 	MaxRate      = 10_000
 )
 
@@ -49,6 +50,7 @@ var (
 	firmwares   = []string{"bios", "efi"}
 	powers      = []Power{On, Off}
 	tools       = []Tools{ToolsRunning, ToolsAbsent}
+	sites       = []string{onPremises.path, cloud.path}
 	workloads   = []string{"none", "sequential", "random", "zipf", "trace"}
 	statuses    = []string{
 		"guestToolsCurrent", "guestToolsUnmanaged", "guestToolsNotInstalled", "guestToolsTooOld",
@@ -221,6 +223,7 @@ func (c *vmChecker) vm(path string, v VM) {
 	if *v.StopTime != *c.guests.StopTime {
 		inRange(c.checker, path+".stop-time", *v.StopTime, 0, 24*time.Hour)
 	}
+	c.toolsLate(path+".tools-late", v)
 	c.among(path+".pool", v.Pool, c.pools, "pools")
 	c.among(path+".host", v.Host, c.hosts, "hosts")
 	if !v.Workload.same(c.guests.Workload) {
@@ -236,6 +239,26 @@ func (c *vmChecker) vm(path string, v VM) {
 		c.fail(path+".no-nics", "leave out one of the two", "it has nics")
 	}
 	c.devices(path, v)
+}
+
+func (c *vmChecker) toolsLate(path string, v VM) {
+	l := v.ToolsLate
+	if l == nil {
+		return
+	}
+	inRange(c.checker, path+".boots", l.Boots, 0, MaxLateBoots)
+	inRange(c.checker, path+".by", l.By, 0, 24*time.Hour)
+	if l.Site != "" {
+		oneOf(c.checker, path+".site", l.Site, sites)
+	}
+	switch {
+	case v.Tools == ToolsAbsent:
+		c.fail(path, "leave out one of the two", "its tools are absent: they cannot be late")
+	case l.Never && l.Boots != 0:
+		c.fail(path+".never", "leave out one of the two", "it says after how many boots they come up")
+	case !l.Never && l.Boots == 0 && l.By == 0:
+		c.fail(path, "say boots, by or never", "it says nothing of how late")
+	}
 }
 
 func (c *vmChecker) devices(path string, v VM) {
@@ -294,7 +317,7 @@ func (c *vmChecker) controllers(path string, disks []Disk) {
 
 // same says whether two expanded workloads are equal.
 func (w *Workload) same(o *Workload) bool {
-	return w.Kind == o.Kind && *w.Rate == *o.Rate && w.Span == o.Span && w.FlushEvery == o.FlushEvery
+	return w.Kind == o.Kind && *w.Rate == *o.Rate && w.Reads == o.Reads && w.Span == o.Span && w.FlushEvery == o.FlushEvery
 }
 
 func (c *checker) workload(path string, w *Workload) {
@@ -302,6 +325,7 @@ func (c *checker) workload(path string, w *Workload) {
 	if *w.Rate != 0 {
 		inRange(c, path+".rate", *w.Rate, MinRate, MaxRate)
 	}
+	inRange(c, path+".reads", w.Reads, 0, 1)
 	inRange(c, path+".span", w.Span, 4*KB, MaxCapacity)
 	inRange(c, path+".flush-every", w.FlushEvery, time.Millisecond, 24*time.Hour)
 }

@@ -52,7 +52,7 @@ func (g *guests) install(site vsphere.Site, v VM) ([]*disk.Disk, error) {
 	g.status[ids[0]] = v.ToolsStatus
 	soft, err := g.all.Add(guest.Spec{
 		Name: guestName(site, v.Name), Disks: ids, Boot: *v.BootTime, Shutdown: *v.StopTime,
-		NoTools: v.Tools == ToolsAbsent, Deaf: v.Deaf,
+		NoTools: v.Tools == ToolsAbsent, Deaf: v.Deaf, Late: v.ToolsLate.guest(),
 		Workload: v.Workload.guest(),
 	})
 	if err != nil {
@@ -66,7 +66,15 @@ func (w *Workload) guest() guest.Workload {
 	if *w.Rate == 0 {
 		return guest.Workload{Kind: guest.None}
 	}
-	return guest.Workload{Kind: guest.Kind(w.Kind), Rate: *w.Rate, Span: int64(w.Span), FlushEvery: w.FlushEvery}
+	return guest.Workload{Kind: guest.Kind(w.Kind), Rate: *w.Rate, ReadShare: w.Reads, Span: int64(w.Span), FlushEvery: w.FlushEvery}
+}
+
+// guest is the lateness as a guest has it.
+func (l *ToolsLate) guest() guest.ToolsLate {
+	if l == nil {
+		return guest.ToolsLate{}
+	}
+	return guest.ToolsLate{Site: l.Site, Boots: l.Boots, Never: l.Never, By: l.By}
 }
 
 // guestName is the name of the guest that a VM has when the world begins. The

@@ -3,6 +3,7 @@ package site
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"net/url"
 	"slices"
@@ -67,6 +68,8 @@ type Place struct {
 	Site    vsphere.Site
 	VCenter *vcenter.VCenter
 	Path    *transport.Path // from the appliance to the vCenter
+	// Backing opens what a served datastore holds: see vcenter.Config. Nil: nothing.
+	Backing func(datastore, path string) (*disk.Disk, error)
 
 	server *vcenter.Server // in mode SOAP
 }
@@ -205,6 +208,7 @@ func (w *World) place(site vsphere.Site, s Site, o Options) (*Place, error) {
 	p.VCenter, err = vcenter.New(vcenter.Config{
 		Site: site, Clock: clock{w.Kernel}, Timing: timing,
 		Observe:       func(c vcenter.Change) { w.changed(p, c) },
+		Backing:       p.backing,
 		ShutdownGuest: func(vm string) { w.guests.shutDown(p, vm) },
 		RebootGuest:   func(vm string) { w.guests.reboot(p, vm) },
 	})
@@ -221,6 +225,13 @@ func (w *World) place(site vsphere.Site, s Site, o Options) (*Place, error) {
 		return nil, err
 	}
 	return p, nil
+}
+
+func (p *Place) backing(datastore, path string) (*disk.Disk, error) {
+	if p.Backing == nil {
+		return nil, fs.ErrNotExist
+	}
+	return p.Backing(datastore, path)
 }
 
 // furnish adds what is in a site, in the order of its description.

@@ -8,10 +8,15 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"github.com/vmware/govmomi/vim25/methods"
+	"github.com/vmware/govmomi/vim25/types"
 
 	"github.com/hdm-project/hdm/core/vsphere"
+	"github.com/hdm-project/hdm/sim/disk"
 	"github.com/hdm-project/hdm/sim/event"
+	"github.com/hdm-project/hdm/sim/guest"
 	"github.com/hdm-project/hdm/sim/kernel"
+	"github.com/hdm-project/hdm/sim/vcenter"
 )
 
 // start builds a world and collects its trace.
@@ -190,4 +195,84 @@ func TestWorldsSideBySideDoNotDisturbOneAnother(t *testing.T) {
 		wait.Go(func() { assert.Equal(t, alone, hash()) })
 	}
 	wait.Wait()
+}
+
+// other is a device of which only the image is its own.
+type other struct {
+	guest.Device
+	image disk.Reader
+}
+
+func (o other) Image() disk.Reader { return o.image }
+
+func TestAGuestDrivesTheDeviceThatItsVMHas(t *testing.T) {
+	w, trace := start(t, decode(t, "on-premises: {vms: [{name: vm-1}, {name: vm-2, power: off}]}"), Options{})
+	image := disk.New("vm-2/0", 20<<30)
+	asked := map[string]int{}
+	w.Device = func(p *Place, vm vcenter.VM, i int) guest.Device {
+		asked[string(p.Site)+"/"+vm.Name]++
+		if vm.Name != "vm-2" {
+			return nil
+		}
+		return other{guest.Local(vm.Disks[i].Disk), image}
+	}
+	vm2, _ := w.OnPremises.VCenter.VM("vm-2")
+	vm1, _ := w.OnPremises.VCenter.VM("vm-1")
+	assert.Same(t, image, w.Images(w.OnPremises, vm2)[0], "what the device holds, be the VM on or off")
+	assert.Same(t, vm1.Disks[0].Disk, w.Images(w.OnPremises, vm1)[0])
+	assert.Empty(t, w.Images(w.OnPremises, vcenter.VM{}))
+
+	before := asked["on-premises/vm-2"]
+	w.Kernel.After(time.Second, func() {
+		_, err := w.OnPremises.Power("vm-2", true)
+		assert.NoError(t, err)
+	})
+	run(t, w, 5*time.Second)
+	assert.Equal(t, before+1, asked["on-premises/vm-2"], "asked at the power-on")
+	run(t, w, time.Hour)
+	assert.NotContains(t, strings.Join(said(*trace, event.GuestStarted), "\n"), "vm-2", "its boot block is not on the device")
+}
+
+func TestToolsThatAreLateInTheCloudAreInTimeOnPremises(t *testing.T) {
+	for _, c := range []struct {
+		site  string
+		tools bool
+	}{{"cloud", true}, {"on-premises", false}} {
+		w, _ := start(t, decode(t, "on-premises: {vms: [{name: a, power: off, tools-late: {never: true, site: "+c.site+"}}]}"), Options{})
+		w.Kernel.After(0, func() {
+			_, err := w.OnPremises.Power("a", true)
+			assert.NoError(t, err)
+		})
+		run(t, w, 10*time.Minute)
+		vm, _ := w.OnPremises.VCenter.VM("a")
+		assert.Equal(t, c.tools, vm.ToolsRunning)
+		assert.Empty(t, w.Booting(), "the guest itself is up")
+	}
+}
+
+func TestAResetIsABoot(t *testing.T) {
+	w, trace := start(t, decode(t, "on-premises: {vms: [{name: a, power: off, tools-late: {boots: 1}}]}"), Options{})
+	power := func(at time.Duration, on bool) {
+		w.Kernel.After(at, func() {
+			_, err := w.OnPremises.Power("a", on)
+			assert.NoError(t, err)
+		})
+	}
+	power(0, true)
+	run(t, w, 5*time.Minute)
+	vm, _ := w.OnPremises.VCenter.VM("a")
+	assert.False(t, vm.ToolsRunning)
+	w.Kernel.After(0, func() {
+		person := w.OnPremises.VCenter.Direct("operator")
+		user := w.OnPremises.VCenter.Credentials()
+		password, _ := user.Password()
+		_, err := methods.Login(t.Context(), person, &types.Login{This: sessionManager, UserName: user.Username(), Password: password})
+		assert.NoError(t, err)
+		_, err = methods.ResetVM_Task(t.Context(), person, &types.ResetVM_Task{This: vm.Ref})
+		assert.NoError(t, err)
+	})
+	run(t, w, 10*time.Minute)
+	vm, _ = w.OnPremises.VCenter.VM("a")
+	assert.True(t, vm.ToolsRunning)
+	assert.Len(t, said(*trace, event.GuestStarted), 2)
 }

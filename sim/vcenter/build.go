@@ -63,7 +63,9 @@ func (vc *VCenter) AddHost(cluster, name string) (host ref, err error) {
 		ctx := vc.ctx()
 		h := vc.addHost(ctx, c, name)
 		for _, ds := range vc.storeList {
-			vc.mount(ds, h)
+			if ds.served == nil { // a served one is mounted host by host
+				vc.mount(ds, h)
+			}
 		}
 		for _, n := range h.Network {
 			net := vc.reg.Get(n).(*mo.Network)
@@ -88,9 +90,14 @@ func (vc *VCenter) addHost(ctx *simulator.Context, c *simulator.ClusterComputeRe
 	h.Name, h.Vm, h.Datastore, h.RecentTask = name, nil, nil, nil
 	h.Network = slices.Clone(vc.networkRefs())
 	h.Hardware, h.Config, h.ConfigManager = &hardware, &config, types.HostConfigManager{}
+	system := &simulator.HostDatastoreSystem{}
+	system.Self = ref{Type: "HostDatastoreSystem", Value: "datastoreSystem-" + name}
+	h.ConfigManager.DatastoreSystem = &system.Self
 	h.Runtime.ConnectionState, h.Runtime.BootTime = types.HostSystemConnectionStateConnected, &now
 	h.Summary.Config.Name, h.Summary.Hardware, h.Summary.Runtime = name, &summary, &h.Runtime
 	vc.reg.PutEntity(c, vc.reg.NewEntity(h))
+	system.Host = &h.HostSystem
+	vc.reg.Put(system)
 	h.Summary.Host, h.Config.Host = &h.Self, h.Self
 
 	total := *c.Summary.GetComputeResourceSummary()

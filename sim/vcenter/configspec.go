@@ -11,25 +11,36 @@ import (
 	"github.com/vmware/govmomi/vim25/types"
 )
 
-// fromConfigSpec reads the API's description of a new VM. What it asks for and
-// we have no word for is left out.
-func (vc *VCenter) fromConfigSpec(c *types.VirtualMachineConfigSpec, pool ref, host *ref, folder ref) (*VMSpec, placement, types.BaseMethodFault) {
-	var at placement
+// placement reads where a new VM goes. The host is one of the pool's cluster.
+func (vc *VCenter) placement(pool ref, host *ref, folder ref) (at placement, f types.BaseMethodFault) {
 	p, ok := vc.reg.Get(pool).(*simulator.ResourcePool)
 	if !ok {
-		return nil, at, &types.InvalidArgument{InvalidProperty: "pool"}
+		return at, &types.InvalidArgument{InvalidProperty: "pool"}
+	}
+	if _, ok := vc.reg.Get(folder).(*simulator.Folder); !ok {
+		return at, &types.InvalidArgument{InvalidProperty: "folder"}
 	}
 	at = placement{pool: p, host: vc.placeHost("", p), folder: folder}
 	if host != nil {
 		if at.host, ok = vc.reg.Get(*host).(*simulator.HostSystem); !ok || *at.host.Parent != p.Owner {
-			return nil, at, &types.InvalidArgument{InvalidProperty: "host"} // none, or of another cluster than the pool
+			return at, &types.InvalidArgument{InvalidProperty: "host"} // none, or of another cluster than the pool
 		}
 	}
 	if at.host == nil {
-		return nil, at, new(types.NoCompatibleHost)
+		return at, new(types.NoCompatibleHost)
 	}
 	if at.host.Runtime.ConnectionState != types.HostSystemConnectionStateConnected {
-		return nil, at, new(types.HostNotConnected)
+		return at, new(types.HostNotConnected)
+	}
+	return at, nil
+}
+
+// fromConfigSpec reads the API's description of a new VM. What it asks for and
+// we have no word for is left out.
+func (vc *VCenter) fromConfigSpec(c *types.VirtualMachineConfigSpec, pool ref, host *ref, folder ref) (*VMSpec, placement, types.BaseMethodFault) {
+	at, f := vc.placement(pool, host, folder)
+	if f != nil {
+		return nil, at, f
 	}
 	s := &VMSpec{
 		Name: c.Name, UUID: c.Uuid, InstanceUUID: c.InstanceUuid, GuestID: c.GuestId, Firmware: c.Firmware,
@@ -43,9 +54,11 @@ func (vc *VCenter) fromConfigSpec(c *types.VirtualMachineConfigSpec, pool ref, h
 	if c.Files != nil {
 		var p object.DatastorePath
 		p.FromString(c.Files.VmPathName)
-		if vc.stores[p.Datastore] == nil {
+		home := vc.stores[p.Datastore]
+		if home == nil || home.served != nil {
 			return nil, at, &types.InvalidDatastorePath{DatastorePath: c.Files.VmPathName}
 		}
+		s.Home = p.Datastore
 	}
 	kinds := map[int32]string{keyIDE: "ide", keyIDE + 1: "ide"} // of the controllers that the spec adds
 	for _, change := range c.DeviceChange {
@@ -55,17 +68,17 @@ func (vc *VCenter) fromConfigSpec(c *types.VirtualMachineConfigSpec, pool ref, h
 		}
 	}
 	for _, change := range c.DeviceChange {
-		if f := vc.addToSpec(s, change.GetVirtualDeviceConfigSpec().Device, kinds); f != nil {
+		if f := vc.addToSpec(s, change.GetVirtualDeviceConfigSpec(), kinds); f != nil {
 			return nil, at, f
 		}
 	}
 	return s, at, nil
 }
 
-func (vc *VCenter) addToSpec(s *VMSpec, d types.BaseVirtualDevice, kinds map[int32]string) types.BaseMethodFault {
-	switch d := d.(type) {
+func (vc *VCenter) addToSpec(s *VMSpec, change *types.VirtualDeviceConfigSpec, kinds map[int32]string) types.BaseMethodFault {
+	switch d := change.Device.(type) {
 	case *types.VirtualDisk:
-		spec, f := vc.diskSpec(d, kinds)
+		spec, f := vc.diskSpec(d, change.FileOperation == "", kinds)
 		if f != nil {
 			return f
 		}
@@ -102,26 +115,29 @@ func controllerKind(d types.BaseVirtualDevice) string {
 	return ""
 }
 
-func (vc *VCenter) diskSpec(d *types.VirtualDisk, kinds map[int32]string) (DiskSpec, types.BaseMethodFault) {
+// diskSpec reads a disk. Without a file operation, a backing that names a file
+// means the one that is there.
+func (vc *VCenter) diskSpec(d *types.VirtualDisk, existing bool, kinds map[int32]string) (DiskSpec, types.BaseMethodFault) {
 	s := DiskSpec{Capacity: max(d.CapacityInBytes, d.CapacityInKB*1024), Controller: kinds[d.ControllerKey]}
 	if s.Controller == "" {
 		return s, &types.InvalidDeviceSpec{InvalidVmConfig: types.InvalidVmConfig{Property: "deviceChange.device.controllerKey"}}
 	}
-	if s.Capacity <= 0 {
-		return s, &types.InvalidDeviceSpec{InvalidVmConfig: types.InvalidVmConfig{Property: "deviceChange.device.capacityInBytes"}}
-	}
-	b, ok := d.Backing.(types.BaseVirtualDeviceFileBackingInfo)
-	if !ok {
-		return s, nil
-	}
-	file := b.GetVirtualDeviceFileBackingInfo()
-	var p object.DatastorePath
-	p.FromString(file.FileName)
-	s.Datastore = p.Datastore
-	if file.Datastore != nil {
-		if store := vc.storeOf(*file.Datastore); store != nil {
-			s.Datastore = store.obj.Name
+	if b, ok := d.Backing.(types.BaseVirtualDeviceFileBackingInfo); ok {
+		file := b.GetVirtualDeviceFileBackingInfo()
+		var p object.DatastorePath
+		p.FromString(file.FileName)
+		s.Datastore = p.Datastore
+		if existing {
+			s.Path = p.Path
 		}
+		if file.Datastore != nil {
+			if store := vc.storeOf(*file.Datastore); store != nil {
+				s.Datastore = store.obj.Name
+			}
+		}
+	}
+	if s.Path == "" && s.Capacity <= 0 {
+		return s, &types.InvalidDeviceSpec{InvalidVmConfig: types.InvalidVmConfig{Property: "deviceChange.device.capacityInBytes"}}
 	}
 	if flat, ok := d.Backing.(*types.VirtualDiskFlatVer2BackingInfo); ok {
 		s.Mode = flat.DiskMode
@@ -172,6 +188,9 @@ func (vc *VCenter) createMachine(s *VMSpec, at placement) (*machine, types.BaseM
 		return nil, &types.DuplicateName{Name: s.Name, Object: m.vm.Self}
 	}
 	if f := vc.noRoom(s); f != nil {
+		return nil, f
+	}
+	if f := vc.openDisks(s, at.host); f != nil {
 		return nil, f
 	}
 	if err := vc.complete(s); err != nil {

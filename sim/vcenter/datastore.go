@@ -12,8 +12,11 @@ import (
 )
 
 // datastore holds disks, and only as many bytes as it has. What it takes for a
-// disk is what the disk has in use (all disks are thin). It has no files.
+// disk is what the disk has in use (all disks are thin), or for a linked clone
+// what that holds itself. It has no files. One that is served holds nothing: see
+// served.go.
 type datastore struct {
+	served   *types.HostNasVolume // nil: it is a datastore of its own
 	vc       *VCenter
 	obj      *simulator.Datastore
 	capacity int64
@@ -34,35 +37,46 @@ func (vc *VCenter) AddDatastore(name string, capacity, free int64) (store ref, e
 			err = &ExistsError{"datastore", name}
 			return
 		}
-		d := &datastore{vc: vc, obj: new(simulator.Datastore), capacity: capacity, other: capacity - free, dirs: map[string]bool{}}
-		o := d.obj
-		o.Name = name
-		url := "ds:///vmfs/volumes/" + nameUUID("datastore/"+string(vc.config.Site)+"/"+name) + "/"
-		now := vc.now()
-		o.Info = &types.VmfsDatastoreInfo{DatastoreInfo: types.DatastoreInfo{Name: name, Url: url, MaxFileSize: capacity, Timestamp: &now}}
-		vc.putChild(vc.dc.DatastoreFolder, o)
-		yes := true
-		o.Summary = types.DatastoreSummary{
-			Datastore: &o.Self, Name: name, Url: url, Capacity: capacity, Accessible: true, MultipleHostAccess: &yes,
-			Type: "VMFS", MaintenanceMode: string(types.DatastoreSummaryMaintenanceModeStateNormal),
-		}
-		o.Capability = types.DatastoreCapability{
-			DirectoryHierarchySupported: true, RawDiskMappingsSupported: true, PerFileThinProvisioningSupported: true,
-			TopLevelDirectoryCreateSupported: &yes,
-		}
-		browser := &simulator.HostDatastoreBrowser{}
-		browser.Datastore = []ref{o.Self}
-		o.Browser = vc.reg.Put(browser).Reference()
-		vc.dc.Datastore = append(vc.dc.Datastore, o.Self)
+		d := vc.newStore(name, capacity, func(i types.DatastoreInfo) (types.BaseDatastoreInfo, string) {
+			return &types.VmfsDatastoreInfo{DatastoreInfo: i}, "VMFS"
+		})
+		d.other = capacity - free
 		for _, h := range vc.hostOrder {
 			vc.mount(d, h)
 		}
 		d.account()
-		vc.stores[name] = d
-		vc.storeList = append(vc.storeList, d)
-		store = o.Self
+		store = d.obj.Self
 	})
 	return store, err
+}
+
+// newStore enters a datastore that no host mounts yet. kind makes the
+// information that its type has, and names the type.
+func (vc *VCenter) newStore(name string, capacity int64, kind func(types.DatastoreInfo) (types.BaseDatastoreInfo, string)) *datastore {
+	d := &datastore{vc: vc, obj: new(simulator.Datastore), capacity: capacity, dirs: map[string]bool{}}
+	o := d.obj
+	o.Name = name
+	url := "ds:///vmfs/volumes/" + nameUUID("datastore/"+string(vc.config.Site)+"/"+name) + "/"
+	now := vc.now()
+	info, kindName := kind(types.DatastoreInfo{Name: name, Url: url, MaxFileSize: capacity, Timestamp: &now})
+	o.Info = info
+	vc.putChild(vc.dc.DatastoreFolder, o)
+	yes := true
+	o.Summary = types.DatastoreSummary{
+		Datastore: &o.Self, Name: name, Url: url, Capacity: capacity, Accessible: true, MultipleHostAccess: &yes,
+		Type: kindName, MaintenanceMode: string(types.DatastoreSummaryMaintenanceModeStateNormal),
+	}
+	o.Capability = types.DatastoreCapability{
+		DirectoryHierarchySupported: true, RawDiskMappingsSupported: true, PerFileThinProvisioningSupported: true,
+		TopLevelDirectoryCreateSupported: &yes,
+	}
+	browser := &simulator.HostDatastoreBrowser{}
+	browser.Datastore = []ref{o.Self}
+	o.Browser = vc.reg.Put(browser).Reference()
+	vc.dc.Datastore = append(vc.dc.Datastore, o.Self)
+	vc.stores[name] = d
+	vc.storeList = append(vc.storeList, d)
+	return d
 }
 
 // mount lets a host see a datastore.
@@ -97,8 +111,11 @@ func (d *datastore) account() {
 
 // charge makes the datastore hold a disk, or corrects what it takes for it.
 func (d *datastore) charge(a *attached) {
+	if d.served != nil {
+		return
+	}
 	d.used -= a.charged
-	a.charged = a.disk.Used()
+	a.charged = a.size()
 	d.used += a.charged
 	d.account()
 }
@@ -165,13 +182,19 @@ func (vc *VCenter) layout(m *machine) {
 	storage := &types.VirtualMachineStorageInfo{Timestamp: now}
 	total := types.VirtualMachineStorageSummary{Timestamp: now}
 	for _, a := range m.disks {
-		used := a.disk.Used()
-		name := fmt.Sprintf("[%s] %s", a.store.obj.Name, a.path)
-		unit := types.VirtualMachineFileLayoutExDiskUnit{FileKey: []int32{
+		used := a.size()
+		name := a.file()
+		var chain []types.VirtualMachineFileLayoutExDiskUnit
+		if a.base != "" { // the files of the source, which the clone reads and does not pay for
+			below := types.VirtualMachineFileLayoutExDiskUnit{FileKey: []int32{file(flatName(a.base), types.VirtualMachineFileLayoutExFileTypeDiskExtent, a.disk.Used())}}
+			layout.File[below.FileKey[0]].UniqueSize = 0
+			chain = append(chain, below)
+		}
+		chain = append(chain, types.VirtualMachineFileLayoutExDiskUnit{FileKey: []int32{
 			file(name, types.VirtualMachineFileLayoutExFileTypeDiskDescriptor, 512),
 			file(flatName(name), types.VirtualMachineFileLayoutExFileTypeDiskExtent, used),
-		}}
-		layout.Disk = append(layout.Disk, types.VirtualMachineFileLayoutExDiskLayout{Key: a.key, Chain: []types.VirtualMachineFileLayoutExDiskUnit{unit}})
+		}})
+		layout.Disk = append(layout.Disk, types.VirtualMachineFileLayoutExDiskLayout{Key: a.key, Chain: chain})
 		storage.PerDatastoreUsage = append(storage.PerDatastoreUsage, types.VirtualMachineUsageOnDatastore{
 			Datastore: a.store.obj.Self, Committed: used, Uncommitted: a.disk.Capacity() - used, Unshared: used,
 		})

@@ -147,8 +147,11 @@ func (vc *VCenter) addDevices(m *machine, s *VMSpec, dir string) error {
 		first := controllers[d.Controller].key
 		key := diskKey(first, b.disk[first])
 		b.disk[first]++
-		a := &attached{key: key, disk: d.Disk, store: vc.stores[d.Datastore], path: diskPath(dir, i)}
-		a.store.dirs[dir] = true
+		a := &attached{key: key, disk: d.Disk, store: vc.stores[d.Datastore], path: d.Path, base: d.base}
+		if a.path == "" {
+			a.path = diskPath(dir, i)
+			a.store.dirs[dir] = true
+		}
 		b.list = append(b.list, vc.newDisk(a, d, controller, unit, fmt.Sprintf("Hard disk %d", i+1)))
 		m.disks = append(m.disks, a)
 		a.store.charge(a)
@@ -197,7 +200,7 @@ func diskPath(dir string, i int) string {
 
 func (vc *VCenter) newDisk(a *attached, s *DiskSpec, controller, unit int32, label string) *types.VirtualDisk {
 	d := &types.VirtualDisk{VirtualDevice: device(a.key, controller, unit, label), CapacityInBytes: a.disk.Capacity(), CapacityInKB: a.disk.Capacity() / 1024}
-	file := types.VirtualDeviceFileBackingInfo{FileName: fmt.Sprintf("[%s] %s", a.store.obj.Name, a.path), Datastore: &a.store.obj.Self}
+	file := types.VirtualDeviceFileBackingInfo{FileName: a.file(), Datastore: &a.store.obj.Self}
 	if s.Raw {
 		d.Backing = &types.VirtualDiskRawDiskMappingVer1BackingInfo{
 			VirtualDeviceFileBackingInfo: file, DiskMode: s.Mode, CompatibilityMode: string(types.VirtualDiskCompatibilityModePhysicalMode),
@@ -207,6 +210,11 @@ func (vc *VCenter) newDisk(a *attached, s *DiskSpec, controller, unit int32, lab
 	}
 	thin := true
 	backing := &types.VirtualDiskFlatVer2BackingInfo{VirtualDeviceFileBackingInfo: file, DiskMode: s.Mode, ThinProvisioned: &thin, Uuid: a.disk.ID()}
+	if s.base != "" {
+		backing.Parent = &types.VirtualDiskFlatVer2BackingInfo{
+			VirtualDeviceFileBackingInfo: types.VirtualDeviceFileBackingInfo{FileName: s.base, Datastore: &a.store.obj.Self}, DiskMode: s.Mode,
+		}
+	}
 	if s.Shared {
 		backing.Sharing = string(types.VirtualDiskSharingSharingMultiWriter)
 	}

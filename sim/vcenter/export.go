@@ -50,6 +50,9 @@ func (c *vmCalls) ExportVm(ctx *simulator.Context, _ *types.ExportVm) soap.HasFa
 
 // exportable refuses disks that are not wholly this VM's.
 func exportable(m *machine) *soap.Fault {
+	if f := m.servedFault("exported"); f != nil {
+		return fault(f, "%s", explain(f))
+	}
 	for _, d := range m.vm.Config.Hardware.Device {
 		v, ok := d.(*types.VirtualDisk)
 		if !ok {

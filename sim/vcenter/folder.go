@@ -85,7 +85,7 @@ func (vc *VCenter) openFolder(r *http.Request) (*folderFile, *httpError) {
 	vc.do(func() {
 		for _, m := range vc.order {
 			for _, a := range m.disks {
-				if a.store.obj.Name == store && flatName(a.path) == path {
+				if a.store.served == nil && a.store.obj.Name == store && flatName(a.path) == path {
 					f = &folderFile{m, path, a.disk}
 					locked = f.locked()
 				}

@@ -145,6 +145,9 @@ func (c *vmCalls) relocation(s *types.VirtualMachineRelocateSpec) (pool *simulat
 		if host, ok = c.vc.reg.Get(*s.Host).(*simulator.HostSystem); !ok {
 			return nil, nil, fault(&types.InvalidArgument{InvalidProperty: "spec.host"}, "%s is no host", *s.Host)
 		}
+		if f := c.m.reachFault(host); f != nil {
+			return nil, nil, fault(f, "%s", explain(f))
+		}
 	}
 	return pool, host, nil
 }

@@ -55,14 +55,17 @@ var overrides = map[string]struct {
 	"Folder": answers(func(c call, o managed) managed {
 		return &folderCalls{call: c, folder: o.(*simulator.Folder)}
 	}, (*folderCalls)(nil)),
-	"Task":               answers(func(c call, _ managed) managed { return &taskCalls{call: c} }, (*taskCalls)(nil)),
-	"TaskManager":        answers(func(c call, _ managed) managed { return &taskManagerCalls{call: c} }, (*taskManagerCalls)(nil)),
-	"EventManager":       answers(func(c call, _ managed) managed { return &eventCalls{call: c} }, (*eventCalls)(nil)),
-	"SessionManager":     answers(func(c call, _ managed) managed { return &sessionCalls{call: c} }, (*sessionCalls)(nil)),
-	"OvfManager":         answers(func(c call, o managed) managed { return &ovfCalls{call: c, ovf: o.(*simulator.OvfManager)} }, (*ovfCalls)(nil)),
-	"ServiceInstance":    answers(func(c call, _ managed) managed { return &serviceCalls{call: c} }, (*serviceCalls)(nil)),
-	"HttpNfcLease":       answers(func(c call, o managed) managed { return &leaseCalls{call: c, lease: o.(*lease)} }, (*leaseCalls)(nil)),
-	"Datastore":          answers(func(c call, _ managed) managed { return &datastoreCalls{call: c} }, (*datastoreCalls)(nil)),
+	"Task":            answers(func(c call, _ managed) managed { return &taskCalls{call: c} }, (*taskCalls)(nil)),
+	"TaskManager":     answers(func(c call, _ managed) managed { return &taskManagerCalls{call: c} }, (*taskManagerCalls)(nil)),
+	"EventManager":    answers(func(c call, _ managed) managed { return &eventCalls{call: c} }, (*eventCalls)(nil)),
+	"SessionManager":  answers(func(c call, _ managed) managed { return &sessionCalls{call: c} }, (*sessionCalls)(nil)),
+	"OvfManager":      answers(func(c call, o managed) managed { return &ovfCalls{call: c, ovf: o.(*simulator.OvfManager)} }, (*ovfCalls)(nil)),
+	"ServiceInstance": answers(func(c call, _ managed) managed { return &serviceCalls{call: c} }, (*serviceCalls)(nil)),
+	"HttpNfcLease":    answers(func(c call, o managed) managed { return &leaseCalls{call: c, lease: o.(*lease)} }, (*leaseCalls)(nil)),
+	"Datastore":       answers(func(c call, _ managed) managed { return &datastoreCalls{call: c} }, (*datastoreCalls)(nil)),
+	"HostDatastoreSystem": answers(func(c call, o managed) managed {
+		return &hostStoreCalls{call: c, system: o.(*simulator.HostDatastoreSystem)}
+	}, (*hostStoreCalls)(nil)),
 	"EnvironmentBrowser": answers(func(c call, _ managed) managed { return &browserCalls{call: c} }, (*browserCalls)(nil)),
 }
 
@@ -107,15 +110,15 @@ func (vc *VCenter) dispatch(ctx *simulator.Context, m *simulator.Method) (mo.Ref
 	if obj == nil {
 		return nil, &types.ManagedObjectNotFound{Obj: m.This}
 	}
-	if outside[m.This.Type] {
-		return nil, notSupported(fmt.Sprintf("%s is not simulated", m.This.Type))
-	}
 	name := goName(m.Name)
 	if o, ok := overrides[m.This.Type]; ok && o.methods[name] {
 		if ours := o.make(call{Self: m.This, vc: vc}, obj); ours != nil {
 			vc.overlay(ctx, ours)
 			return nil, nil
 		}
+	}
+	if outside[m.This.Type] {
+		return nil, notSupported(fmt.Sprintf("%s of %s is not simulated", m.Name, m.This.Type))
 	}
 	if strings.HasSuffix(m.Name, "_Task") || hiddenTask[m.Name] {
 		return nil, notSupported(fmt.Sprintf("%s of %s is not simulated", m.Name, m.This))
@@ -127,7 +130,7 @@ func (vc *VCenter) dispatch(ctx *simulator.Context, m *simulator.Method) (mo.Ref
 var hiddenTask = map[string]bool{"StandbyGuest": true, "DestroyChildren": true, "CreateVApp": true}
 
 // outside are the types whose methods vcsim takes to the machine that it runs on:
-// its files, and its containers.
+// its files, and its containers. Only what we answer ourselves is answered.
 var outside = setOf(`
 	FileManager VirtualDiskManager HostDatastoreSystem HostStorageSystem HostCertificateManager VStorageObjectManager VcenterVStorageObjectManager
 	GuestOperationsManager GuestProcessManager GuestFileManager GuestAuthManager

@@ -124,7 +124,10 @@ func (vc *VCenter) powerOnFault(m *machine) types.BaseMethodFault {
 	case h.Runtime.InMaintenanceMode:
 		return new(types.InvalidState)
 	}
-	return nil
+	if f := m.reachFault(h); f != nil {
+		return f
+	}
+	return vc.lockFault(m)
 }
 
 // setPower makes the power state so. Whatever ran in the VM starts, or stops

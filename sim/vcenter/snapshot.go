@@ -51,6 +51,9 @@ func (c *vmCalls) CreateSnapshotExTask(ctx *simulator.Context, r *types.CreateSn
 }
 
 func (c *vmCalls) createSnapshot(ctx *simulator.Context, method, name, description string, memory bool) (ref, *soap.Fault) {
+	if f := c.m.servedFault("snapshotted"); f != nil {
+		return ref{}, fault(f, "%s", explain(f))
+	}
 	if memory && c.m.vm.Runtime.PowerState == poweredOn {
 		return ref{}, fault(new(types.NotSupported), "snapshots with memory are not simulated")
 	}

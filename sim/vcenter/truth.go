@@ -43,6 +43,8 @@ type Disk struct {
 	Label      string
 	Controller string
 	Datastore  string
+	Path       string // in the datastore: "db-01/db-01.vmdk"
+	Served     bool   // the datastore is served: Disk is what Config.Backing opened
 	Disk       *disk.Disk
 }
 
@@ -109,7 +111,7 @@ func (vc *VCenter) truth(m *machine) VM {
 		d := devices.FindByKey(a.key).GetVirtualDevice()
 		vm.Disks = append(vm.Disks, Disk{
 			Key: a.key, Label: d.DeviceInfo.GetDescription().Label, Controller: controllerKind(devices.FindByKey(d.ControllerKey)),
-			Datastore: a.store.obj.Name, Disk: a.disk,
+			Datastore: a.store.obj.Name, Path: a.path, Served: a.store.served != nil, Disk: a.disk,
 		})
 	}
 	for _, d := range devices {

@@ -59,7 +59,7 @@ type Timing struct {
 	RemoveSnapshot    time.Duration
 	RevertSnapshot    time.Duration
 	Create, Destroy   time.Duration
-	Clone             time.Duration
+	Clone             time.Duration // linked: it copies nothing, so size does not matter
 	Rename            time.Duration
 	LeaseReady        time.Duration // from ExportVm or ImportVApp to a lease that is ready
 	LeaseTimeout      time.Duration // a lease without progress for so long expires; 300 s if 0
@@ -71,7 +71,7 @@ func DefaultTiming() Timing {
 		PowerOn: 3 * time.Second, PowerOff: 2 * time.Second, Reset: 3 * time.Second, Suspend: 5 * time.Second,
 		Reconfigure: time.Second, Relocate: 10 * time.Second,
 		CreateSnapshot: 4 * time.Second, RemoveSnapshot: 6 * time.Second, RevertSnapshot: 4 * time.Second,
-		Create: 2 * time.Second, Destroy: 2 * time.Second, Clone: 30 * time.Second, Rename: time.Second,
+		Create: 2 * time.Second, Destroy: 2 * time.Second, Clone: 5 * time.Second, Rename: time.Second,
 		LeaseReady: 3 * time.Second, LeaseTimeout: defaultLeaseTimeout,
 	}
 }
@@ -102,6 +102,11 @@ type Config struct {
 	// has been asked to shut down. When the guest has, it calls GuestHalted. Nil:
 	// no guest ever does.
 	ShutdownGuest func(vm string)
+	// Backing opens the disk that a served datastore holds at a path, when a VM is
+	// made that has it. An error that is fs.ErrNotExist says that there is none. It
+	// is called while the vCenter is busy: it must not call back. Nil: served
+	// datastores hold nothing.
+	Backing func(datastore, path string) (*disk.Disk, error)
 	// RebootGuest is told in the same way that a guest has been asked to reboot.
 	// Nil: that is refused.
 	RebootGuest func(vm string)

@@ -23,6 +23,7 @@ type VMSpec struct {
 	Firmware     string // "bios" (default) or "efi"
 	CPUs         int32  // 1 if 0
 	MemoryMB     int32  // 1024 if 0
+	Home         string // datastore of its own files; that of the first disk if ""
 	Disks        []DiskSpec
 	NICs         []NICSpec
 	CDROMs       int
@@ -54,9 +55,12 @@ type DiskSpec struct {
 	Used       int64  // bytes declared in use
 	Controller string // "pvscsi" (default), "lsilogic", "lsilogic-sas", "buslogic", "ide", "sata", "nvme"
 	Datastore  string // the first one if ""
+	Path       string // in the datastore; in the VM's directory if ""
 	Mode       string // "persistent" if ""
 	Shared     bool   // multi-writer
 	Raw        bool   // RDM
+
+	base string // the file that a linked clone's disk stands on: "[ds] db-01/db-01.vmdk"
 }
 
 // NICSpec describes a network adapter.
@@ -83,7 +87,19 @@ type attached struct {
 	disk    *disk.Disk
 	store   *datastore
 	path    string // in the datastore: "db-01/db-01.vmdk"
+	base    string // the file that it stands on, if it is a linked clone's: "[ds] db-01/db-01.vmdk"
 	charged int64  // bytes of the datastore that it takes
+}
+
+// file is the disk's name as the API writes it.
+func (a *attached) file() string { return fmt.Sprintf("[%s] %s", a.store.obj.Name, a.path) }
+
+// size is what the disk's own files hold, in bytes.
+func (a *attached) size() int64 {
+	if a.base != "" {
+		return a.disk.Own()
+	}
+	return a.disk.Used()
 }
 
 // AddVM adds a VM at once, without a task, and returns its reference. Adding n
@@ -270,8 +286,12 @@ func (vc *VCenter) directory(name string) string {
 	return dir
 }
 
-// homeStore is the datastore of the VM's own files: that of its first disk.
+// homeStore is the datastore of the VM's own files: the one that the spec says,
+// or else that of its first disk.
 func (vc *VCenter) homeStore(s *VMSpec) *datastore {
+	if s.Home != "" {
+		return vc.stores[s.Home]
+	}
 	if len(s.Disks) > 0 {
 		return vc.stores[s.Disks[0].Datastore]
 	}
