@@ -26,6 +26,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 )
 
@@ -127,7 +128,8 @@ type End struct {
 	hello  time.Duration // when to say hello again, while the peer is not known
 	stats  Stats
 
-	restarted []uint32
+	anew      bool     // another peer was met, and Out has not told of it
+	restarted []uint32 // streams that the one before knew
 }
 
 // New returns an End whose lanes are up. A Config that does not validate is a
@@ -161,7 +163,7 @@ func (e *End) Stats() Stats {
 // and begins that epoch, which is higher than the one before.
 func (e *End) Reset(epoch uint64) {
 	e.config.Epoch, e.peer = epoch, 0
-	e.restarted, e.hello, e.stats = nil, 0, Stats{}
+	e.anew, e.restarted, e.hello, e.stats = false, nil, 0, Stats{}
 	e.timing = newTiming(e.config.Retry)
 	e.bucket = bucket{rate: e.config.Cap, at: e.now}
 	e.forget()
@@ -182,7 +184,8 @@ func (e *End) meet(epoch uint64) {
 		e.restarted = e.streams()
 		refused := e.send.refused
 		e.forget()
-		e.send.refused, e.send.freed = refused, true
+		e.send.refused = refused
+		e.anew = true
 	}
 	e.peer = epoch
 	e.timing = newTiming(e.config.Retry)
@@ -192,8 +195,7 @@ func (e *End) meet(epoch uint64) {
 // Wake. now never goes back.
 func (e *End) Poll(now time.Duration) Out {
 	e.now = max(e.now, now)
-	out := Out{Restarted: e.restarted, Delivered: e.recv.take()}
-	e.restarted = nil
+	out := Out{Restarted: e.tell(), Delivered: e.recv.take()}
 	e.watchLanes()
 	if e.peer == 0 {
 		e.greet(&out)
@@ -207,6 +209,20 @@ func (e *End) Poll(now time.Duration) Out {
 	e.send.freed = false
 	out.Wake = e.wake()
 	return out
+}
+
+// tell which streams begin anew. What was sent to them since the peer was met
+// was meant for the one before, and is dropped too.
+func (e *End) tell() []uint32 {
+	if !e.anew {
+		return nil
+	}
+	told := append(e.restarted, e.streams()...)
+	slices.Sort(told)
+	refused := e.send.refused
+	e.send, e.restarted, e.anew = newSender(), nil, false
+	e.send.refused, e.send.freed = refused, true
+	return slices.Compact(told)
 }
 
 // greet says hello on every lane, again and again until the peer is known.
