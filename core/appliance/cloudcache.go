@@ -19,6 +19,10 @@ const Policy = "HDM Analyzer Profile"
 // to: another one than the compute VM's.
 func (a *Appliance) imageMark(m migration.Migration) string { return a.mark(m.ID) + "/image" }
 
+// cloneMark is the mark of the linked clone on premises. An export carries it on,
+// so that it is another one than the compute VM's.
+func (a *Appliance) cloneMark(m migration.Migration) string { return a.mark(m.ID) + "/clone" }
+
 // onCloudCache does the effects of VMs that run on a cloud cache.
 func (a *Appliance) onCloudCache(ctx context.Context, e migration.Effect, m migration.Migration) (migration.Result, error) {
 	here := func(do func(*vsphere.Session) error) (migration.Result, error) {
@@ -34,7 +38,7 @@ func (a *Appliance) onCloudCache(ctx context.Context, e migration.Effect, m migr
 		return here(func(s *vsphere.Session) error { return s.ApplyPolicy(ctx, m.Plan.Source, Policy) })
 	case migration.MakeClone:
 		return a.at(ctx, vsphere.OnPremises, func(s *vsphere.Session) (migration.Result, error) {
-			clone, err := s.LinkedClone(ctx, m.Plan.Source, a.mark(m.ID), migration.CloneName(m.Plan.Name), a.mark(m.ID))
+			clone, err := s.LinkedClone(ctx, m.Plan.Source, a.mark(m.ID), migration.CloneName(m.Plan.Name), a.cloneMark(m))
 			return migration.Result{Copy: clone}, err
 		})
 	case migration.Bind:
@@ -60,13 +64,13 @@ func (a *Appliance) onCloudCache(ctx context.Context, e migration.Effect, m migr
 	case migration.BringHome:
 		err := a.flushAll(ctx, m)
 		if err == nil {
-			err = a.Components.Release(ctx, a.mark(m.Maker()), false)
+			err = a.Components.Release(ctx, a.mark(m.Maker()))
 		}
 		return done(err)
 	case migration.Release:
-		return done(a.Components.Release(ctx, a.mark(m.Maker()), false))
+		return done(a.Components.Release(ctx, a.mark(m.Maker())))
 	case migration.Discard:
-		return done(a.Components.Release(ctx, a.mark(m.Maker()), true))
+		return done(a.Components.Discard(ctx, a.mark(m.Maker())))
 	}
 	panic("appliance: no executor for effect " + string(e.Kind))
 }
@@ -123,7 +127,7 @@ func (a *Appliance) createCompute(ctx context.Context, m migration.Migration) (m
 
 // stopCompute shuts the compute VM down, if there is one.
 func (a *Appliance) stopCompute(ctx context.Context, s *vsphere.Session, m migration.Migration) error {
-	compute, err := s.FindMarked(ctx, a.mark(m.Maker()))
+	compute, err := s.FindMade(ctx, a.mark(m.Maker()))
 	if err != nil {
 		return err
 	}

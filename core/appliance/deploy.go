@@ -150,7 +150,7 @@ func (a *Appliance) makeOne(ctx context.Context, s *vsphere.Session, e deploymen
 	}
 	for _, h := range r.Hosts {
 		if h.Connected {
-			if err := s.MountServed(ctx, h.Ref, component.Datastore(v.Name), v.Name); err != nil {
+			if err := s.MountServed(ctx, h.Ref, v.Name, v.Name); err != nil {
 				return "", err
 			}
 		}
@@ -253,12 +253,12 @@ func (a *Appliance) removeOne(ctx context.Context, e deployment.Effect, v deploy
 			return err
 		}
 		for _, h := range r.Hosts {
-			if err := s.UnmountServed(ctx, h.Ref, component.Datastore(v.Name)); err != nil {
+			if err := s.UnmountServed(ctx, h.Ref, v.Name); err != nil {
 				return err
 			}
 		}
 	}
-	found, err := s.FindMarked(ctx, a.componentMark(e.Number, v.Name))
+	found, err := s.FindMade(ctx, a.componentMark(e.Number, v.Name))
 	if err != nil {
 		return err
 	}

@@ -116,12 +116,14 @@ func (a *Appliance) do(ctx context.Context, e migration.Effect, m migration.Migr
 		return a.at(ctx, vsphere.OnPremises, func(s *vsphere.Session) (migration.Result, error) {
 			return done(s.MoveIntoPool(ctx, m.Plan.Source, m.Plan.HomePool))
 		})
-	case migration.DestroyCopy, migration.DestroyCompute:
-		return a.destroy(ctx, vsphere.Cloud, a.mark(m.Maker()))
+	case migration.DestroyCopy:
+		return a.destroy(ctx, vsphere.Cloud, imported(a.mark(m.ID)))
 	case migration.DestroyImage:
-		return a.destroy(ctx, vsphere.Cloud, a.imageMark(m))
+		return a.destroy(ctx, vsphere.Cloud, imported(a.imageMark(m)))
+	case migration.DestroyCompute:
+		return a.destroy(ctx, vsphere.Cloud, made(a.mark(m.Maker())))
 	case migration.RemoveClone:
-		return a.destroy(ctx, vsphere.OnPremises, a.mark(m.ID))
+		return a.destroy(ctx, vsphere.OnPremises, made(a.cloneMark(m)))
 	case migration.ConfirmOff:
 		return a.confirmOff(ctx, m)
 	}
@@ -288,11 +290,24 @@ func powerOnCopy(ctx context.Context, m migration.Migration, here, there *vspher
 	return there.PowerOn(ctx, m.Copy)
 }
 
-// destroy removes every VM at a site that bears that mark. One that runs is
-// never removed: its guest may have written.
-func (a *Appliance) destroy(ctx context.Context, site vsphere.Site, mark string) (migration.Result, error) {
+// finder finds what bears a mark.
+type finder func(ctx context.Context, s *vsphere.Session) ([]vsphere.VM, error)
+
+// imported finds what an import made.
+func imported(mark string) finder {
+	return func(ctx context.Context, s *vsphere.Session) ([]vsphere.VM, error) { return s.FindMarked(ctx, mark) }
+}
+
+// made finds what was created or cloned.
+func made(mark string) finder {
+	return func(ctx context.Context, s *vsphere.Session) ([]vsphere.VM, error) { return s.FindMade(ctx, mark) }
+}
+
+// destroy removes every VM at a site that is found. One that runs is never
+// removed: its guest may have written.
+func (a *Appliance) destroy(ctx context.Context, site vsphere.Site, find finder) (migration.Result, error) {
 	return a.at(ctx, site, func(s *vsphere.Session) (migration.Result, error) {
-		copies, err := s.FindMarked(ctx, mark)
+		copies, err := find(ctx, s)
 		if err != nil {
 			return migration.Result{}, err
 		}
