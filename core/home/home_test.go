@@ -147,11 +147,11 @@ func TestADeviceThatFailsLeavesAFlushThatCanBeFinished(t *testing.T) {
 		fail    func(p *premises)
 		dropped bool // the flush
 	}{
-		"the stage cannot flush":        {func(p *premises) { p.stage.FailFlushes(fail) }, true},
-		"the stage cannot read back":    {func(p *premises) { p.stage.FailReads(disk.All, fail) }, true},
-		"the decision is not written":   {func(p *premises) { p.stage.FailWrites(disk.Range{Len: dataStart}, fail) }, false},
+		"the stage cannot flush":         {func(p *premises) { p.stage.FailFlushes(fail) }, true},
+		"the stage cannot read back":     {func(p *premises) { p.stage.FailReads(disk.All, fail) }, true},
+		"the decision is not written":    {func(p *premises) { p.stage.FailWrites(disk.Range{Len: dataStart}, fail) }, false},
 		"the second disk is not written": {func(p *premises) { p.disks[1].FailWrites(disk.All, fail) }, false},
-		"the first disk cannot flush":   {func(p *premises) { p.disks[0].FailFlushes(fail) }, false},
+		"the first disk cannot flush":    {func(p *premises) { p.disks[0].FailFlushes(fail) }, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := newPremises()
