@@ -34,6 +34,7 @@ type CacheConfig struct {
 type Event struct {
 	Kind    EventKind
 	Binding string
+	VM      string // the component VM with its cache
 	Number  uint64 // FlushCut, FlushApplied
 	Blocks  int    // FlushCut, FlushApplied; Reconciled: copied
 	Left    int    // Reconciled
@@ -290,7 +291,7 @@ func (c *CloudCache) FlushWanted() (ids []string, fresh bool) {
 func DiskPath(id string, n int) string { return fmt.Sprintf("%s/disk-%d.vmdk", id, n) }
 
 func (c *CloudCache) tell(e Event) {
-	if c.cfg.Observe != nil {
+	if e.VM = c.cfg.VM; c.cfg.Observe != nil {
 		c.cfg.Observe(e)
 	}
 }
