@@ -118,7 +118,7 @@ func (w *world) settle() {
 		}
 		switch {
 		case w.wrong != nil:
-		case round > 20:
+		case round > 100:
 			w.fail("no end: %d requests are open, %+v", len(w.open), w.c.Stats())
 		case w.cut != nil && w.cut.broken && w.rotting:
 			return // until the guest writes the block anew, no flush can be read
