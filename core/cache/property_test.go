@@ -16,9 +16,8 @@ func live(t *rapid.T, m mutant) (wrong error) {
 		w.step()
 		if m.stepped != nil {
 			m.stepped(w)
-		} else if w.wrong == nil {
-			w.wrong = w.c.audit()
 		}
+		w.audit()
 	}
 	if w.wrong == nil {
 		w.settle()
@@ -45,13 +44,13 @@ func (w *world) step() {
 		}
 	case n < 28:
 		w.endCut()
-	case n == 28:
+	case n < 31:
 		if !w.rotting {
 			w.crash()
 		}
-	case n == 29:
+	case n == 31:
 		w.rot()
-	case n == 30:
+	case n == 32:
 		w.takeChanged()
 	case len(w.ops) > 0:
 		w.complete(rapid.IntRange(0, len(w.ops)-1).Draw(w.t, "op"))
@@ -159,7 +158,11 @@ func (w *world) last() {
 		w.fail("reads hang")
 	}
 	w.takeChanged()
-	if w.wrong == nil {
+	w.audit()
+}
+
+func (w *world) audit() {
+	if w.wrong == nil && !w.mutant.blind {
 		w.wrong = w.c.audit()
 	}
 }

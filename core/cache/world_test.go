@@ -55,6 +55,7 @@ type flushing struct {
 
 // mutant is a fault that is planted in the cache: the same check has to find it.
 type mutant struct {
+	blind       bool                       // do not look into the cache: what it does has to give it away
 	ignoreFlush bool                       // FLUSH is acknowledged without doing anything
 	issued      func(w *world, op *Op)     // an operation is asked for
 	completing  func(w *world, op *Op)     // an operation has been done
@@ -100,8 +101,10 @@ func (w *world) fail(format string, args ...any) {
 // take takes what the cache says.
 func (w *world) take(out Out) {
 	for i := range out.Ops {
-		if w.mutant.issued != nil {
-			w.mutant.issued(w, &out.Ops[i])
+		if op := &out.Ops[i]; op.Kind == Fetch {
+			w.fetch(*op)
+		} else if w.mutant.issued != nil {
+			w.mutant.issued(w, op)
 		}
 	}
 	w.ops = append(w.ops, out.Ops...)
@@ -217,8 +220,10 @@ func (w *world) complete(n int) {
 func (w *world) do(op Op) {
 	switch {
 	case w.mutant.skip != nil && w.mutant.skip(w, op):
-	case op.Kind == Fetch:
-		copy(op.Data, w.prem[op.Disk][op.Block*BlockSize:])
+	case op.Kind == Fetch: // the premises read it at any time until now
+		if rapid.Bool().Draw(w.t, "late") {
+			w.fetch(op)
+		}
 	default:
 		if err := do(w.dev, op); err != nil {
 			w.fail("the device: %w", err)
@@ -229,6 +234,8 @@ func (w *world) do(op Op) {
 	}
 	w.take(w.c.Complete(op.ID, nil))
 }
+
+func (w *world) fetch(op Op) { copy(op.Data, w.prem[op.Disk][op.Block*BlockSize:]) }
 
 func (w *world) random() *rand.Rand {
 	seed := rapid.Uint64Range(0, 1<<16).Draw(w.t, "seed")
