@@ -27,7 +27,6 @@ var mutants = map[string]mutant{
 	"a checksum is forgotten":                   {completing: forgetSum},
 	"disks are cut one after another":           {cutting: cutFirstDisk, pulling: cutOtherDisks},
 	"a cut forgets what was written since":      {stepped: forgetDiverged},
-	"a fetch that is too old is kept":           {stepped: keepStaleFetch},
 	"a write that waits is forgotten":           {stepped: func(w *world) { w.c.stalled = nil }},
 	"a checkpoint forgets a block":              {issued: dropRecord},
 }
@@ -117,17 +116,6 @@ func forgetDiverged(w *world) {
 	for _, i := range w.c.table.dirty {
 		if e := &w.c.table.entries[i]; e.state == diverged {
 			e.state = frozen
-		}
-	}
-}
-
-func keepStaleFetch(w *world) {
-	for i := range w.c.ops.places {
-		if f := w.c.ops.places[i].fetch; f != nil && f.stale {
-			n := w.c.table.ensure(f.key)
-			if e := &w.c.table.entries[n]; e.fetch == nil && e.state == absent {
-				f.stale, e.fetch = false, f
-			}
 		}
 	}
 }
