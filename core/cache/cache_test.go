@@ -341,3 +341,81 @@ func TestABusyCacheIsTheSameEveryTime(t *testing.T) {
 	}
 	assert.Equal(t, trace(), trace())
 }
+
+func TestAGroupOfVMsIsCutAtOneInstant(t *testing.T) {
+	group := []*stand{newStand(t, 16), newStand(t, 16)}
+	numbers := make([]uint64, len(group))
+	for _, s := range group {
+		s.write(0, 0, 'b')
+	}
+	for i, s := range group {
+		var err error
+		numbers[i], _, err = s.c.Cut()
+		require.NoError(t, err)
+	}
+	for _, s := range group {
+		s.write(0, 0, 'a')
+		s.write(0, 1, 'a')
+		s.submit(Request{Kind: Flush})
+	}
+	for i, s := range group {
+		s.pull(numbers[i])
+		assert.Equal(t, byte('b'), s.letter(0, 0), "what was written before")
+		assert.Zero(t, s.letter(0, 1), "nothing that was written after")
+	}
+}
+
+func TestACutIsAllDisksAtOneInstant(t *testing.T) {
+	s := newStand(t, 32, 1<<20, 1<<20, 1<<20)
+	for disk := range 3 {
+		s.write(disk, 4, 'b')
+	}
+	number, blocks, err := s.c.Cut()
+	require.NoError(t, err)
+	assert.Equal(t, 3, blocks)
+	for disk := range 3 {
+		s.write(disk, 4, 'a')
+		s.take(s.c.Pull(1))
+		s.write(2-disk, 5, 'a')
+	}
+	for _, k := range s.chunks {
+		for _, b := range k.Blocks {
+			assert.Equal(t, byte('b'), b.Data[0])
+			assert.Equal(t, int64(4), b.Block)
+		}
+	}
+	require.True(t, s.chunks[2].Last)
+	s.take(s.c.Applied(number))
+	assert.Equal(t, byte('a'), s.read(0, 4), "the guest sees what it wrote since")
+	assert.Equal(t, 6, s.c.Stats().Dirty)
+}
+
+func TestACutThatWasAbandonedIsInTheNextOne(t *testing.T) {
+	s := newStand(t, 16)
+	s.write(0, 0, 'a')
+	s.write(0, 1, 'a')
+	number, _, err := s.c.Cut()
+	require.NoError(t, err)
+	s.take(s.c.Pull(1))
+	s.write(0, 1, 'b')
+	s.take(s.c.Abandon(number))
+	s.flush()
+	assert.Equal(t, byte('a'), s.letter(0, 0))
+	assert.Equal(t, byte('b'), s.letter(0, 1), "the later content wins")
+	assert.Zero(t, s.c.Stats().Dirty)
+}
+
+func TestFiguresTellWhatIsHeld(t *testing.T) {
+	s := newStand(t, 16)
+	s.read(0, 0)
+	s.write(0, 1, 'a')
+	s.write(0, 2, 'a')
+	_, _, err := s.c.Cut()
+	require.NoError(t, err)
+	s.write(0, 2, 'b')
+	stats := s.c.Stats()
+	assert.Equal(t, Stats{
+		Slots: 16, Free: 12, Clean: 1, Dirty: 2, Frozen: 2, Misses: 1, Syncs: 1, Checkpoints: 1,
+		BytesRead: BlockSize, Absorbed: 3 * BlockSize, Overwritten: BlockSize,
+	}, stats)
+}

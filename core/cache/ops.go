@@ -62,6 +62,7 @@ type request struct {
 type part struct {
 	req  *request
 	key  key
+	at   int32  // of a write that has its slot: the entry of the block
 	from int    // within the block
 	data []byte // of the request
 	slot int32  // of a write: where it goes
