@@ -72,6 +72,19 @@ func TestWhatThePremisesHaveACrashOfTheCacheDoesNotTakeBack(t *testing.T) {
 	assert.Equal(t, byte('b'), s.read(0, 1))
 }
 
+func TestTheNumberOfACutIsNeverGivenAgain(t *testing.T) {
+	s := newStand(t, 16)
+	last := uint64(0)
+	for range 30 {
+		number, _, err := s.c.Cut()
+		require.NoError(t, err)
+		require.Greater(t, number, last)
+		last = number
+		s.pull(number) // the premises have it, and remember its number
+		s.reboot(0, 1)
+	}
+}
+
 func TestASlotThatWasUsedAgainIsNotTakenForItsOldBlock(t *testing.T) {
 	for seed := range uint64(200) {
 		s := newStand(t, 8)

@@ -28,6 +28,7 @@ var mutants = map[string]mutant{
 	"disks are cut one after another":           {cutting: cutFirstDisk, pulling: cutOtherDisks},
 	"a cut forgets what was written since":      {stepped: forgetDiverged},
 	"a write that waits is forgotten":           {stepped: func(w *world) { w.c.stalled = nil }},
+	"a number of a cut is given again":          {stepped: func(w *world) { w.c.sync.cuts, w.c.sync.writing = w.c.cuts, w.c.cuts }},
 	"a checkpoint forgets a block":              {issued: dropRecord},
 }
 

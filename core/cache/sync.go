@@ -53,6 +53,8 @@ type sync struct {
 	failed  bool   // the last sync: none is begun but for who asks
 	seq     uint32 // of the next batch
 	before  uint32 // sum of the last batch
+	writing uint64 // that the sync that runs writes
+	cuts    uint64 // number of the last cut that the index has
 	at      int64  // where the next batch goes in the area
 	doubt   []int32
 }
@@ -67,10 +69,14 @@ func (c *Cache) want(i int32) {
 	}
 }
 
-// await ends w when everything that was acknowledged until now is durable.
+// await ends w when everything that was acknowledged until now is durable. A
+// cut waits for its number, too: after a crash it is not given again.
 func (c *Cache) await(w waiter) {
 	s := &c.sync
 	switch {
+	case w.cut != nil:
+		s.next = append(s.next, w)
+		c.startSync()
 	case s.phase == idle && len(s.wanted) == 0 && s.epoch > 0:
 		c.endWait(w, nil)
 	case s.phase != idle && len(s.wanted) == 0:
@@ -133,7 +139,7 @@ func (c *Cache) startSync() {
 	case fresh:
 		s.phase = data
 		c.syncOp(Op{Kind: DeviceFlush})
-	case len(s.records) > 0 || s.checkpoint:
+	case len(s.records) > 0 || s.checkpoint || s.cuts < c.cuts:
 		c.writeLog()
 	default:
 		c.syncDone()
@@ -201,6 +207,7 @@ func (c *Cache) writeLog() {
 		s.at = 0
 		h = head{tag: c.layout.tag, epoch: s.upcoming(), checkpoint: uint32(max(1, (len(s.records)+perBatch-1)/perBatch))}
 	}
+	h.cuts, s.writing = c.cuts, c.cuts
 	for rest := s.records; ; h.checkpoint = 0 {
 		n := min(len(rest), perBatch)
 		h.count = uint32(n)
@@ -224,6 +231,7 @@ func (c *Cache) writeLog() {
 func (c *Cache) syncDone() {
 	s := &c.sync
 	c.stats.Syncs++
+	s.cuts = s.writing
 	for _, t := range s.steps {
 		e := &c.table.entries[t.entry]
 		c.slots.unref(e.durable, refDurable)

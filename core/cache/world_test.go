@@ -24,6 +24,7 @@ type world struct {
 	next    uint64
 	stalls  []uint64 // writes in the order in which they were submitted
 	cut     *flushing
+	told    uint64            // number of the last cut of which the premises have heard
 	wanted  bool              // FlushWanted
 	rotting bool              // slots rot: dirty data may be an error, and never wrong
 	failing bool              // operations fail
