@@ -51,7 +51,7 @@ fuzz: ## any bytes as messages, as calls to SQS, as saved inventories (INPUTS=30
 
 .PHONY: cache
 cache: ## lives of a cache, with power cuts between any two operations, against a plain array (LIVES=100000)
-	@$(GO) test -run '^TestTheCacheHoldsWhatAPlainArrayHolds$$' -rapid.checks=$(LIVES) -timeout 0 -v ./core/cache
+	@$(GO) test ./core/cache -v -timeout 0 -run '^TestTheCacheHoldsWhatAPlainArrayHolds$$' -rapid.checks=$(LIVES)
 
 .PHONY: explore
 explore: build ## run scenarios that nobody wrote (SEEDS=1-5000)

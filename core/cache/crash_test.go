@@ -250,6 +250,23 @@ func TestAFlushThatTheDeviceRefusesIsRefused(t *testing.T) {
 	assert.Equal(t, byte('a'), s.read(0, 0), "the next one went well, and counts")
 }
 
+func TestAWriteThatWaitsGetsOnAfterASyncThatFailed(t *testing.T) {
+	s := newStand(t, 8)
+	for b := range int64(8) {
+		s.write(0, b, 'a')
+	}
+	waits := s.write(0, 8, 'b')
+	number, _, err := s.c.Cut()
+	require.NoError(t, err)
+	s.pull(number)
+	out := Drive(s.c, &faulty{s.dev, func(op OpKind, _ int64) bool { return op == DeviceFlush }}, s.c.Applied(number))
+	assert.NotContains(t, s.done, waits, "the index may still name every slot")
+	assert.True(t, out.FlushWanted)
+	s.flush()
+	assert.NoError(t, s.done[waits])
+	assert.Contains(t, s.done, waits)
+}
+
 func TestACutThatCannotBeReadSaysSo(t *testing.T) {
 	for _, kind := range []OpKind{DeviceRead, DeviceFlush} {
 		s := newStand(t, 16)

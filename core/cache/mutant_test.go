@@ -16,10 +16,10 @@ import (
 var mutants = map[string]mutant{
 	"a FLUSH is acknowledged and ignored": {ignoreFlush: true},
 	"the data is not durable before the index names it": {skip: func(w *world, op Op) bool {
-		return op.Kind == DeviceFlush && w.c.sync.phase == data
+		return op.Kind == DeviceFlush && w.c.sync.phase == phaseData
 	}},
 	"the index is not durable when FLUSH is acknowledged": {skip: func(w *world, op Op) bool {
-		return op.Kind == DeviceFlush && w.c.sync.phase == index
+		return op.Kind == DeviceFlush && w.c.sync.phase == phaseIndex
 	}},
 	"a dirty block is evicted":                  {stepped: evictDirty},
 	"a slot that the index names is used again": {stepped: freeDurable},
@@ -124,7 +124,7 @@ func forgetDiverged(w *world) {
 // dropRecord takes the last record out of a checkpoint.
 func dropRecord(w *world, op *Op) {
 	s := &w.c.sync
-	if op.Kind != DeviceWrite || s.phase != log || !s.checkpoint || len(s.records) == 0 || len(op.Data) < batchHead {
+	if op.Kind != DeviceWrite || s.phase != phaseLog || !s.checkpoint || len(s.records) == 0 || len(op.Data) < batchHead {
 		return
 	}
 	h, _, ok := decodeHead(op.Data)

@@ -68,7 +68,6 @@ type part struct {
 	slot int32  // of a write: where it goes
 	sum  uint32
 	buf  []byte // a whole block, if the part is not one
-	base bool   // of a write: buf holds what the part does not overwrite
 }
 
 func (p *part) whole() bool { return len(p.data) == BlockSize }

@@ -54,8 +54,8 @@ func recoverError(kind, cause error) error {
 func (l layout) epochs(device io.ReaderAt) ([]uint64, error) {
 	var found []uint64
 	p := make([]byte, SectorSize)
-	for copy := range uint64(2) {
-		if err := readAt(device, p, l.superAt(copy)); err != nil {
+	for n := range uint64(2) {
+		if err := readAt(device, p, l.superAt(n)); err != nil {
 			return nil, err
 		}
 		if epoch, ok := l.decodeSuper(p); ok {

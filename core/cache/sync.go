@@ -16,12 +16,12 @@ package cache
 type phase uint8
 
 const (
-	idle phase = iota
-	data
-	log
-	index
-	super
-	turn
+	phaseIdle phase = iota
+	phaseData
+	phaseLog
+	phaseIndex
+	phaseSuper
+	phaseTurn
 )
 
 // waiter waits for a sync: a FLUSH, a write with FUA, or a cut.
@@ -37,6 +37,7 @@ type step struct {
 	slot  int32
 }
 
+// sync is the sync that runs, and what is known of the index.
 type sync struct {
 	phase      phase
 	wanted     []int32 // entries whose place in the index is not as it should be
@@ -59,8 +60,6 @@ type sync struct {
 	doubt   []int32
 }
 
-func newSync() sync { return sync{} }
-
 // want notes that a block's place in the index has to change.
 func (c *Cache) want(i int32) {
 	if e := &c.table.entries[i]; !e.pending {
@@ -77,9 +76,9 @@ func (c *Cache) await(w waiter) {
 	case w.cut != nil:
 		s.next = append(s.next, w)
 		c.startSync()
-	case s.phase == idle && len(s.wanted) == 0 && s.epoch > 0:
+	case s.phase == phaseIdle && len(s.wanted) == 0 && s.epoch > 0:
 		c.endWait(w, nil)
-	case s.phase != idle && len(s.wanted) == 0:
+	case s.phase != phaseIdle && len(s.wanted) == 0:
 		s.now = append(s.now, w)
 	default:
 		s.next = append(s.next, w)
@@ -102,7 +101,7 @@ func (c *Cache) endWait(w waiter, err error) {
 // startSync begins a sync if none runs.
 func (c *Cache) startSync() {
 	s := &c.sync
-	if s.phase != idle {
+	if s.phase != phaseIdle {
 		return
 	}
 	s.now, s.next = s.next, s.now[:0]
@@ -137,7 +136,7 @@ func (c *Cache) startSync() {
 	}
 	switch {
 	case fresh:
-		s.phase = data
+		s.phase = phaseData
 		c.syncOp(Op{Kind: DeviceFlush})
 	case len(s.records) > 0 || s.checkpoint || s.cuts < c.cuts:
 		c.writeLog()
@@ -167,20 +166,20 @@ func (c *Cache) syncStep(_ pending, err error) {
 		return
 	}
 	switch s.phase {
-	case data:
+	case phaseData:
 		c.writeLog()
-	case log, super:
+	case phaseLog, phaseSuper:
 		s.phase++
 		c.syncOp(Op{Kind: DeviceFlush})
-	case index:
+	case phaseIndex:
 		if !s.checkpoint {
 			c.syncDone()
 			return
 		}
-		s.phase = super
+		s.phase = phaseSuper
 		epoch := s.upcoming()
 		c.syncOp(Op{Kind: DeviceWrite, Off: c.layout.superAt(epoch), Data: c.layout.encodeSuper(epoch)})
-	case turn:
+	case phaseTurn:
 		s.epoch, s.tries, s.rewrite = s.upcoming(), 0, false
 		c.stats.Checkpoints++
 		c.syncDone()
@@ -201,7 +200,7 @@ func (s *sync) upcoming() uint64 {
 // writeLog writes the records as batches.
 func (c *Cache) writeLog() {
 	s := &c.sync
-	s.phase = log
+	s.phase = phaseLog
 	h := head{tag: c.layout.tag, epoch: s.epoch, seq: s.seq, before: s.before}
 	if s.checkpoint {
 		s.at = 0
@@ -275,7 +274,7 @@ func (c *Cache) syncFailed() {
 
 func (c *Cache) syncEnded(err error) {
 	s := &c.sync
-	s.phase = idle
+	s.phase = phaseIdle
 	for i := 0; i < len(s.now); i++ {
 		c.endWait(s.now[i], err)
 	}

@@ -37,9 +37,8 @@ type world struct {
 // asked is a request that is not done.
 type asked struct {
 	Request
-	write  uint32   // its number
-	least  []uint32 // of a read: what was acknowledged; of a flush: what has to outlive a crash
-	blocks bool
+	write uint32   // its number
+	least []uint32 // of a read: what was acknowledged; of a flush: what has to outlive a crash
 }
 
 // flushing is a cut on its way to the premises.
