@@ -140,6 +140,27 @@ func TestARegionThatIsUsedAgainBeginsEmpty(t *testing.T) {
 	assert.ErrorIs(t, err, ErrForeign)
 }
 
+func TestACheckpointOfManyBatchesCountsOnlyAsAWhole(t *testing.T) {
+	const blocks = perBatch + 500
+	s := newStand(t, blocks+100, blocks*BlockSize)
+	for b := range int64(blocks) {
+		s.write(0, b, byte(b))
+	}
+	s.submit(Request{Kind: Flush})
+	s.reboot(0, 1)
+	require.Equal(t, blocks, s.c.Stats().Dirty)
+	s.write(0, 0, 'n') // the next sync is a checkpoint
+	second := s.c.layout.areaAt(s.c.sync.upcoming()) + batchSize(perBatch)
+	err := s.failedBy(func(op OpKind, off int64) bool { return op == DeviceWrite && off == second }, Request{Kind: Flush})
+	require.ErrorIs(t, err, ErrDevice)
+	_, err = s.dev.WriteAt(s.c.layout.encodeSuper(s.c.sync.epoch+1), s.c.layout.superAt(s.c.sync.epoch+1))
+	require.NoError(t, err)
+	s.reboot(4, 1)
+	assert.Equal(t, blocks, s.c.Stats().Dirty, "those of the epoch before")
+	assert.Zero(t, s.read(0, 0))
+	assert.Equal(t, byte(5), s.read(0, 256+5))
+}
+
 // rotten changes a byte of what the guest sees of a block.
 func (s *stand) rotten(disk int, block int64) {
 	e := s.c.table.entries[s.c.table.get(keyOf(disk, block))]

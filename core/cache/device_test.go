@@ -52,6 +52,15 @@ func (d *device) writeSome(p []byte, off int64, r *rand.Rand) {
 	}
 }
 
+// flushSome is a flush that failed: any sector may be durable all the same.
+func (d *device) flushSome(r *rand.Rand) {
+	for _, s := range d.volatile {
+		if r.IntN(2) == 0 {
+			copy(d.durable[s.off:], s.data)
+		}
+	}
+}
+
 // powerCut keeps each sector with the probability kept/4: all, none, or any.
 func (d *device) powerCut(kept int, r *rand.Rand) {
 	for _, s := range d.volatile {

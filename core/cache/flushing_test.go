@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 )
@@ -54,6 +55,9 @@ func (w *world) apply() {
 		w.fail("the cut holds %d blocks, and %d came", f.size, len(f.blocks))
 	}
 	for _, b := range f.blocks {
+		if end := w.config.Disks[b.Disk] - b.Block*BlockSize; end < BlockSize && !bytes.Equal(b.Data[end:], make([]byte, BlockSize-end)) {
+			w.fail("what is behind the end of disk %d is not zeros", b.Disk)
+		}
 		copy(w.prem[b.Disk][b.Block*BlockSize:], b.Data)
 	}
 	for disk, image := range w.prem {

@@ -23,7 +23,7 @@ const (
 	batchMagic = 0x4844_4d42
 	batchHead  = 48
 	recordSize = 16
-	maxBatch   = 1 << 20                             // bytes
+	maxBatch   = 64 << 10                            // bytes
 	perBatch   = (maxBatch - batchHead) / recordSize // records
 	gone       = -1                                  // the slot of a block that is not dirty any more
 )

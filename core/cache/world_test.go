@@ -70,15 +70,18 @@ func newWorld(t *rapid.T, m mutant) *world {
 	w.config = Config{Disks: []int64{6 * BlockSize, 5*BlockSize - 3*SectorSize}, Tag: 1}
 	w.config.Quota = int64(rapid.SampledFrom([]int{8, 8, 9, 10, 12, 16}).Draw(t, "slots")) * BlockSize
 	switch rapid.IntRange(0, 7).Draw(t, "kind") {
-	case 6:
+	case 5:
 		w.rotting = true
-	case 7:
+	case 6, 7:
 		w.failing = true
 	}
 	w.model = newModel(w.config.Disks)
 	for i, capacity := range w.config.Disks {
 		image := make([]byte, (capacity+BlockSize-1)/BlockSize*BlockSize)
 		stamp(image[:capacity], w.model.starts[i], 0)
+		for j := capacity; j < int64(len(image)); j++ {
+			image[j] = 0xee // nobody's
+		}
 		w.prem = append(w.prem, image)
 	}
 	w.dev = newDevice(w.config.Size())
@@ -208,8 +211,11 @@ func (w *world) complete(n int) {
 	op := w.ops[n]
 	w.ops = slices.Delete(w.ops, n, n+1)
 	if w.failing && !w.healed && rapid.IntRange(0, 9).Draw(w.t, "fails") == 9 {
-		if op.Kind == DeviceWrite {
+		switch op.Kind {
+		case DeviceWrite:
 			w.dev.writeSome(op.Data, op.Off, w.random())
+		case DeviceFlush:
+			w.dev.flushSome(w.random())
 		}
 		w.take(w.c.Complete(op.ID, errBroken))
 		return
