@@ -182,9 +182,15 @@ func (c *Cache) syncStep(_ pending, err error) {
 }
 
 // upcoming is the epoch of a checkpoint. Each try has one of its own, so that
-// what tries have left in the area is not mixed; all have the area of the
-// parity that is not in use.
-func (s *sync) upcoming() uint64 { return s.epoch + 1 + 2*s.tries }
+// what tries have left in an area is not mixed. All have the area that is not
+// in use; while none is, because the region is being formatted, they take turns,
+// since the try before may count after all.
+func (s *sync) upcoming() uint64 {
+	if s.epoch == 0 {
+		return 1 + s.tries
+	}
+	return s.epoch + 1 + 2*s.tries
+}
 
 // writeLog writes the records as batches.
 func (c *Cache) writeLog() {
@@ -209,7 +215,7 @@ func (c *Cache) writeLog() {
 	}
 	s.seq, s.before = h.seq, h.before
 	if s.epoch == 0 { // whatever the region held is not a cache any more
-		c.syncOp(Op{Kind: DeviceWrite, Off: c.layout.superAt(0), Data: make([]byte, SectorSize)})
+		c.syncOp(Op{Kind: DeviceWrite, Off: c.layout.superAt(s.upcoming() + 1), Data: make([]byte, SectorSize)})
 	}
 }
 
