@@ -79,7 +79,7 @@ func (e *End) full(s *outStream, n int) bool {
 
 // streams that were used in either direction, ascending.
 func (e *End) streams() []uint32 {
-	ids := slices.AppendSeq(slices.Collect(maps.Keys(e.send.streams)), maps.Keys(e.recv.streams))
+	ids := append(slices.Sorted(maps.Keys(e.send.streams)), slices.Sorted(maps.Keys(e.recv.streams))...)
 	slices.Sort(ids)
 	return slices.Compact(ids)
 }
