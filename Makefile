@@ -25,7 +25,7 @@ test: ## run every test that is fast
 	@$(GO) test -json ./... ./.ci/count | $(GO) run ./.ci/count
 
 .PHONY: check
-check: lint race fuzz explore ## everything: lint, tests with -race, independent readers and clients, fuzzing, a long exploration
+check: lint race crashes fuzz explore ## everything: lint, tests with -race, independent readers and clients, power cuts, fuzzing, a long exploration
 
 .PHONY: lint
 lint: ## formatting, vet and golangci-lint
@@ -41,12 +41,18 @@ race: ## all tests with the race detector, and those with programs of other hand
 FUZZ = $(GO) test -run '^$$' -fuzztime $(INPUTS)x -fuzzminimizetime 1x -timeout 0 -fuzz
 
 .PHONY: fuzz
-fuzz: ## any bytes as messages, as calls to SQS, as saved inventories (INPUTS=3000000, each)
+fuzz: ## any bytes as messages, as frames of gateways, as calls to SQS, as saved inventories (INPUTS=3000000, each)
+	@$(FUZZ) '^FuzzArrived$$' ./core/gateway
+	@$(FUZZ) '^FuzzDecode$$' ./core/home
 	@$(FUZZ) '^FuzzDecodeRequest$$' ./core/protocol
 	@$(FUZZ) '^FuzzDecodeResponse$$' ./core/protocol
 	@$(FUZZ) '^FuzzJSON$$' ./sim/sqs
 	@$(FUZZ) '^FuzzQuery$$' ./sim/sqs
 	@$(FUZZ) '^FuzzLoad$$' ./sim/inventory
+
+.PHONY: crashes
+crashes: ## cut the power under a database on a migrated VM, 1,000 times, at either site
+	@$(GO) test -tags check -run Thousand -count 1 -v ./harness/sqlite
 
 .PHONY: explore
 explore: build ## run scenarios that nobody wrote (SEEDS=1-5000)
