@@ -36,7 +36,10 @@ func (w *world) chunk(k Chunk) {
 			w.fail("cut: %w", k.Err)
 		}
 		f.broken = true
+	case k.Seq == 0 && k.Cut <= w.told:
+		w.fail("cut %d: the premises have heard of cut %d", k.Cut, w.told)
 	default:
+		w.told = k.Cut
 		f.seq++
 		f.whole = k.Last
 		f.blocks = append(f.blocks, k.Blocks...)

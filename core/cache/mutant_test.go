@@ -16,10 +16,10 @@ import (
 var mutants = map[string]mutant{
 	"a FLUSH is acknowledged and ignored": {ignoreFlush: true},
 	"the data is not durable before the index names it": {skip: func(w *world, op Op) bool {
-		return op.Kind == DeviceFlush && w.c.sync.phase == data
+		return op.Kind == DeviceFlush && w.c.sync.phase == phaseData
 	}},
 	"the index is not durable when FLUSH is acknowledged": {skip: func(w *world, op Op) bool {
-		return op.Kind == DeviceFlush && w.c.sync.phase == index
+		return op.Kind == DeviceFlush && w.c.sync.phase == phaseIndex
 	}},
 	"a dirty block is evicted":                  {stepped: evictDirty},
 	"a slot that the index names is used again": {stepped: freeDurable},
@@ -27,8 +27,8 @@ var mutants = map[string]mutant{
 	"a checksum is forgotten":                   {completing: forgetSum},
 	"disks are cut one after another":           {cutting: cutFirstDisk, pulling: cutOtherDisks},
 	"a cut forgets what was written since":      {stepped: forgetDiverged},
-	"a fetch that is too old is kept":           {stepped: keepStaleFetch},
 	"a write that waits is forgotten":           {stepped: func(w *world) { w.c.stalled = nil }},
+	"a number of a cut is given again":          {stepped: func(w *world) { w.c.sync.cuts, w.c.sync.writing = w.c.cuts, w.c.cuts }},
 	"a checkpoint forgets a block":              {issued: dropRecord},
 }
 
@@ -121,21 +121,10 @@ func forgetDiverged(w *world) {
 	}
 }
 
-func keepStaleFetch(w *world) {
-	for i := range w.c.ops.places {
-		if f := w.c.ops.places[i].fetch; f != nil && f.stale {
-			n := w.c.table.ensure(f.key)
-			if e := &w.c.table.entries[n]; e.fetch == nil && e.state == absent {
-				f.stale, e.fetch = false, f
-			}
-		}
-	}
-}
-
 // dropRecord takes the last record out of a checkpoint.
 func dropRecord(w *world, op *Op) {
 	s := &w.c.sync
-	if op.Kind != DeviceWrite || s.phase != log || !s.checkpoint || len(s.records) == 0 || len(op.Data) < batchHead {
+	if op.Kind != DeviceWrite || s.phase != phaseLog || !s.checkpoint || len(s.records) == 0 || len(op.Data) < batchHead {
 		return
 	}
 	h, _, ok := decodeHead(op.Data)

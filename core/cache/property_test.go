@@ -219,7 +219,7 @@ func (c *Cache) audit() error {
 				return fmt.Errorf("block %x may be evicted and must not be", e.key)
 			}
 		}
-		if right := (e.durable == none && !e.state.unflushed()) || (e.durable == e.now && e.state.unflushed()); !right && !e.pending && e.syncing == none && c.sync.phase == idle {
+		if right := (e.durable == none && !e.state.unflushed()) || (e.durable == e.now && e.state.unflushed()); !right && !e.pending && e.syncing == none && c.sync.phase == phaseIdle {
 			return fmt.Errorf("block %x: the index is wrong, and nobody wants it right", e.key)
 		}
 	}

@@ -24,6 +24,7 @@ type world struct {
 	next    uint64
 	stalls  []uint64 // writes in the order in which they were submitted
 	cut     *flushing
+	told    uint64            // number of the last cut of which the premises have heard
 	wanted  bool              // FlushWanted
 	rotting bool              // slots rot: dirty data may be an error, and never wrong
 	failing bool              // operations fail
@@ -36,9 +37,8 @@ type world struct {
 // asked is a request that is not done.
 type asked struct {
 	Request
-	write  uint32   // its number
-	least  []uint32 // of a read: what was acknowledged; of a flush: what has to outlive a crash
-	blocks bool
+	write uint32   // its number
+	least []uint32 // of a read: what was acknowledged; of a flush: what has to outlive a crash
 }
 
 // flushing is a cut on its way to the premises.
