@@ -74,11 +74,12 @@ type NICSpec struct {
 
 // machine is what we know of a VM beside vcsim's object.
 type machine struct {
-	vm    *simulator.VirtualMachine
-	disks []*attached
-	snaps []*snapshot // by creation
-	busy  *task       // the task that keeps others off
-	lease *lease      // the lease that keeps others off
+	vm      *simulator.VirtualMachine
+	disks   []*attached
+	snaps   []*snapshot // by creation
+	profile string      // storage policy of its own files; "" if none
+	busy    *task       // the task that keeps others off
+	lease   *lease      // the lease that keeps others off
 
 	poweredOn types.BaseEvent // the newest that tells of it; nil if it never was since it is here
 }
@@ -91,6 +92,7 @@ type attached struct {
 	path    string // in the datastore: "db-01/db-01.vmdk"
 	base    string // the file that it stands on, if it is a linked clone's: "[ds] db-01/db-01.vmdk"
 	charged int64  // bytes of the datastore that it takes
+	profile string // storage policy; "" if none
 }
 
 // file is the disk's name as the API writes it.
