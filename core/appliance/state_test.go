@@ -32,6 +32,7 @@ func image(t require.TestingT, s *State) string {
 	}
 	text, err := json.MarshalIndent(map[string]any{
 		"counters": s.Counters, "live": list(s.live), "ended": list(s.ended), "requests": s.byName,
+		"settings": s.settings, "deployment": s.deployment,
 	}, "", " ")
 	require.NoError(t, err)
 	return string(text)
@@ -62,7 +63,7 @@ func (c *control) hear(ev Event) Decision {
 	d := c.state.Step(c.knobs, c.now, ev)
 	require.Equal(c.t, before, image(c.t, c.state), "Step is pure: %#v", ev)
 	require.Equal(c.t, d, c.state.Step(c.knobs, c.now, ev), "Step decides the same again: %#v", ev)
-	if len(d.Changed) > 0 || d.Epoch != c.state.Epoch {
+	if !d.nothing(c.state) {
 		batch, err := records(d)
 		require.NoError(c.t, err)
 		require.NoError(c.t, c.journal.Write(batch))
@@ -107,6 +108,10 @@ func doneWell(e migration.Effect) migration.Event {
 		r.Snapshot = "_hdm1"
 	case migration.Transfer:
 		r.Copy, r.Bytes = "VirtualMachine:vm-2", 10
+	case migration.Bind:
+		r.Served = &migration.Served{Datastore: "HDM_Cloud_Cache-0", Paths: []string{"[HDM_Cloud_Cache-0] 0.vmdk"}}
+	case migration.MakeClone, migration.CreateCompute, migration.TransferImage:
+		r.Copy = "VirtualMachine:vm-3"
 	}
 	return migration.EffectDone{Key: e.Key, Result: r}
 }

@@ -26,11 +26,19 @@ type script struct {
 	effects []Effect
 }
 
-func begin(t require.TestingT) *script {
-	s := &script{t: t, m: New(1, Order{VM: "db-01", Type: Cold}, start), now: Now{Wall: start}}
+func begin(t require.TestingT) *script { return beginOf(t, Order{VM: "db-01", Type: Cold}) }
+
+func beginOf(t require.TestingT, o Order) *script {
+	m := New(1, o, start)
+	if o.Type == Back {
+		m = NewBack(1, o, start, Migration{ID: "m-0000", Bound: true, Plan: plan, Copy: "VirtualMachine:vm-2", Snapshot: "_hdm1"})
+	}
+	s := &script{t: t, m: m, now: Now{Wall: start}}
 	s.hear(CheckDue{})
 	return s
 }
+
+var plan = Plan{Source: "VirtualMachine:vm-1", WasOn: true, Bytes: 10}
 
 func (s *script) hear(ev Event) Verdict {
 	v := DefaultKnobs.Decide(s.m, s.now, ev)
@@ -70,6 +78,14 @@ func (s *script) proceed() {
 	case s.m.State == Queued:
 		s.hear(TurnCame{})
 		return
+	case s.m.State == Waiting:
+		word := s.m.Awaits()[0]
+		said := Said{Word: word}
+		if s.m.Brings(word) {
+			said.Image = "VirtualMachine:vm-8"
+		}
+		require.Empty(s.t, s.hear(said).Ignored)
+		return
 	case s.m.Effect == "":
 		s.hear(CheckDue{})
 		return
@@ -77,7 +93,16 @@ func (s *script) proceed() {
 	var r Result
 	switch s.pending.Kind {
 	case Check:
-		r.Plan = &Plan{Source: "VirtualMachine:vm-1", WasOn: true, Bytes: 10}
+		found := plan
+		r.Plan = &found
+	case Bind:
+		r.Served = &Served{Datastore: "HDM_Cloud_Cache-0", Paths: []string{"[HDM_Cloud_Cache-0] m-0001/0.vmdk"}}
+	case MakeClone:
+		r.Copy = "VirtualMachine:vm-3"
+	case CreateCompute:
+		r.Copy = "VirtualMachine:vm-2"
+	case TransferImage:
+		r.Copy, r.Bytes = "VirtualMachine:vm-4", 10
 	case TakeSnapshot:
 		r.Snapshot = "_hdm1"
 	case Transfer:
@@ -321,7 +346,11 @@ func TestUndoIsTriedABoundedNumberOfTimesAndNamesWhatItLeft(t *testing.T) { // S
 // and an end once the trouble is over.
 func TestEveryHistoryEnds(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		s := begin(t)
+		s := beginOf(t, Order{
+			VM: "db-01", Type: rapid.SampledFrom([]Type{Cold, Warm, TBC, Back}).Draw(t, "type"),
+			Origin:  rapid.SampledFrom([]Origin{FromVCenter, FromMessage}).Draw(t, "origin"),
+			Offline: rapid.Bool().Draw(t, "offline"),
+		})
 		for range rapid.IntRange(0, 60).Draw(t, "events") {
 			switch rapid.IntRange(0, 9).Draw(t, "event") {
 			case 0:
@@ -339,6 +368,7 @@ func TestEveryHistoryEnds(t *testing.T) {
 			case 6:
 				s.hear(TurnCame{})
 				s.hear(CheckDue{})
+				s.hear(Said{Word: rapid.SampledFrom([]Word{StartTransfer, ConfigureSync, Commit, BulkDone}).Draw(t, "word")})
 			default:
 				if !s.m.State.Final() {
 					s.proceed()
@@ -356,5 +386,6 @@ func TestEveryHistoryEnds(t *testing.T) {
 				require.Contains(t, Edges[m.From], m.To)
 			}
 		}
+		s.theSourceWaits()
 	})
 }
