@@ -49,6 +49,21 @@ const (
 	Transfer = "link.transfer" // link: direction, what, bytes, state=started|finished|failed
 )
 
+// What the component VMs and the services in them do. A component VM is its
+// name, a binding its id.
+const (
+	ComponentUp    = "component.up"     // component VM: site, kind, boot, services
+	ComponentDown  = "component.down"   // component VM: site, boot
+	ComponentLane  = "component.lane"   // number of the lane: cloud, premises (the gateways' VMs), state=up|down
+	Command        = "command"          // component VM: key, service, verb, state=running|done|failed, error: taken up, or over
+	Bound          = "binding.bound"    // binding: vm (the component VM with its cache)
+	Released       = "binding.released" // binding
+	FlushCut       = "flush.cut"        // binding: number, blocks, bytes
+	FlushApplied   = "flush.applied"    // binding: number, blocks, bytes: the premises' disks hold it
+	FlushAbandoned = "flush.abandoned"  // binding: number, blocks: its blocks are dirty again
+	Reconciled     = "reconcile.pass"   // binding: blocks (copied), left (written meanwhile)
+)
+
 // What the appliance does.
 const (
 	ApplianceUp   = "appliance.up"   // appliance: epoch

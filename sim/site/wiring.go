@@ -125,7 +125,11 @@ func (w *World) changed(p *Place, c vcenter.Change) {
 	}
 	switch c.Kind {
 	case event.VMPower:
-		w.guests.power(p, name, attr(c, "state") == "on")
+		on := attr(c, "state") == "on"
+		if w.Components != nil { // none is there before the world has begun
+			w.Components.Power(p.Site, name, on)
+		}
+		w.guests.power(p, name, on)
 	case event.VMRenamed:
 		w.guests.renamed(p, name, attr(c, "name"))
 	case event.VMDestroyed:
