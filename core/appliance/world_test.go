@@ -11,6 +11,7 @@ import (
 
 	"github.com/hdm-project/hdm/core/appliance"
 	"github.com/hdm-project/hdm/core/component"
+	"github.com/hdm-project/hdm/core/deployment"
 	"github.com/hdm-project/hdm/core/journal"
 	"github.com/hdm-project/hdm/core/migration"
 	"github.com/hdm-project/hdm/core/runtime"
@@ -172,3 +173,5 @@ func (w *witness) Changed(migration.Migration)                      {}
 func (w *witness) EffectEnded(migration.Effect, int, string, error) {}
 func (w *witness) EffectStale(migration.ID, string, string)         {}
 func (w *witness) JournalWrote(int, string)                         {}
+func (w *witness) Deployed(deployment.Deployment)                   {}
+func (w *witness) Set(appliance.Settings)                           {}

@@ -122,7 +122,8 @@ func (h *Host) observe(e datapath.Event) {
 	emit := h.cfg.Kernel.Emit
 	switch e.Kind {
 	case datapath.EventBound:
-		emit(event.Bound, e.Binding, "vm", e.VM)
+		source, quota := h.bound(e)
+		emit(event.Bound, e.Binding, "vm", e.VM, "source", source, "quota", quota)
 	case datapath.EventReleased:
 		h.forget(e.VM, e.Binding)
 		emit(event.Released, e.Binding)
@@ -135,4 +136,17 @@ func (h *Host) observe(e datapath.Event) {
 	case datapath.EventReconciled:
 		emit(event.Reconciled, e.Binding, append(blocks, "left", strconv.Itoa(e.Left))...)
 	}
+}
+
+// bound is of which VM a binding is, and how much cloud cache it has.
+func (h *Host) bound(e datapath.Event) (source, quota string) {
+	n := h.node(e.VM)
+	if n == nil || n.cache == nil {
+		return "", "0"
+	}
+	b, _ := n.cache.Binding(e.Binding)
+	if vm, ok := lookUp(h.cfg.OnPremises, b.Source); ok {
+		source = string(vsphere.OnPremises) + "/" + vm.Name
+	}
+	return source, strconv.FormatInt(b.Quota, 10)
 }

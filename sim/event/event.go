@@ -56,7 +56,7 @@ const (
 	ComponentDown  = "component.down"   // component VM: site, boot
 	ComponentLane  = "component.lane"   // number of the lane: cloud, premises (the gateways' VMs), state=up|down
 	Command        = "command"          // component VM: key, service, verb, state=running|done|failed, error: taken up, or over
-	Bound          = "binding.bound"    // binding: vm (the component VM with its cache)
+	Bound          = "binding.bound"    // binding: vm (the component VM with its cache), source (the VM on premises), quota (bytes)
 	Released       = "binding.released" // binding
 	FlushCut       = "flush.cut"        // binding: number, blocks, bytes
 	FlushApplied   = "flush.applied"    // binding: number, blocks, bytes: the premises' disks hold it
@@ -71,11 +71,14 @@ const (
 	JournalWrite  = "journal.write"  // appliance: records, cause
 	JournalSync   = "journal.sync"   // appliance
 	// Migration is every change of a migration's state or step, as journalled.
-	Migration     = "migration"      // migration: vm, type, from, to, step, attempt, reason, left (what could not be put back, by what could not be done, once over)
+	Migration     = "migration"      // migration: vm, type, from, to, step, attempt, reason, next (the step that waits for a word, while waiting), left (what could not be put back, by what could not be done, once over)
 	EffectStarted = "effect.started" // migration: key, kind, step, attempt, epoch
 	EffectEnded   = "effect.ended"   // migration: key, kind, step, attempt, epoch, outcome=done|<class>, error
 	EffectStale   = "effect.stale"   // migration: key, why: a late completion that was not accepted
 	OrderAnswered = "order.answered" // appliance: request, vm, outcome=accepted|duplicate|refused, migration, reason
+	Deployment    = "deployment"     // appliance: phase=none|deploying|deployed|undeploying, mode, vms (how many were made), as journalled
+	Settings      = "settings"       // appliance: flush-every ("Cluster=5m0s"), groups ("a,b"), each with ";" in between, as journalled
+	FlushHeard    = "flush.heard"    // migration: vm, flush (number): the appliance knows that it is applied, as journalled
 )
 
 // What happens in the message queues, as they themselves know it. A message is
