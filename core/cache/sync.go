@@ -50,16 +50,16 @@ type sync struct {
 	err        error
 	now, next  []waiter
 
-	epoch   uint64 // the one that counts; 0: the device is not formatted
-	tries   uint64 // checkpoints that failed since it began
-	rewrite bool   // the next sync is a checkpoint whatever fits
-	failed  bool   // the last sync: none is begun but for who asks
-	seq     uint32 // of the next batch
-	before  uint32 // sum of the last batch
-	writing uint64 // that the sync that runs writes
-	cuts    uint64 // number of the last cut that the index has
-	at      int64  // where the next batch goes in the area
-	doubt   []int32
+	epoch   uint64  // the one that counts; 0: the device is not formatted
+	tries   uint64  // checkpoints that failed since it began
+	rewrite bool    // the next sync is a checkpoint whatever fits
+	failed  bool    // the last sync failed: none is begun but for who asks
+	seq     uint32  // of the next batch
+	before  uint32  // sum of the last batch
+	writing uint64  // number of the last cut that the sync that runs writes
+	cuts    uint64  // number of the last cut that the index has
+	at      int64   // where the next batch goes in the area
+	doubt   []int32 // slots that syncs which failed may have written into the index
 }
 
 // want notes that a block's place in the index has to change.
@@ -108,8 +108,28 @@ func (c *Cache) startSync() {
 	}
 	s.now, s.next = s.next, s.now[:0]
 	s.failed, s.err = false, nil
+	fresh := c.collect()
+	switch {
+	case s.epoch == 0:
+		s.phase = phaseWipe
+		for n := range uint64(2) {
+			c.syncOp(Op{Kind: DeviceWrite, Off: c.layout.superAt(n), Data: make([]byte, SectorSize)})
+		}
+	case fresh:
+		s.phase = phaseData
+		c.syncOp(Op{Kind: DeviceFlush})
+	case len(s.records) > 0 || s.checkpoint || s.cuts < c.cuts:
+		c.writeLog()
+	default:
+		c.syncDone()
+	}
+}
+
+// collect notes what the sync makes of each block, and what it writes for that.
+// It says whether the index will name slots that may not be durable yet.
+func (c *Cache) collect() (fresh bool) {
+	s := &c.sync
 	s.steps, s.records = s.steps[:0], s.records[:0]
-	fresh := false
 	for _, i := range s.wanted {
 		e := &c.table.entries[i]
 		e.pending = false
@@ -136,20 +156,7 @@ func (c *Cache) startSync() {
 			s.records = append(s.records, record{e.key, e.now, e.sum})
 		}
 	}
-	switch {
-	case s.epoch == 0:
-		s.phase = phaseWipe
-		for n := range uint64(2) {
-			c.syncOp(Op{Kind: DeviceWrite, Off: c.layout.superAt(n), Data: make([]byte, SectorSize)})
-		}
-	case fresh:
-		s.phase = phaseData
-		c.syncOp(Op{Kind: DeviceFlush})
-	case len(s.records) > 0 || s.checkpoint || s.cuts < c.cuts:
-		c.writeLog()
-	default:
-		c.syncDone()
-	}
+	return fresh
 }
 
 // syncOp asks for an operation of the phase.
