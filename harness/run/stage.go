@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/hdm-project/hdm/core/appliance"
-	"github.com/hdm-project/hdm/core/component"
 	"github.com/hdm-project/hdm/core/journal"
 	"github.com/hdm-project/hdm/core/vsphere"
 	"github.com/hdm-project/hdm/faults"
@@ -239,12 +238,8 @@ func (st *stage) boot() {
 		app, err := appliance.Boot(context.Background(), appliance.Config{
 			ID: applianceID, Runtime: m, Journal: st.journal, Knobs: knobs(), Patience: appliance.DefaultPatience,
 			OnPremises: vsphere.NewClient(m, here), Cloud: vsphere.NewClient(m, there),
-			Components: func(c component.ClientConfig) component.Port {
-				c.Link = st.world.Components.Link()
-				return component.NewClient(c)
-			},
-			ProbeEvery: st.probeEvery(),
-			Observer:   st.teller, BeforeCompletion: func(string) { st.reach(faults.AppliedBeforeCompletion) },
+			Components: st.services, ProbeEvery: st.probeEvery(),
+			Observer: st.teller, BeforeCompletion: func(string) { st.reach(faults.AppliedBeforeCompletion) },
 		})
 		if err == nil {
 			err = st.serveBus(context.Background(), m, app)
@@ -255,13 +250,6 @@ func (st *stage) boot() {
 		}
 		st.app = app
 	})
-}
-
-// heard takes a heartbeat of a component VM to the appliance, if it is up.
-func (st *stage) heard(h component.Heartbeat) {
-	if st.app != nil {
-		st.app.Hear(h)
-	}
 }
 
 // cut takes the appliance's power and gives it back after a while. Called from
