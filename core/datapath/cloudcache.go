@@ -75,8 +75,7 @@ type binding struct {
 	cache    *cache.Cache
 	room     window
 	home     *channel
-	requests map[uint64]asked // of guests, by the cache's number
-	request  uint64
+	requests requests
 	reads    []read // that are on their way to the home, in order
 	read     uint64
 	known    bool   // what the home's last flush is
@@ -86,13 +85,6 @@ type binding struct {
 	told     bool   // that it does
 	flush    *flush
 	pending  []cache.BlockRef // taken for a reconcile, and not copied yet
-}
-
-// asked is a request that is not done.
-type asked struct {
-	write bool
-	disk  int
-	done  func(error)
 }
 
 // read is a message that asks the home for something.
@@ -122,7 +114,7 @@ func NewCloudCache(cfg CacheConfig) (*CloudCache, error) {
 }
 
 func (c *CloudCache) attach(e *entry) *binding {
-	b := &binding{owner: c, entry: e, room: window{c.volume, e}, home: c.channel(e.Home), requests: map[uint64]asked{}}
+	b := &binding{owner: c, entry: e, room: window{c.volume, e}, home: c.channel(e.Home)}
 	c.bindings = append(c.bindings, b)
 	c.byID[e.Binding.ID] = b
 	return b

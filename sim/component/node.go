@@ -10,6 +10,7 @@ import (
 	"github.com/hdm-project/hdm/core/component"
 	"github.com/hdm-project/hdm/core/datapath"
 	"github.com/hdm-project/hdm/core/deployment"
+	"github.com/hdm-project/hdm/core/gateway"
 	"github.com/hdm-project/hdm/core/vsphere"
 	"github.com/hdm-project/hdm/sim/disk"
 	"github.com/hdm-project/hdm/sim/event"
@@ -53,7 +54,7 @@ func (n *node) comeUp() {
 	if n.has(component.CloudCache) {
 		c, err := datapath.NewCloudCache(datapath.CacheConfig{
 			VM: n.name, Epoch: n.epoch, Device: n.device(deployment.Cache), Images: images{n.host},
-			Gateway: datapath.GatewayConfig(len(lanes), n.epoch), Observe: n.host.observe,
+			Gateway: n.gateway(len(lanes)), Observe: n.host.observe,
 		})
 		if n.cache = c; err != nil {
 			n.down = append(n.down, component.CloudCache)
@@ -62,7 +63,7 @@ func (n *node) comeUp() {
 	if n.has(component.PremIOManager) {
 		m, err := datapath.NewIOManager(datapath.HomeConfig{
 			Epoch: n.epoch, Stage: n.device(deployment.System), Sources: sources{n.host},
-			Gateway: datapath.GatewayConfig(len(lanes), n.epoch),
+			Gateway: n.gateway(len(lanes)),
 		})
 		if n.homes = m; err != nil {
 			n.down = append(n.down, component.PremIOManager)
@@ -90,6 +91,14 @@ func (n *node) comeUp() {
 			}
 		}
 	})
+}
+
+// gateway is how the services use the message gateways. Nothing is compressed:
+// links charge frames as if nothing were, so that it would only take time.
+func (n *node) gateway(lanes int) gateway.Config {
+	cfg := datapath.GatewayConfig(lanes, n.epoch)
+	cfg.Compress = false
+	return cfg
 }
 
 // device is the VM's disk of that use.
