@@ -5,6 +5,7 @@ GO     ?= go
 ARGS   ?=
 SEEDS  ?= 1-5000
 INPUTS ?= 3000000
+LIVES  ?= 100000
 COMMIT := $(shell git rev-parse HEAD 2>/dev/null)
 TOOL   := $(GO) tool -modfile=.ci/tools/go.mod
 
@@ -25,7 +26,7 @@ test: ## run every test that is fast
 	@$(GO) test -json ./... ./.ci/count | $(GO) run ./.ci/count
 
 .PHONY: check
-check: lint race fuzz explore ## everything: lint, tests with -race, independent readers and clients, fuzzing, a long exploration
+check: lint race fuzz cache explore ## everything: lint, tests with -race, independent readers and clients, fuzzing, caches that lose their power, a long exploration
 
 .PHONY: lint
 lint: ## formatting, vet and golangci-lint
@@ -47,6 +48,10 @@ fuzz: ## any bytes as messages, as calls to SQS, as saved inventories (INPUTS=30
 	@$(FUZZ) '^FuzzJSON$$' ./sim/sqs
 	@$(FUZZ) '^FuzzQuery$$' ./sim/sqs
 	@$(FUZZ) '^FuzzLoad$$' ./sim/inventory
+
+.PHONY: cache
+cache: ## lives of a cache, with power cuts between any two operations, against a plain array (LIVES=100000)
+	@$(GO) test ./core/cache -v -timeout 0 -run '^TestTheCacheHoldsWhatAPlainArrayHolds$$' -rapid.checks=$(LIVES)
 
 .PHONY: explore
 explore: build ## run scenarios that nobody wrote (SEEDS=1-5000)
