@@ -26,7 +26,7 @@ test: ## run every test that is fast
 	@$(GO) test -json ./... ./.ci/count | $(GO) run ./.ci/count
 
 .PHONY: check
-check: lint race fuzz cache explore ## everything: lint, tests with -race, independent readers and clients, fuzzing, caches that lose their power, a long exploration
+check: lint race fuzz cache crashes explore ## everything: lint, tests with -race, independent readers and clients, fuzzing, power cuts, a long exploration
 
 .PHONY: lint
 lint: ## formatting, vet and golangci-lint
@@ -42,12 +42,18 @@ race: ## all tests with the race detector, and those with programs of other hand
 FUZZ = $(GO) test -run '^$$' -fuzztime $(INPUTS)x -fuzzminimizetime 1x -timeout 0 -fuzz
 
 .PHONY: fuzz
-fuzz: ## any bytes as messages, as calls to SQS, as saved inventories (INPUTS=3000000, each)
+fuzz: ## any bytes as messages, as frames of gateways, as calls to SQS, as saved inventories (INPUTS=3000000, each)
+	@$(FUZZ) '^FuzzArrived$$' ./core/gateway
+	@$(FUZZ) '^FuzzDecode$$' ./core/home
 	@$(FUZZ) '^FuzzDecodeRequest$$' ./core/protocol
 	@$(FUZZ) '^FuzzDecodeResponse$$' ./core/protocol
 	@$(FUZZ) '^FuzzJSON$$' ./sim/sqs
 	@$(FUZZ) '^FuzzQuery$$' ./sim/sqs
 	@$(FUZZ) '^FuzzLoad$$' ./sim/inventory
+
+.PHONY: crashes
+crashes: ## cut the power under a database on a migrated VM, 1,000 times, at either site
+	@$(GO) test -tags check -run Thousand -count 1 -v ./harness/sqlite
 
 .PHONY: cache
 cache: ## lives of a cache, with power cuts between any two operations, against a plain array (LIVES=100000)
