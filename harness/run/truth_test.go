@@ -10,7 +10,44 @@ import (
 
 	"github.com/hdm-project/hdm/core/vsphere"
 	"github.com/hdm-project/hdm/harness/scenario"
+	"github.com/hdm-project/hdm/sim/disk"
+	"github.com/hdm-project/hdm/sim/guest"
+	"github.com/hdm-project/hdm/sim/site"
+	"github.com/hdm-project/hdm/sim/vcenter"
 )
+
+// held is a device that holds something else than the vCenter's disk.
+type held struct {
+	guest.Device
+	image disk.Reader
+}
+
+func (h held) Image() disk.Reader { return h.image }
+
+func TestOraclesSeeWhatADeviceHolds(t *testing.T) {
+	s, err := scenario.ParseText("test.yaml", []byte("title: devices\nworld: pair\nsteps:\n  - {at: 1h, migrate: {vm: vm-1, type: cold}}\n"))
+	require.NoError(t, err)
+	st, err := newStage(s, 1, Options{})
+	require.NoError(t, err)
+	defer func() { assert.NoError(t, st.close()) }()
+	image := disk.New("vm-1/0", 1<<30)
+	st.world.Device = func(_ *site.Place, vm vcenter.VM, i int) guest.Device {
+		if vm.Name != "vm-1" {
+			return nil
+		}
+		return held{guest.Local(vm.Disks[i].Disk), image}
+	}
+	assert.Same(t, image, eyes{st}.Disks("on-premises/vm-1")[0].Image)
+	assert.Equal(t, "vm-1/0", eyes{st}.Disks("on-premises/vm-1")[0].ID)
+	assert.NotSame(t, image, eyes{st}.Disks("on-premises/vm-2")[0].Image)
+	seen := map[string]bool{}
+	for _, v := range st.truth(0).VMs {
+		for _, d := range v.Disks {
+			seen[v.Name] = seen[v.Name] || d.Image == disk.Reader(image)
+		}
+	}
+	assert.Equal(t, map[string]bool{"vm-1": true, "vm-2": false}, seen)
+}
 
 func TestATaskWhoseProgressEverWentBackIsNoticed(t *testing.T) {
 	s, err := scenario.ParseText("test.yaml", []byte("title: tasks\nworld: pair\nsteps:\n"+

@@ -37,6 +37,12 @@ func TestAWorldInAFileBesideTheScenarioIsFoundAndItsErrorsAreToldThere(t *testin
 	write("w.yaml", "on-premises:\n  vms: [{name: db-01, cpus: 5000}]\n")
 	_, err = Parse(file)
 	assert.ErrorContains(t, err, filepath.Join(dir, "w.yaml")+":2:29: ")
+	write("w.yaml", "on-premises:\n  vms:\n    - {name: db-01, tools-late: {boots: 2,\n        never: true}}\n")
+	_, err = Parse(file)
+	assert.ErrorContains(t, err, filepath.Join(dir, "w.yaml")+":4:16: ")
+	write("w.yaml", "on-premises:\n  vms:\n    - {name: db-01, workload: {kind: trace,\n        reads: 30}}\n")
+	_, err = Parse(file)
+	assert.ErrorContains(t, err, filepath.Join(dir, "w.yaml")+":4:16: ")
 }
 
 func TestOnlyRegularFilesOfReasonableSizeAreRead(t *testing.T) {

@@ -290,6 +290,14 @@ func TestTheSchemaOfWorldsAcceptsEveryWorld(t *testing.T) {
 		assert.NoError(t, schema.Validate(asJSON(t, text)), name)
 	}
 	assert.Error(t, schema.Validate(asJSON(t, []byte("on-premise: {}"))))
+	vm := func(text string) any {
+		return asJSON(t, []byte("on-premises: {vms: [{name: a, "+text+"}]}"))
+	}
+	assert.NoError(t, schema.Validate(vm(`tools-late: {boots: 2, by: "5m", site: cloud}, workload: {kind: trace, rate: 200, reads: 0.3, span: 8 GB, flush-every: "1s"}`)))
+	assert.Error(t, schema.Validate(vm("tools-late: {site: moon}")))
+	assert.Error(t, schema.Validate(vm("tools-late: {by: 5}")))
+	assert.Error(t, schema.Validate(vm("tools-late: 2")))
+	assert.Error(t, schema.Validate(vm("workload: {kind: random, reads: many}")))
 }
 
 // What this release shows; the conformance suite may show more, never less.

@@ -12,7 +12,7 @@ import (
 // done is called exactly once, perhaps before the call returns; memory that a
 // request was given is the device's until then. Requests may be done in any
 // order: a guest never has two under way at the same place of which one is a
-// write. A write that failed may be there or not.
+// write. A write that failed is there or not by then, or in part.
 type Device interface {
 	ID() string      // the identity of the disk, wherever its image goes
 	Capacity() int64 // bytes
@@ -22,10 +22,11 @@ type Device interface {
 	Read(p []byte, off int64, done func(error))
 	// Flush makes durable what was acknowledged when it was called.
 	Flush(done func(error))
-	// PowerCut says that the VM has lost its power. Of what was acknowledged and
-	// not flushed, and of what is under way, each block is there, lost or torn, as
-	// r draws; what is not there by then never will be. For requests that were
-	// under way done need not be called any more.
+	// PowerCut says that the VM of a guest that drove it has no power any more,
+	// also after a shutdown in good order. Of what was acknowledged and not flushed,
+	// and of what is under way, each block is there, lost or torn, as r draws; what
+	// is not there by then never will be. For requests that were under way done need
+	// not be called any more.
 	PowerCut(r *rand.Rand)
 	// Unflushed is the number of blocks that a power cut may take.
 	Unflushed() int

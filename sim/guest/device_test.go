@@ -270,6 +270,23 @@ func TestAPowerCutMayTakeWhatWasUnderWayAndNothingElse(t *testing.T) {
 	assert.Positive(t, torn, "some cut must tear a block that was durable, by a write that was not acknowledged")
 }
 
+func TestADeviceHearsThatItsVMIsOffHoweverThatCame(t *testing.T) {
+	for _, stop := range []func(*guest.Run){(*guest.Run).PowerOff, func(r *guest.Run) { r.Shutdown() }} {
+		w := newWorld(t, 1)
+		s := db()
+		s.Workload.ReadShare = 1
+		_, disks := w.add(s)
+		devices, slows := slowly(w, disks, time.Second)
+		r := w.guests.Running("cloud", "db-01", devices)
+		w.run(10 * time.Second)
+		assert.False(t, slows[0].cut)
+		stop(r)
+		w.run(time.Minute)
+		assert.False(t, r.Up())
+		assert.True(t, slows[0].cut && slows[1].cut)
+	}
+}
+
 func TestADeviceThatLosesAcknowledgedWritesIsFoundOut(t *testing.T) {
 	w := newWorld(t, 1)
 	g, disks := w.add(one())

@@ -332,8 +332,9 @@ func (r *Run) end(how string) {
 	cut := r.kernel().Rand("guest/" + r.guest.spec.Name + "/power-cut")
 	for i := range r.disks {
 		v := &r.disks[i]
-		if v.Unflushed() > 0 || len(r.doubtful) > 0 {
-			v.PowerCut(cut)
+		atRisk := v.Unflushed() > 0 || len(r.doubtful) > 0
+		v.PowerCut(cut)
+		if atRisk {
 			lost += r.settle(v)
 		}
 	}
