@@ -312,7 +312,7 @@ func addNetworks(vc *vcenter.VCenter, names []string) error {
 func specOf(v VM, disks []*disk.Disk, disconnected bool) vcenter.VMSpec {
 	s := vcenter.VMSpec{
 		Name: v.Name, UUID: v.UUID, GuestID: v.Guest, Firmware: v.Firmware,
-		CPUs: int32(v.CPUs), MemoryMB: int32(v.Memory / MB), CDROMs: v.CDROMs,
+		CPUs: int32(v.CPUs), MemoryMB: int32(v.Memory / MB), CDROMs: v.CDROMs, ISO: v.ISO, USB: v.USB,
 		Passthrough: v.Passthrough, VTPM: v.VTPM, Encrypted: v.Encrypted, FaultTolerant: v.FaultTolerant,
 		Pool: v.Pool, Host: v.Host, On: v.Power == On, Template: v.Template,
 		ToolsStatus: v.ToolsStatus, Snapshots: v.Snapshots,
