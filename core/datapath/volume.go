@@ -206,18 +206,23 @@ func (v *volume) find(id string) *entry {
 	return v.entries[i]
 }
 
-// add gives a new entry room for size bytes and writes it down.
-func (v *volume) add(e *entry, size int64) error {
+// add gives a new entry room for size bytes, lets format prepare that, and only
+// then writes the entry down: what a crash leaves in the directory is usable.
+func (v *volume) add(e *entry, size int64, format func(window) error) error {
 	if err := v.grow(e, size); err != nil {
 		return err
 	}
-	v.entries = append(v.entries, e)
-	if err := v.save(); err != nil {
-		v.entries = v.entries[:len(v.entries)-1]
-		v.release(e, 0)
-		return err
+	err := format(window{v, e})
+	if err == nil {
+		v.entries = append(v.entries, e)
+		if err = v.save(); err != nil {
+			v.entries = v.entries[:len(v.entries)-1]
+		}
 	}
-	return nil
+	if err != nil {
+		v.release(e, 0)
+	}
+	return err
 }
 
 // remove takes an entry out and lets go of its room.

@@ -85,9 +85,9 @@ func (w window) place(n int64) int64 {
 	return -1
 }
 
-// blank writes zeros over the head of the window, where an empty stage has no
+// blank writes zeros over the head of a window, where an empty stage has no
 // records.
-func (w window) blank() error {
+func blank(w window) error {
 	const head = 64 << 10
 	if _, err := w.WriteAt(make([]byte, head), 0); err != nil {
 		return err
