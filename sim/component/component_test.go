@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/hdm-project/hdm/core/cache"
 	"github.com/hdm-project/hdm/core/component"
 	"github.com/hdm-project/hdm/core/vsphere"
 	"github.com/hdm-project/hdm/sim/disk"
@@ -280,4 +281,23 @@ func TestAWorldWithComponentsIsAFunctionOfItsSeed(t *testing.T) {
 		return s.Kernel.Hash()
 	}
 	assert.Equal(t, hash(), hash())
+}
+
+func TestBindingTenTerabytesTakesNoLongerThanTenGigabytes(t *testing.T) {
+	bind := func(capacity int64) (took time.Duration) {
+		vm := worker("db")
+		vm.Disks = []site.Disk{{Capacity: site.Size(capacity)}}
+		s := newStage(t, "performance", vm)
+		rule, _ := s.mode.Cache()
+		began := s.Kernel.Now()
+		s.bind("m-1", "db", cache.Quota(rule, capacity, 0))
+		took = s.Kernel.Now() - began
+		s.power("db ARM", true)
+		s.run(time.Minute)
+		s.power("db ARM", false)
+		s.flush("m-1")
+		s.assertSame("db")
+		return took
+	}
+	assert.Equal(t, bind(10*gb), bind(10<<10*gb))
 }
