@@ -27,33 +27,36 @@ func live(t *rapid.T, m mutant) (wrong error) {
 
 // step does one thing, drawn from what can be done.
 func (w *world) step() {
+	// Small numbers are drawn more often.
 	switch n := rapid.IntRange(0, 63).Draw(w.t, "do"); {
-	case n < 14:
+	case n < 12 || n > 57:
+		if len(w.ops) > 0 {
+			w.complete(rapid.IntRange(0, len(w.ops)-1).Draw(w.t, "op"))
+		}
+	case n < 28:
 		w.write()
-	case n < 19:
+	case n < 34:
 		w.read()
-	case n < 22:
+	case n < 39:
 		if len(w.open) < 12 {
 			w.submit(Request{Kind: Flush})
 		}
-	case n < 25:
+	case n < 45:
 		if w.cut == nil {
 			w.takeCut()
 		} else if !w.cut.broken {
 			w.pull(rapid.IntRange(1, 6).Draw(w.t, "blocks"))
 		}
-	case n < 28:
+	case n < 51:
 		w.endCut()
-	case n < 31:
+	case n < 55:
 		if !w.rotting {
 			w.crash()
 		}
-	case n == 31:
+	case n < 57:
 		w.rot()
-	case n == 32:
+	default:
 		w.takeChanged()
-	case len(w.ops) > 0:
-		w.complete(rapid.IntRange(0, len(w.ops)-1).Draw(w.t, "op"))
 	}
 }
 

@@ -3,7 +3,8 @@ package cache
 // A sync makes the index on the device what it should be: FLUSH, FUA and cuts
 // wait for one. One runs at a time; who comes meanwhile shares the next.
 //
-//	idle -> data   flush the device, so that the slots are durable before the index names them
+//	idle -> wipe   on a device that is not formatted: no superblock counts any more
+//	     -> data   flush the device, so that the slots are durable before the index names them
 //	     -> log    write the records (or a checkpoint)
 //	     -> index  flush the device; without a checkpoint that is the end
 //	     -> super  write the superblock of the new epoch
@@ -17,6 +18,7 @@ type phase uint8
 
 const (
 	phaseIdle phase = iota
+	phaseWipe
 	phaseData
 	phaseLog
 	phaseIndex
@@ -48,16 +50,16 @@ type sync struct {
 	err        error
 	now, next  []waiter
 
-	epoch   uint64 // the one that counts; 0: the device is not formatted
-	tries   uint64 // checkpoints that failed since it began
-	rewrite bool   // the next sync is a checkpoint whatever fits
-	failed  bool   // the last sync: none is begun but for who asks
-	seq     uint32 // of the next batch
-	before  uint32 // sum of the last batch
-	writing uint64 // that the sync that runs writes
-	cuts    uint64 // number of the last cut that the index has
-	at      int64  // where the next batch goes in the area
-	doubt   []int32
+	epoch   uint64  // the one that counts; 0: the device is not formatted
+	tries   uint64  // checkpoints that failed since it began
+	rewrite bool    // the next sync is a checkpoint whatever fits
+	failed  bool    // the last sync failed: none is begun but for who asks
+	seq     uint32  // of the next batch
+	before  uint32  // sum of the last batch
+	writing uint64  // number of the last cut that the sync that runs writes
+	cuts    uint64  // number of the last cut that the index has
+	at      int64   // where the next batch goes in the area
+	doubt   []int32 // slots that syncs which failed may have written into the index
 }
 
 // want notes that a block's place in the index has to change.
@@ -106,8 +108,28 @@ func (c *Cache) startSync() {
 	}
 	s.now, s.next = s.next, s.now[:0]
 	s.failed, s.err = false, nil
+	fresh := c.collect()
+	switch {
+	case s.epoch == 0:
+		s.phase = phaseWipe
+		for n := range uint64(2) {
+			c.syncOp(Op{Kind: DeviceWrite, Off: c.layout.superAt(n), Data: make([]byte, SectorSize)})
+		}
+	case fresh:
+		s.phase = phaseData
+		c.syncOp(Op{Kind: DeviceFlush})
+	case len(s.records) > 0 || s.checkpoint || s.cuts < c.cuts:
+		c.writeLog()
+	default:
+		c.syncDone()
+	}
+}
+
+// collect notes what the sync makes of each block, and what it writes for that.
+// It says whether the index will name slots that may not be durable yet.
+func (c *Cache) collect() (fresh bool) {
+	s := &c.sync
 	s.steps, s.records = s.steps[:0], s.records[:0]
-	fresh := false
 	for _, i := range s.wanted {
 		e := &c.table.entries[i]
 		e.pending = false
@@ -134,15 +156,7 @@ func (c *Cache) startSync() {
 			s.records = append(s.records, record{e.key, e.now, e.sum})
 		}
 	}
-	switch {
-	case fresh:
-		s.phase = phaseData
-		c.syncOp(Op{Kind: DeviceFlush})
-	case len(s.records) > 0 || s.checkpoint || s.cuts < c.cuts:
-		c.writeLog()
-	default:
-		c.syncDone()
-	}
+	return fresh
 }
 
 // syncOp asks for an operation of the phase.
@@ -168,7 +182,7 @@ func (c *Cache) syncStep(_ pending, err error) {
 	switch s.phase {
 	case phaseData:
 		c.writeLog()
-	case phaseLog, phaseSuper:
+	case phaseWipe, phaseLog, phaseSuper:
 		s.phase++
 		c.syncOp(Op{Kind: DeviceFlush})
 	case phaseIndex:
@@ -187,15 +201,9 @@ func (c *Cache) syncStep(_ pending, err error) {
 }
 
 // upcoming is the epoch of a checkpoint. Each try has one of its own, so that
-// what tries have left in an area is not mixed. All have the area that is not
-// in use; while none is, because the region is being formatted, they take turns,
-// since the try before may count after all.
-func (s *sync) upcoming() uint64 {
-	if s.epoch == 0 {
-		return 1 + s.tries
-	}
-	return s.epoch + 1 + 2*s.tries
-}
+// what tries have left in the area is not mixed; all have the area that is not
+// in use.
+func (s *sync) upcoming() uint64 { return s.epoch + 1 + 2*s.tries }
 
 // writeLog writes the records as batches.
 func (c *Cache) writeLog() {
@@ -220,9 +228,6 @@ func (c *Cache) writeLog() {
 		}
 	}
 	s.seq, s.before = h.seq, h.before
-	if s.epoch == 0 { // whatever the region held is not a cache any more
-		c.syncOp(Op{Kind: DeviceWrite, Off: c.layout.superAt(s.upcoming() + 1), Data: make([]byte, SectorSize)})
-	}
 }
 
 // syncDone ends a sync that went well: the index is as it was to become, and

@@ -39,8 +39,8 @@ func TestTheWindowBoundsWhatIsUnderWay(t *testing.T) {
 		require.LessOrEqual(t, l.ends[side].recv.early, c.Window)
 		require.LessOrEqual(t, len(l.ends[side].send.flight), MaxInFlight)
 	}
-	l.feed(1, 300, 8000, time.Hour)
-	l.feed(1, 3000, 0, time.Hour)
+	l.feed(1, 150, 8000, time.Hour)
+	l.feed(1, 1500, 0, time.Hour)
 }
 
 func TestAMessageAsLargeAsTheWindowGoes(t *testing.T) {

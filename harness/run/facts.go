@@ -96,6 +96,8 @@ type facts struct {
 	requests map[string]int     // how often each was given
 	counts   map[string]int     // of migrations by state
 	bus      busFacts
+	cloud    cloudFacts
+	bound    map[string]bool // VMs that were on a cloud cache
 
 	seenInProgress bool // in a view
 }
@@ -108,12 +110,19 @@ type course struct {
 	vm, state, step   string
 	restarted, outage bool // while it was under way
 	failed            bool // its bulk transfer, at a try that counts
+
+	// Of one that is not cold:
+	kind    migration.Type
+	waited  int  // how often it has waited for a word
+	carried bool // HDM carried its data
+	boots   int  // of its guest in the cloud, before it was over
+	noBoot  bool // its guest never came up
 }
 
 func newFacts(s *scenario.Scenario) *facts {
 	f := &facts{
 		rules: limitsOf{rules().ColdAtOnce, rules().Tries}, happened: map[string]bool{}, live: map[string]*course{},
-		bus: newBusFacts(), tasks: map[string]bool{}, targeted: map[string]bool{}, requests: map[string]int{}, counts: map[string]int{},
+		bus: newBusFacts(), cloud: newCloudFacts(), bound: map[string]bool{}, tasks: map[string]bool{}, targeted: map[string]bool{}, requests: map[string]int{}, counts: map[string]int{},
 	}
 	for _, step := range s.Steps {
 		if m := step.Migrate; m != nil && (m.Target.Pool != "" || m.Target.Datastore != "" || m.Target.Adapter != "" || len(m.Target.Networks) > 0) {
@@ -127,6 +136,7 @@ func newFacts(s *scenario.Scenario) *facts {
 
 func (f *facts) hear(e kernel.Event) {
 	f.hearBus(e)
+	f.hearCloud(e)
 	switch e.Kind {
 	case event.Migration:
 		f.moved(e)
@@ -148,6 +158,8 @@ func (f *facts) hear(e kernel.Event) {
 	case event.VMSnapshot:
 		named := strings.HasPrefix(e.Attr("name"), rules().SnapshotPrefix) && strings.HasPrefix(e.Subject, string(vsphere.OnPremises))
 		f.happened[factSnapshot] = f.happened[factSnapshot] || e.Attr("op") == "created" && named
+	case event.GuestStarted:
+		f.started(e)
 	case event.EffectStarted, event.EffectEnded:
 		f.effect(e)
 	case event.TaskFinished:
@@ -166,6 +178,10 @@ func (f *facts) moved(e kernel.Event) {
 		c = &course{vm: e.Attr("vm"), restarted: f.down}
 		f.live[e.Subject] = c
 	}
+	cold := e.Attr("type") == string(migration.Cold)
+	if !cold {
+		f.movedInCloud(e, c)
+	}
 	f.counts[c.state]--
 	c.state, c.step = e.Attr("to"), e.Attr("step")
 	f.counts[c.state]++
@@ -174,9 +190,9 @@ func (f *facts) moved(e kernel.Event) {
 	case s == migration.Running:
 		f.happened[factBegan] = true
 	case s == migration.Completed:
-		f.happened[factCompleted] = true
-		f.happened[factResumed] = f.happened[factResumed] || c.restarted
-		f.happened[factRiddenOut] = f.happened[factRiddenOut] || c.outage
+		f.happened[factCompleted] = f.happened[factCompleted] || cold
+		f.happened[factResumed] = f.happened[factResumed] || cold && c.restarted
+		f.happened[factRiddenOut] = f.happened[factRiddenOut] || cold && c.outage
 		f.happened[factTarget] = f.happened[factTarget] || f.targeted[c.vm]
 	case s == migration.Refused:
 		f.happened[factTarget] = f.happened[factTarget] || slices.Contains(targets, e.Attr("reason"))
@@ -192,6 +208,10 @@ func (f *facts) effect(e kernel.Event) {
 	attempt, err := strconv.Atoi(e.Attr("attempt"))
 	c := f.live[e.Subject]
 	if err != nil || c == nil || e.Attr("undo") != "" {
+		return
+	}
+	if c.kind != "" && c.kind != migration.Cold {
+		f.effectInCloud(e, c)
 		return
 	}
 	step := migration.StepName(e.Attr("step"))

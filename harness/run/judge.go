@@ -36,6 +36,7 @@ func (st *stage) judge() {
 		}
 	}
 	st.judgeSteps()
+	st.countGuests()
 	st.judgeCovers()
 	for _, e := range st.scenario.Expect {
 		st.expect(e.Promise)

@@ -135,7 +135,10 @@ func (p *path) cut(caches []*cached) error {
 // send the open cut to the premises, whose power may go meanwhile. Whether they
 // have it is asked of them.
 func (p *path) send() error {
-	p.number++
+	p.number++ // of several cuts together; one has a number of its own
+	if c := p.cloud.caches; len(c) == 1 {
+		p.number = c[0].number
+	}
 	err := p.transmit()
 	switch {
 	case p.premises.power.gone:

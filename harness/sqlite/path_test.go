@@ -258,8 +258,7 @@ func (g guestDisk) Flush() error {
 // for room makes one.
 func (p *path) request(q cache.Request) error {
 	if err := p.step(); err != nil {
-		p.failed = err
-		return err
+		return p.fail(err)
 	}
 	c, disk := p.cloud.owner(q.Disk)
 	p.requests++
@@ -267,8 +266,7 @@ func (p *path) request(q cache.Request) error {
 	p.absorb(c, c.cache.Submit(q))
 	if _, done := c.done[q.ID]; !done {
 		if err := p.flush(); err != nil {
-			p.failed = err
-			return err
+			return p.fail(err)
 		}
 	}
 	err, done := c.done[q.ID]
@@ -276,5 +274,14 @@ func (p *path) request(q cache.Request) error {
 		return fmt.Errorf("a request of %d bytes to disk %d never ends", len(q.Data), q.Disk)
 	}
 	delete(c.done, q.ID)
+	return err
+}
+
+// fail notes the first error since the VM was booted. SQLite goes on after it,
+// to undo what it was at.
+func (p *path) fail(err error) error {
+	if p.failed == nil {
+		p.failed = err
+	}
 	return err
 }
