@@ -1,6 +1,8 @@
 package oracle
 
 import (
+	"slices"
+
 	"github.com/hdm-project/hdm/sim/event"
 	"github.com/hdm-project/hdm/sim/kernel"
 )
@@ -65,12 +67,12 @@ func (o *courses) of(vm string) *course { return o.byVM[vm] }
 
 // waits says whether a migration of the VM waits for a word of a person.
 func (o *courses) waits(vm string) bool {
-	for _, c := range o.live {
-		if c.vm == vm && c.state == stateWaiting {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(o.live, func(c *course) bool { return c.vm == vm && c.state == stateWaiting })
+}
+
+// anyWaits says whether a migration waits for a word of a person.
+func (o *courses) anyWaits() bool {
+	return slices.ContainsFunc(o.live, func(c *course) bool { return c.state == stateWaiting })
 }
 
 // completed says whether that migration has completed.

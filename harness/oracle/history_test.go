@@ -17,7 +17,7 @@ import (
 )
 
 // parse reads a history: a line per event, "1m3s vm.power on-premises/db-01
-// state=on"; in values "·" is a space. Lines are numbered from 1, as events are.
+// state=on"; in subjects and values "·" is a space. Lines are numbered from 1, as events are.
 func parse(t *testing.T, history string) []kernel.Event {
 	t.Helper()
 	var events []kernel.Event
@@ -29,7 +29,7 @@ func parse(t *testing.T, history string) []kernel.Event {
 		require.GreaterOrEqual(t, len(fields), 3, line)
 		at, err := time.ParseDuration(fields[0])
 		require.NoError(t, err, line)
-		e := kernel.Event{Seq: uint64(len(events) + 1), At: at, Kind: fields[1], Subject: fields[2]}
+		e := kernel.Event{Seq: uint64(len(events) + 1), At: at, Kind: fields[1], Subject: strings.ReplaceAll(fields[2], "·", " ")}
 		for _, attr := range fields[3:] {
 			key, value, ok := strings.Cut(attr, "=")
 			require.True(t, ok, line)

@@ -26,7 +26,7 @@ type MessageBus struct {
 	answered map[string]bool    // SQS's ids of messages that an error response is about
 	ordered  map[string]bool    // requests that the appliance has answered for
 	listed   map[string]bool    // requests whose last page was sent
-	brought  map[string]bool    // requests that told of data which came by other means, and were answered
+	heard    map[string]bool    // requests that told of data which came by other means, and were answered
 	buried   map[string]bool    // SQS's ids of messages that are in the dead-letter queue
 	unnamed  int                // dead letters that do not say which message they were
 	unread   int                // unreadable messages that were deleted
@@ -58,7 +58,7 @@ type telling struct {
 func NewMessageBus(r Rules) *MessageBus {
 	return &MessageBus{
 		verdicts: verdicts{oracle: "message-bus"}, rules: r, posted: map[string]*posted{}, answered: map[string]bool{},
-		buried: map[string]bool{}, ordered: map[string]bool{}, listed: map[string]bool{}, brought: map[string]bool{}, told: map[string]*telling{}, states: map[string]string{},
+		buried: map[string]bool{}, ordered: map[string]bool{}, listed: map[string]bool{}, heard: map[string]bool{}, told: map[string]*telling{}, states: map[string]string{},
 	}
 }
 
@@ -136,7 +136,7 @@ func (o *MessageBus) deleted(e *kernel.Event) {
 	case p.kind == kindInventory:
 		done = done || o.listed[p.request]
 	case p.kind == kindBulkDone:
-		done = done || o.brought[p.request]
+		done = done || o.heard[p.request]
 	}
 	if !done {
 		o.broken("SQS-10", e.At, p.id, []uint64{p.sent, e.Seq}, "it was deleted before it was answered, or what it asks for was written down")
@@ -162,7 +162,7 @@ func (o *MessageBus) responded(e *kernel.Event) {
 	case string(protocol.TypeInventoryResponse):
 		o.listed[request] = o.listed[request] || e.Attr("final") == "true"
 	case string(protocol.TypeBulkDoneResponse):
-		o.brought[request] = true
+		o.heard[request] = o.heard[request] || e.Attr("final") == "true"
 	case string(protocol.TypeCloneResponse):
 		o.status(e)
 	case string(protocol.TypeErrorResponse):

@@ -35,6 +35,11 @@ func TestNoLostVM(t *testing.T) {
 		{name: "it says completed and the source is on", events: completed, truth: ends(with(moved, func(v *oracle.VM) { v.On = true }), copied), broken: "the VM is on on premises", evidence: []uint64{4}},
 		{name: "completed, and a person powered it on", events: completed + "9s step 2 what=power vm=on-premises/db-01\n", truth: ends(source, copied)},
 		{name: "a second order is refused once it is completed", events: completed + moves("m-0002", "db-01", "checking", "refused"), truth: ends(moved), broken: "m-0001 is completed", evidence: []uint64{4}},
+		{name: "it is tried, and runs in the cloud", events: as("tbc", completed), truth: ends(moved, with(copied, func(v *oracle.VM) { v.Name = "db-01 ARM" }))},
+		{name: "it is tried, and its compute VM is off", events: as("tbc", completed), truth: ends(moved, with(copied, func(v *oracle.VM) { v.Name, v.On = "db-01 ARM", false })), broken: "no VM with its disks is on in the cloud", evidence: []uint64{4}},
+		{name: "it was brought back", events: as("tbc", completed) + as("back", moves("m-0002", "db-01", toCompleted...)), truth: ends(off)},
+		{name: "it was brought back and is gone", events: as("tbc", completed) + as("back", moves("m-0002", "db-01", toCompleted...)), truth: ends(), broken: "it is gone on premises", evidence: []uint64{8}},
+		{name: "bringing it back failed, and its compute VM is off", events: as("tbc", completed) + as("back", moves("m-0002", "db-01", toFailed...)), truth: ends(moved, with(copied, func(v *oracle.VM) { v.On = false })), broken: "m-0001 is completed, and no VM", evidence: []uint64{4}},
 		{name: "a VM of the cloud vanishes", truth: &oracle.Truth{Before: []oracle.VM{copied}}, broken: "a VM of the cloud that nobody migrates is gone"},
 	})
 }
@@ -64,6 +69,34 @@ func TestLegalMoves(t *testing.T) {
 		{name: "it acts for another step", events: journal + moves("m-0001", "db-01", inSteps...) + "9s effect.started m-0001 key=k kind=x step=network epoch=1\n", broken: `for step "network" while it is running shut-down`, evidence: []uint64{6, 7}},
 		{name: "it acts after its end", events: journal + moves("m-0001", "db-01", "checking", "failed") + "9s effect.started m-0001 key=k kind=x step= epoch=1\n", broken: "while it is failed", evidence: []uint64{3, 4}},
 		{name: "it acts before it is there", events: journal + "9s effect.started m-0001 key=k kind=x step=check epoch=1\n", broken: "before it came into being", evidence: []uint64{2}},
+	})
+}
+
+// as is the history of migrations of another type.
+func as(of, history string) string { return strings.ReplaceAll(history, "type=cold", "type="+of) }
+
+// waiting is a move to a state in which the migration waits before a step.
+func waiting(id, before string) string {
+	return "5s migration " + id + " vm=db-01 from=running to=waiting step= next=" + before + "\n"
+}
+
+func TestLegalMovesOfAMigrationThatWaits(t *testing.T) {
+	const (
+		goesOn   = "6s migration m-0001 vm=db-01 from=waiting to=running step=\n"
+		transfer = "6s migration m-0001 vm=db-01 from=running to=running step=bulk-transfer\n"
+		sync     = "6s migration m-0001 vm=db-01 from=running to=running step=reconcile\n"
+	)
+	up := as("warm", moves("m-0001", "db-01", "checking", "queued", "running", "running:check", "running:prepare", "running:policy",
+		"running:shut-down", "running:snapshot", "running:linked-clone", "running:cloud-cache", "running:compute-vm", "running:pool", "running:power-on", "running:boot"))
+	check(t, func() oracle.Oracle { return oracle.NewLegalMoves(oracle.Documented()) }, []history{
+		{name: "it waits, and goes on", events: up + waiting("m-0001", "bulk-transfer") + goesOn + transfer},
+		{name: "it waits, and a person has brought the data", events: up + waiting("m-0001", "bulk-transfer") + goesOn + sync},
+		{name: "it waits, and is taken back", events: up + waiting("m-0001", "bulk-transfer") + "7s migration m-0001 vm=db-01 from=waiting to=undoing step=\n7s migration m-0001 vm=db-01 from=undoing to=undoing step=power-on\n"},
+		{name: "it spares itself the transfer, and waited for nobody", events: up + sync, broken: `it went to step "reconcile"; after boot comes bulk-transfer`, evidence: []uint64{14, 15}},
+		{name: "it waits before a step that is not the next", events: up + waiting("m-0001", "stop"), broken: `it waits before step "stop"; after boot comes bulk-transfer`, evidence: []uint64{14, 15}},
+		{name: "it takes a step of another type", events: as("tbc", moves("m-0001", "db-01", "checking", "queued", "running", "running:check", "running:prepare", "running:policy", "running:shut-down", "running:snapshot")) + "6s migration m-0001 vm=db-01 from=running to=running step=linked-clone\n", broken: `step "linked-clone" is not declared`, evidence: []uint64{9}},
+		{name: "it completes while it waits", events: up + waiting("m-0001", "bulk-transfer") + "7s migration m-0001 vm=db-01 from=waiting to=completed step=\n", broken: `from "waiting" to "completed"; from there only`, evidence: []uint64{15, 16}},
+		{name: "it acts while it waits", events: "0s journal.write appliance records=1 cause=x\n" + up + waiting("m-0001", "bulk-transfer") + "7s effect.started m-0001 key=k kind=x step= epoch=1\n", broken: "while it is waiting", evidence: []uint64{16, 17}},
 	})
 }
 
@@ -111,6 +144,44 @@ func TestLimits(t *testing.T) {
 		{name: "taking back is tried longer", events: inStep + "9s migration m-0001 vm=vm-01 from=running to=undoing step=bulk-transfer\n" + attempts(10, "retryable")},
 		{name: "but not for ever", events: inStep + "9s migration m-0001 vm=vm-01 from=running to=undoing step=bulk-transfer\n" + attempts(10, "retryable") + "9s effect.started m-0001 key=k kind=transfer step=bulk-transfer\n", broken: "after 10 failures; at most 10", evidence: []uint64{7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 26}},
 	})
+}
+
+func TestLimitsOfTheCloudCache(t *testing.T) {
+	deployed := func(mode string) string {
+		return "0s deployment appliance phase=deployed mode=" + strings.ReplaceAll(mode, " ", "·") + "\n"
+	}
+	binds := func(n int) string {
+		var b strings.Builder
+		for i := 1; i <= n; i++ {
+			fmt.Fprintf(&b, "9s binding.bound b-%d vm=c source=on-premises/vm-%02d quota=1\n", i, i)
+		}
+		return b.String()
+	}
+	const standard = "standard standalone"
+	check(t, func() oracle.Oracle { return oracle.NewLimits(oracle.Documented()) }, []history{
+		{name: "four warm ones at once", events: deployed(standard) + as("warm", fleet(4, toRunning...))},
+		{name: "five warm ones at once", events: deployed(standard) + as("warm", fleet(5, toRunning...)), broken: "the 5. migration at once; at most 4", evidence: []uint64{16}},
+		{name: "five at once on three hosts", events: deployed("standard cluster 3") + as("tbc", fleet(5, toRunning...))},
+		{name: "warm ones without a deployment", events: as("warm", fleet(1, toRunning...)), broken: "the 1. migration at once; at most 0", evidence: []uint64{3}},
+		{name: "eight cold ones beside four warm ones", events: deployed(standard) + as("warm", fleet(4, toRunning...)) + strings.ReplaceAll(fleet(8, toRunning...), "m-", "c-")},
+		{name: "four wait for a word, and another one runs", events: deployed(standard) + as("warm", fleet(4, "checking", "queued", "running", "waiting")) + as("warm", moves("m-0009", "vm-09", toRunning...))},
+		{name: "the second overtakes the first", events: deployed(standard) + as("warm", moves("m-0001", "vm-01", "checking", "queued")) + as("tbc", moves("m-0002", "vm-02", toRunning...)), broken: "before m-0001", evidence: []uint64{2, 4, 6}},
+		{name: "a cold one overtakes a warm one", events: deployed(standard) + as("warm", moves("m-0001", "vm-01", "checking", "queued")) + moves("m-0002", "vm-02", toRunning...)},
+		{name: "ten VMs on a lite cloud cache", events: deployed("lite standalone") + binds(10)},
+		{name: "eleven", events: deployed("lite standalone") + binds(11), broken: "the 11. VM on the cloud cache; lite standalone has room for 10", evidence: []uint64{12}},
+		{name: "eleven, but one was released", events: deployed("lite standalone") + binds(10) + "9s binding.released b-1\n9s binding.bound b-11 vm=c source=on-premises/vm-11 quota=1\n"},
+		{name: "twenty on a lite cluster of five", events: deployed("lite cluster 5") + binds(20)},
+		{name: "twenty-one", events: deployed("lite cluster 5") + binds(21), broken: "has room for 20", evidence: []uint64{22}},
+		{name: "clones that are exported are no cold migrations", events: strings.Repeat("9s lease.opened on-premises/a_hdm_clone lease=l1 mode=export\n", 9)},
+	})
+}
+
+func TestTheModesLimitIsTestedByOneThatWaitsAndGetsItsTurn(t *testing.T) {
+	full := "0s deployment appliance phase=deployed mode=lite·standalone\n" + as("warm", fleet(2, toRunning...))
+	third := as("warm", moves("m-0003", "vm-03", "checking", "queued"))
+	const free, begins = "9s migration m-0001 vm=vm-01 from=running to=completed\n", "9s migration m-0003 vm=vm-03 from=queued to=running\n"
+	assert.NotContains(t, tested(t, oracle.NewLimits(oracle.Documented()), full+third), "DEP-03")
+	assert.Contains(t, tested(t, oracle.NewLimits(oracle.Documented()), full+third+free+begins), "DEP-03")
 }
 
 // tested is what an oracle says that a history has put to the test.
@@ -228,6 +299,15 @@ func TestEffectsOnce(t *testing.T) {
 		{name: "a transfer imports what it says is done", events: up1 + running + transfer + imported + carried},
 		{name: "a transfer that failed imports nothing", events: up1 + running + transfer + "9s effect.ended m-0001 key=t kind=transfer epoch=1 outcome=retryable\n"},
 		{name: "a transfer takes what an earlier one imported", events: up1 + running + imported + transfer + carried, broken: "did not start from the beginning", evidence: []uint64{5, 6, 7}},
+		{name: "committed, and the snapshot is gone", events: as("warm", completed), truth: ends(snapshots(), copied)},
+		{name: "committed, and the snapshot is left", events: as("warm", completed), truth: ends(snapshots("_hdm1"), copied), broken: "left 1 migrate-time snapshots; it leaves 0", evidence: []uint64{4}},
+		{name: "tried, with its snapshot", events: as("tbc", completed), truth: ends(snapshots("_hdm1"), copied)},
+		{name: "tried, without one", events: as("tbc", completed), truth: ends(snapshots(), copied), broken: "left 0 migrate-time snapshots; it leaves 1", evidence: []uint64{4}},
+		{name: "brought back, and the snapshot is gone", events: as("tbc", completed) + as("back", moves("m-0002", "db-01", toCompleted...)), truth: ends(snapshots())},
+		{name: "brought back, and the snapshot is left", events: as("tbc", completed) + as("back", moves("m-0002", "db-01", toCompleted...)), truth: ends(snapshots("_hdm1")), broken: "left 1 migrate-time snapshots; it leaves 0", evidence: []uint64{8}},
+		{name: "it waits with a compute VM and an image", events: as("warm", running) + waiting("m-0001", "stop"), truth: ends(snapshots("_hdm1"), copied, with(copied, func(v *oracle.VM) { v.ID = "vm-10" }))},
+		{name: "an image that is transferred is imported", events: up1 + as("warm", running) + strings.ReplaceAll(transfer+strings.ReplaceAll(imported, "cloud/db-01", "cloud/db-01·ARM·image")+carried, "kind=transfer", "kind=transfer·image")},
+		{name: "an image is taken from an earlier transfer", events: up1 + as("warm", running) + strings.ReplaceAll(transfer+carried, "kind=transfer", "kind=transfer·image"), broken: "did not start from the beginning", evidence: []uint64{5, 6}},
 		{name: "two pools of a name", truth: &oracle.Truth{Pools: []oracle.Pool{{Site: vsphere.OnPremises, Name: "_HDM_MIGRATEPOOL", Parent: "Resources"}, {Site: vsphere.OnPremises, Name: "_HDM_MIGRATEPOOL", Parent: "prod"}}}, broken: `two pools "_HDM_MIGRATEPOOL"`},
 	})
 }
@@ -245,6 +325,15 @@ func TestNothingLeftBehind(t *testing.T) {
 	leaves := func(what string) string {
 		return strings.TrimSuffix(failed, "\n") + " left=" + strings.ReplaceAll(what, " ", "·") + "\n"
 	}
+	off := with(source, func(v *oracle.VM) { v.On = false })
+	named := func(name string, on bool) oracle.VM {
+		return with(copied, func(v *oracle.VM) { v.ID, v.Name, v.On = "vm-of-"+name, name, on })
+	}
+	clone := with(off, func(v *oracle.VM) { v.ID, v.Name, v.Disks = "vm-7", "db-01_hdm_clone", []oracle.Disk{{ID: "clone/0"}} })
+	component := with(copied, func(v *oracle.VM) { v.ID, v.Name, v.Component, v.Disks = "vm-20", "HDM_Cloud_Cache-0", true, nil })
+	served := ends(source, component)
+	served.Served = []oracle.Open{{Site: vsphere.Cloud, What: "HDM_Cloud_Cache-0"}}
+	const bound = "0s binding.bound b-1 vm=c source=on-premises/db-01 quota=1\n"
 	const logout = "8s call.sent cloud call=7 method=Logout\n"
 	open := []oracle.Open{{Site: vsphere.Cloud, What: "import of db-01"}}
 	check(t, func() oracle.Oracle { return oracle.NewNothingLeftBehind(oracle.Documented()) }, []history{
@@ -283,6 +372,36 @@ func TestNothingLeftBehind(t *testing.T) {
 		{name: "failed with the copy that it says it left", events: leaves("destroy copy"), truth: ends(source, with(copied, func(v *oracle.VM) { v.On = false }))},
 		{name: "failed with a copy that runs, though it says nothing of that", events: leaves("destroy copy"), truth: ends(source, copied), broken: "a VM that no completed migration accounts for is left"},
 		{name: "failed, and it says that the copy may run", events: leaves("confirm off"), truth: ends(with(moved, func(v *oracle.VM) { v.Marked = false }), copied)},
+		{name: "it waits with all that it has made", events: as("warm", moves("m-0001", "db-01", toRunning...)) + bound + waiting("m-0001", "stop"), truth: ends(moved, named("db-01 ARM", true), named("db-01 ARM image", false), clone)},
+		{name: "its task is shown while it waits", events: as("warm", moves("m-0001", "db-01", toRunning...)) + waiting("m-0001", "stop"), truth: func() *oracle.Truth {
+			truth := ends(moved)
+			truth.Tasks = []oracle.Open{{Site: vsphere.OnPremises, VM: "db-01", What: "com.hdm.migrate of db-01"}}
+			return truth
+		}()},
+		{name: "another VM's task is open while it waits", events: as("warm", moves("m-0001", "db-01", toRunning...)) + waiting("m-0001", "stop"), truth: func() *oracle.Truth {
+			truth := ends(moved)
+			truth.Tasks = []oracle.Open{{Site: vsphere.OnPremises, VM: "web-01", What: "com.hdm.migrate of web-01"}}
+			return truth
+		}(), broken: "a task is still open"},
+		{name: "committed leaves the VM in the cloud", events: as("warm", completed), truth: ends(with(moved, func(v *oracle.VM) { v.Snapshots = nil }), copied)},
+		{name: "committed, and the compute VM is left", events: as("warm", completed), truth: ends(moved, copied, named("db-01 ARM", false)), broken: "a VM that no completed migration accounts for is left"},
+		{name: "committed, and it says that the compute VM is left", events: as("warm", strings.TrimSuffix(completed, "\n")+" left=destroy·compute\n"), truth: ends(moved, copied, named("db-01 ARM", false))},
+		{name: "committed, and the clone is left", events: as("warm", completed), truth: ends(moved, copied, clone), broken: "a VM that no completed migration accounts for is left"},
+		{name: "committed, and it says that the clone is left", events: as("warm", strings.TrimSuffix(completed, "\n")+" left=remove·clone\n"), truth: ends(moved, copied, clone)},
+		{name: "committed, and its data path is left", events: bound + as("warm", completed), truth: ends(moved, copied), broken: "its cloud cache and data path b-1 are left", evidence: []uint64{5}},
+		{name: "tried, and its data path is there", events: bound + as("tbc", completed), truth: ends(moved, named("db-01 ARM", true))},
+		{name: "brought back, off", events: bound + as("tbc", completed) + as("back", moves("m-0002", "db-01", toCompleted...)) + "9s binding.released b-1\n", truth: ends(off)},
+		{name: "brought back, and its data path is left", events: bound + as("tbc", completed) + as("back", moves("m-0002", "db-01", toCompleted...)), truth: ends(off), broken: "data path b-1 are left", evidence: []uint64{9}},
+		{name: "brought back, and on", events: as("tbc", completed) + as("back", moves("m-0002", "db-01", toCompleted...)), truth: ends(source), broken: "m-0002 brought it back, and the VM is on", evidence: []uint64{8}},
+		{name: "brought back, and a person powered it on", events: as("tbc", completed) + as("back", moves("m-0002", "db-01", toCompleted...)) + "9s step 4 what=power vm=on-premises/db-01\n", truth: ends(source)},
+		{name: "brought back into the migrate pool", events: as("tbc", completed) + as("back", moves("m-0002", "db-01", toCompleted...)), truth: ends(with(off, func(v *oracle.VM) { v.Pool = "_HDM_MIGRATEPOOL" })), broken: `the VM is in pool "_HDM_MIGRATEPOOL"`, evidence: []uint64{8}},
+		{name: "brought back with its snapshot", events: as("tbc", completed) + as("back", moves("m-0002", "db-01", toCompleted...)), truth: ends(with(off, func(v *oracle.VM) { v.Snapshots = []string{"_hdm1"} })), broken: "the VM has the snapshots [_hdm1]", evidence: []uint64{8}},
+		{name: "brought back, and the compute VM is left", events: as("tbc", completed) + as("back", moves("m-0002", "db-01", toCompleted...)), truth: ends(off, named("db-01 ARM", false)), broken: "a VM that no completed migration accounts for is left"},
+		{name: "failed, and what it wrote in the cloud could not be brought home", events: bound + as("warm", leaves("bring home")), truth: ends(with(moved, func(v *oracle.VM) { v.Marked = false }), named("db-01 ARM", false), clone)},
+		{name: "failed with its data path", events: bound + as("warm", failed), truth: ends(source), broken: "data path b-1 are left", evidence: []uint64{6}},
+		{name: "component VMs while HDM is deployed", events: "1s deployment appliance phase=deployed mode=lite·standalone\n", truth: served},
+		{name: "a component VM after HDM was undeployed", events: "1s deployment appliance phase=deployed mode=lite·standalone\n2s deployment appliance phase=undeployed mode=\n", truth: ends(source, component), broken: "HDM is not deployed, and its component VM is left"},
+		{name: "a datastore after HDM was undeployed", events: "1s deployment appliance phase=undeployed mode=\n", truth: &oracle.Truth{Served: open}, broken: "a datastore that it served is left"},
 		{name: "an undocumented pool", truth: &oracle.Truth{Pools: []oracle.Pool{{Site: vsphere.Cloud, Name: "tmp", Parent: "Resources"}}}, broken: `a pool that is not documented is left: "tmp"`},
 		{name: "a second order is refused after it completed", events: completed + moves("m-0002", "db-01", "checking", "refused"), truth: ends(moved, copied)},
 		{name: "a second order is refused while it runs", events: moves("m-0001", "db-01", toRunning...) + moves("m-0002", "db-01", "refused") + "9s migration m-0001 vm=db-01 from=running to=completed\n", truth: ends(moved, copied)},

@@ -1,6 +1,7 @@
 package oracle_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -27,6 +28,30 @@ func TestOneCopy(t *testing.T) {
 				"2s vm.power on-premises/db-01 state=on\n",
 			broken: "powered on while its other copy is on", evidence: []uint64{2, 3},
 		},
+		{
+			name:   "the compute VM is on while the source is",
+			events: "0s vm.created cloud/db-01·ARM pool=p\n1s vm.power on-premises/db-01 state=on\n2s vm.power cloud/db-01·ARM state=on\n",
+			broken: "powered on while its other copy is on: on-premises/db-01 and cloud/db-01 ARM", evidence: []uint64{2, 3},
+		},
+		{
+			name: "the image is on while the compute VM is, under the name of the VM",
+			events: "0s vm.created cloud/db-01·ARM pool=p\n1s lease.opened cloud/db-01·ARM·image lease=l1 mode=import\n2s vm.power cloud/db-01·ARM state=on\n" +
+				"3s vm.renamed cloud/db-01·ARM·image name=db-01\n4s vm.power cloud/db-01 state=on\n",
+			broken: "powered on while its other copy is on: cloud/db-01 ARM and cloud/db-01", evidence: []uint64{3, 5},
+		},
+		{
+			name: "the compute VM is off when the image is powered on",
+			events: "0s vm.created cloud/db-01·ARM pool=p\n1s lease.opened cloud/db-01·ARM·image lease=l1 mode=import\n2s vm.power cloud/db-01·ARM state=on\n" +
+				"3s vm.power cloud/db-01·ARM state=off\n3s vm.renamed cloud/db-01·ARM·image name=db-01\n4s vm.power cloud/db-01 state=on\n",
+		},
+		{
+			name:   "the clone is powered on beside the source",
+			events: "0s vm.created on-premises/db-01_hdm_clone pool=p\n1s vm.power on-premises/db-01 state=on\n2s vm.power on-premises/db-01_hdm_clone state=on\n",
+			broken: "powered on while its other copy is on", evidence: []uint64{2, 3},
+		},
+		{name: "it waits in the cloud", events: startHere + as("warm", moves("m-0001", "db-01", toRunning...)) + stopHere + strings.ReplaceAll(startThere, "vm=db-01", "vm=db-01·ARM") + waiting("m-0001", "stop"), truth: &oracle.Truth{Guests: guests}},
+		{name: "it is brought back, and stays off", events: startHere + as("back", moves("m-0002", "db-01", toRunning...)) + stopHere + "9s migration m-0002 vm=db-01 type=back from=running to=completed\n", truth: &oracle.Truth{Guests: guests}},
+		{name: "to bring it back fails, and it runs nowhere", events: startHere + as("back", moves("m-0002", "db-01", toRunning...)) + stopHere + "9s migration m-0002 vm=db-01 type=back from=undoing to=failed\n", truth: &oracle.Truth{Guests: guests}, broken: "m-0002 stopped it at 5s and is over, and it runs nowhere", evidence: []uint64{5, 6}},
 		{name: "a stranger in the cloud has the same name", events: "1s vm.power cloud/db-01 state=on\n2s vm.power on-premises/db-01 state=on\n"},
 		{name: "the import is off when the source is powered on", events: "0s lease.opened cloud/db-01 lease=l1 mode=import\n1s vm.power cloud/db-01 state=on\n2s vm.power cloud/db-01 state=off\n3s vm.power on-premises/db-01 state=on\n"},
 		{name: "a person renames it while it runs", events: startHere + "1s vm.renamed on-premises/db-01 name=db-02\n5s guest.stopped db-01 site=on-premises vm=db-02 how=shutdown\n" + startThere},

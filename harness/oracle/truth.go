@@ -56,6 +56,7 @@ type Pool struct {
 // Open is something that should have ended.
 type Open struct {
 	Site vsphere.Site
+	VM   string // that it is about, by name; "" if about none
 	What string // in an operator's words: "export lease of db-01"
 }
 

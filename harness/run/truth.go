@@ -45,6 +45,7 @@ func (st *stage) truth(while time.Duration) *oracle.Truth {
 		for _, task := range p.VCenter.Tasks() {
 			if task.State == vsphere.TaskQueued || task.State == vsphere.TaskRunning {
 				open(&t.Tasks, "%s of %s at %d%%", task.Method, task.Entity, task.Progress)
+				t.Tasks[len(t.Tasks)-1].VM = task.Entity
 			}
 		}
 		for _, s := range p.VCenter.Sessions() {

@@ -185,7 +185,8 @@ func waitsForDeployment(s Step) bool { return s.At == nil && s.When != nil && s.
 // after a step that orders the migration, or asks for the deployment, that it
 // waits for.
 func (s *Scenario) reachable() []bool {
-	taken, ordered, deployed := make([]bool, len(s.Steps)), map[string]bool{}, false
+	taken, ordered := make([]bool, len(s.Steps)), map[string]bool{}
+	deployed := !s.deploys() // the trigger itself tells that nobody does
 	for grew := true; grew; {
 		grew = false
 		for i, step := range s.Steps {

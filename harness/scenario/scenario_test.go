@@ -54,11 +54,25 @@ world:
   on-premises: {vms: [{name: db-01, disks: [{capacity: 40 GB, used: 1.5 GB}]}, {name: "123"}]}
   links: {wan: {latency: 20ms, bandwidth: 1 Gbit/s}}
 limit: 12h
+until: 5h
 steps:
   - {at: 0s, migrate: {vm: db-01, type: cold, request: r-1, target: {pool: p, datastore: d, networks: {VM Network: Cloud Net}, adapter: vmxnet3}}}
   - {at: 1s, migrate: {vms: [123, db-01], type: cold}}
   - {when: {vm: db-01, enters: bulk-transfer, attempt: 2, after: 10s}, cancel: {vm: db-01}}
   - {at: 1m, power: {site: on-premises, vm: 123, state: off}}
+  - {at: 1s, deploy: {mode: standard cluster 3}}
+  - {at: 2s, undeploy: {refused: true, reason: migrated-vms}}
+  - {at: 1s, settings: {flush-every: {Cluster: 5m}, groups: [[db-01, 123]]}}
+  - {when: {deployment: deployed, after: 1m}, migrate: {vm: db-01, type: warm, transfer: offline, alone: true}}
+  - {at: 3h, migrate: {vm: 123, type: tbc}}
+  - {when: {vm: db-01, type: warm, enters: waiting}, ship: {vm: db-01, takes: 2h}}
+  - {when: {vm: db-01, enters: waiting}, start-transfer: {vm: db-01, refused: true}}
+  - {when: {vm: db-01, enters: waiting}, configure-sync: {vm: db-01}}
+  - {when: {vm: db-01, enters: waiting, attempt: 2}, commit: {vm: db-01}}
+  - {when: {vm: 123, enters: completed}, migrate-back: {vm: 123, request: r-2}}
+  - {when: {vm: 123, enters: completed}, migrate-back: {vms: [123], alone: true}}
+  - {at: 4h, revert: {site: on-premises, vm: 123, snapshot: _hdm1}}
+  - {at: 4h, power: {site: cloud, vm: db-01 ARM, state: off, refused: true}}
 faults:
   - {at: 1h, appliance-restart: {}}
   - {when: {vm: db-01, enters: pool}, appliance-restart: {for: 5m, crash-point: applied-before-completion, nth: 2}}
@@ -80,6 +94,15 @@ expect:
   - {ended: {completed: 1, failed: 1}}
   - {undone: 1}
   - {carried: to-cloud, at-least: 1 GB, at-most: 100 GB}
+  - {vm: db-01, type: warm, migration: waiting}
+  - {vm: db-01 ARM, cloud: {present: true}}
+  - {deployment: {phase: deployed, mode: standard, vms: 4}}
+  - {vm: db-01, flushes: {at-least: 3, at-most: 9, every: 20m}}
+  - {vm: db-01, bound: true}
+  - {vm: db-01, quota: 3 GB}
+  - {vm: db-01, snapshot-image: pre-migration}
+  - {vm: db-01, type: warm, steps: [prepare, linked-clone, reconcile]}
+  - {vm: db-01, time-to-cloud: {same-as: "123", percent: 10, at-most: 1h}}
 `
 
 func everything(t *testing.T) *Scenario {

@@ -17,6 +17,7 @@ import (
 	"github.com/hdm-project/hdm/sim/guest"
 	"github.com/hdm-project/hdm/sim/kernel"
 	"github.com/hdm-project/hdm/sim/vcenter"
+	"github.com/hdm-project/hdm/sim/wan"
 )
 
 // start builds a world and collects its trace.
@@ -168,6 +169,53 @@ func TestAnOperatorIsRefusedWhatTheVCenterRefuses(t *testing.T) {
 	_, err = w.OnPremises.Power("nobody", true)
 	assert.ErrorContains(t, err, "nobody")
 	assert.Empty(t, w.OnPremises.VCenter.Sessions())
+}
+
+func TestAnOperatorRestoresASnapshotByItsName(t *testing.T) {
+	d := worlds(t)["pair"]
+	d.OnPremises.VMs[0].Power, d.OnPremises.VMs[0].Snapshots = Off, []string{"first", "_hdm1"}
+	w, trace := start(t, d, Options{})
+	vm, _ := w.OnPremises.VCenter.VM("vm-1")
+	_, err := vm.Disks[0].Disk.WriteAt([]byte("since then"), 0)
+	require.NoError(t, err)
+	before := make([]byte, 10)
+	_, err = w.OnPremises.Revert("vm-1", "none")
+	require.ErrorContains(t, err, "restore none of vm-1 at the site on-premises: the VM has no such snapshot")
+	_, err = w.OnPremises.Revert("nobody", "_hdm1")
+	require.ErrorContains(t, err, `no VM "nobody"`)
+	task, err := w.OnPremises.Revert("vm-1", "_hdm1")
+	require.NoError(t, err)
+	assert.Contains(t, strings.Join(said(*trace, event.TaskStarted), " "), "task="+task+" ")
+	run(t, w, time.Minute)
+	assert.Equal(t, []string{"on-premises/vm-1 op=reverted name=_hdm1"}, said(*trace, event.VMSnapshot)[len(said(*trace, event.VMSnapshot))-1:])
+	_, err = vm.Disks[0].Disk.ReadAt(before, 0)
+	require.NoError(t, err)
+	assert.NotEqual(t, "since then", string(before))
+	assert.Empty(t, w.OnPremises.VCenter.Sessions())
+}
+
+func TestWhatAPersonShipsIsInTheCloudOffWithTheSameOnItsDisks(t *testing.T) {
+	d := worlds(t)["pair"]
+	d.OnPremises.VMs[0].Power = Off
+	w, trace := start(t, d, Options{})
+	require.NoError(t, w.Ship("vm-1", "vm-1 ARM image"))
+	here, _ := w.OnPremises.VCenter.VM("vm-1")
+	there, ok := w.Cloud.VCenter.VM("vm-1 ARM image")
+	require.True(t, ok)
+	assert.Equal(t, vsphere.Off, there.Power)
+	assert.NotEqual(t, here.UUID, there.UUID, "it is another VM")
+	require.Len(t, there.Disks, 2)
+	for i := range there.Disks {
+		assert.Equal(t, here.Disks[i].Disk.ID(), there.Disks[i].Disk.ID())
+		assert.Equal(t, here.Disks[i].Disk.Used(), there.Disks[i].Disk.Used())
+		same, block := here.Disks[i].Disk.Equal(there.Disks[i].Disk)
+		assert.True(t, same, "block %#x", block)
+	}
+	assert.Zero(t, w.WAN.Carried(wan.ToCloud), "it did not cross the WAN")
+	assert.Contains(t, strings.Join(said(*trace, event.VMCreated), "\n"), "cloud/vm-1 ARM image ")
+	require.ErrorContains(t, w.Ship("vm-2", "x"), "vm-2 is powered on")
+	require.ErrorContains(t, w.Ship("nobody", "x"), `no VM "nobody"`)
+	require.ErrorContains(t, w.Ship("vm-1", "vm-1 ARM image"), "importing vm-1 as vm-1 ARM image")
 }
 
 func TestADescriptionThatCannotBeBuiltMakesNoWorld(t *testing.T) {
