@@ -56,11 +56,25 @@ const (
 	JournalWrite  = "journal.write"  // appliance: records, cause
 	JournalSync   = "journal.sync"   // appliance
 	// Migration is every change of a migration's state or step, as journalled.
-	Migration     = "migration"      // migration: vm, type, from, to, step, attempt, reason, left (what could not be put back, by what could not be done, once over)
+	Migration     = "migration"      // migration: vm, type, from, to, step, attempt, reason, next (the step that waits for a word, while waiting), left (what could not be put back, by what could not be done, once over)
 	EffectStarted = "effect.started" // migration: key, kind, step, attempt, epoch
 	EffectEnded   = "effect.ended"   // migration: key, kind, step, attempt, epoch, outcome=done|<class>, error
 	EffectStale   = "effect.stale"   // migration: key, why: a late completion that was not accepted
 	OrderAnswered = "order.answered" // appliance: request, vm, outcome=accepted|duplicate|refused, migration, reason
+	Deployment    = "deployment"     // appliance: phase=none|deploying|deployed|undeploying, mode, vms (how many were made), as journalled
+	Settings      = "settings"       // appliance: flush-every ("Cluster=5m0s"), groups ("a,b"), each with ";" in between, as journalled
+	FlushHeard    = "flush.heard"    // migration: vm, flush (number): the appliance knows that it is applied, as journalled
+)
+
+// What the component services do with the data of VMs that run in the cloud. A
+// binding is told by its id; source is the VM on premises, compute the one in the
+// cloud that runs on it, "" as long as there is none.
+const (
+	BindingMade  = "binding.made"  // binding: source, quota (bytes): a cloud cache in the cloud, a home on premises
+	BindingEnded = "binding.ended" // binding: source, compute, how=released|discarded
+	FlushCut     = "flush.cut"     // binding: source, compute, flush (number), blocks: one instant over all its disks
+	FlushApplied = "flush.applied" // binding: source, compute, flush, blocks, bytes: on the source's disks, as a whole
+	FlushDropped = "flush.dropped" // binding: source, flush: it will not be applied; what was dirty still is
 )
 
 // What happens in the message queues, as they themselves know it. A message is
