@@ -134,7 +134,7 @@ func Suite(ctx context.Context, all []*scenario.Scenario, catalogue record.Catal
 	workers.Wait()
 	suite.Runs = runs[:given]
 	suite.Interrupted = given < len(all) || suite.Count(record.Interrupted) > 0
-	suite.Clauses = catalogue.Judge(suite.Runs)
+	suite.Judge(catalogue)
 	suite.WallSeconds = time.Since(began).Seconds()
 	return suite, errors.Join(errs...)
 }
