@@ -75,10 +75,11 @@ func newFamilyRow(f *record.Flushes, run link) familyRow {
 const (
 	chartHeight = 286.0
 	keyRow      = 278.0
-	plotWidth   = 372.0
+	plotWidth   = 396.0
 	plotTop     = 46.0
 	plotBottom  = 222.0
-	plotInset   = 30.0 // of the first and the last point
+	plotLeft    = 58.0 // of the first point: its value stands there
+	plotRight   = 18.0 // of the last one
 	mostSteps   = 5    // of a vertical axis
 )
 
@@ -124,12 +125,12 @@ func newChart(runs []*record.Flushes) *chart {
 	carried := values(func(r *record.Flushes) float64 { return float64(r.Bytes) / scale })
 	loss := values(func(r *record.Flushes) float64 { return r.Worst().Loss.Minutes() })
 	c.Plots = []plot{
-		newPlot(64, "Bytes over the WAN", unit, runs,
-			curve{"all", "all that crossed the WAN", values(func(r *record.Flushes) float64 { return float64(r.WANBytes) / scale }), nil},
-			curve{"flushed", "carried by flushes", carried, amount}),
-		newPlot(width/2+70, "Age of the oldest write that a failure could lose", "minutes", runs,
-			curve{"bound", "bound: interval and longest flush", values(func(r *record.Flushes) float64 { return r.Bound().Minutes() }), nil},
-			curve{"loss", "worst moment of the run", loss, minutes}),
+		newPlot(44, "Bytes over the WAN", unit, runs,
+			curve{"flushed", "carried by flushes", carried, amount},
+			curve{"all", "all that crossed the WAN", values(func(r *record.Flushes) float64 { return float64(r.WANBytes) / scale }), nil}),
+		newPlot(width/2+56, "Age of the oldest write that a failure could lose", "minutes", runs,
+			curve{"loss", "worst moment of the run", loss, minutes},
+			curve{"bound", "bound: interval and longest flush", values(func(r *record.Flushes) float64 { return r.Bound().Minutes() }), nil}),
 	}
 	var told []string
 	for i, r := range runs {
@@ -139,13 +140,12 @@ func newChart(runs []*record.Flushes) *chart {
 	return c
 }
 
-// newPlot draws curves over the intervals of the runs, with their names below;
-// the last one lies over the others.
+// newPlot draws curves over the intervals of the runs, with their names below.
 func newPlot(x0 float64, title, unit string, runs []*record.Flushes, curves ...curve) plot {
 	p := plot{Title: title, X: f(x0), Unit: unit, UnitY: f(plotTop - 8)}
 	first, last := math.Log(float64(runs[0].Interval)), math.Log(float64(runs[len(runs)-1].Interval))
 	x := func(i int) float64 {
-		return x0 + plotInset + (plotWidth-2*plotInset)*(math.Log(float64(runs[i].Interval))-first)/(last-first)
+		return x0 + plotLeft + (plotWidth-plotLeft-plotRight)*(math.Log(float64(runs[i].Interval))-first)/(last-first)
 	}
 	top := 0.0
 	for _, c := range curves {
@@ -166,14 +166,18 @@ func newPlot(x0 float64, title, unit string, runs []*record.Flushes, curves ...c
 		p.Rules = append(p.Rules, rule{"grid", f(x(i)), f(plotBottom), f(x(i)), f(plotBottom + 4)})
 		p.Across = append(p.Across, glyph{X: f(x(i)), Y: f(plotBottom + 17), Text: axisTime(r.Interval)})
 	}
-	p.Across = append(p.Across, glyph{Class: "of", X: f(x0 + plotWidth/2), Y: f(plotBottom + 34), Text: "flush interval (each step of the axis is a ratio)"})
+	p.Across = append(p.Across, glyph{Class: "of", X: f(x0 + plotWidth/2), Y: f(plotBottom + 34), Text: "flush interval, on a logarithmic axis"})
 	key := x0
-	for _, c := range slices.Backward(curves) {
+	for _, c := range curves {
 		p.Keys = append(p.Keys, chartKey{c.class, fmt.Sprintf("M%s %sh22", f(key), f(keyRow-3.5)), f(key + 28), f(keyRow), c.name})
 		key += 46 + float64(len(c.name))*letter
 	}
 	for _, c := range curves {
 		var d strings.Builder
+		aside := -7.0 // to the left of a curve that rises there is room above it
+		if c.values[0] > c.values[len(c.values)-1] {
+			aside = 15
+		}
 		for i, v := range c.values {
 			command := "L"
 			if i == 0 {
@@ -182,21 +186,12 @@ func newPlot(x0 float64, title, unit string, runs []*record.Flushes, curves ...c
 			fmt.Fprintf(&d, "%s%s %s", command, f(x(i)), f(y(v)))
 			if c.label != nil {
 				p.Dots = append(p.Dots, shape{Class: c.class, X: f(x(i)), Y: f(y(v)), Title: fmt.Sprintf("every %s: %s", axisTime(runs[i].Interval), c.label(v))})
-				p.Labels = append(p.Labels, glyph{Class: c.class, X: f(x(i)), Y: f(labelAt(y(v))), Text: c.label(v)})
+				p.Labels = append(p.Labels, glyph{X: f(x(i) - 8), Y: f(y(v) + aside), Text: c.label(v)})
 			}
 		}
 		p.Lines = append(p.Lines, path{c.class, d.String(), c.name})
 	}
 	return p
-}
-
-// labelAt is where the value of a point stands: below it, or above it if it is
-// near the floor.
-func labelAt(y float64) float64 {
-	if y+16 > plotBottom-2 {
-		return y - 9
-	}
-	return y + 17
 }
 
 // roundStep is how far the lines of an axis up to top are from one another: 1, 2
