@@ -16,12 +16,17 @@ type Trigger struct {
 	When *When `yaml:"when,omitempty"`
 }
 
-// When holds as soon as a migration of VM enters a step of its type, or a state.
+// When holds as soon as a migration of VM enters a step of its type, or a state;
+// or as soon as the deployment enters a phase.
 type When struct {
-	VM string `yaml:"vm"`
+	VM string `yaml:"vm,omitempty"`
+	// Type of the migration that is meant; "": any of the VM's.
+	Type migration.Type `yaml:"type,omitempty"`
 	// Enters is a step ("bulk-transfer": begun while running), or a state
-	// ("queued", "undoing").
-	Enters string `yaml:"enters"`
+	// ("queued", "undoing", "waiting").
+	Enters string `yaml:"enters,omitempty"`
+	// Deployment is a phase that HDM's component VMs are in as a whole.
+	Deployment string `yaml:"deployment,omitempty" jsonschema:"enum=deploying,enum=deployed,enum=undeploying,enum=undeployed"`
 	// Attempt is the number of the attempt at that step, from 1; 0 means 1.
 	Attempt int `yaml:"attempt,omitempty" nonzero:"count from 1"`
 	// After is how long after that it begins.
@@ -38,7 +43,7 @@ func (w *When) Nth() int { return max(w.Attempt, 1) }
 func States() []string {
 	var names []string
 	for _, s := range []migration.State{
-		migration.Checking, migration.Queued, migration.Running, migration.Undoing,
+		migration.Checking, migration.Queued, migration.Running, migration.Waiting, migration.Undoing,
 		migration.Completed, migration.Refused, migration.Failed, migration.Cancelled,
 	} {
 		names = append(names, string(s))
@@ -91,16 +96,53 @@ func (w *When) check(c *checker) {
 	if w.Attempt < 0 || w.Attempt > MaxAttempt {
 		c.fail("attempt", fmt.Sprintf("use 1 to %d", MaxAttempt), "%d is no number of an attempt", w.Attempt)
 	}
+	if w.Deployment != "" || w.VM == "" {
+		w.checkDeployment(c)
+		return
+	}
 	types, migrated := c.Migrations[w.VM]
 	if !migrated {
 		c.fail("vm", "name a VM that a step migrates, or add that step", "no step migrates %q: it would never act", w.VM)
 		return
 	}
+	if w.Type != "" {
+		if !slices.Contains(types, w.Type) {
+			c.fail("type", "use "+list(types)+", or leave it out", "no step migrates %q as %q: it would never act", w.VM, w.Type)
+			return
+		}
+		types = []migration.Type{w.Type}
+	}
 	var known []string
 	for _, t := range types {
 		known = append(known, Steps(t)...)
 	}
+	if w.Enters == "" {
+		c.fail("enters", "name a step or a state", "it does not say what the migration enters")
+		return
+	}
 	if !slices.Contains(known, w.Enters) && !slices.Contains(States(), w.Enters) {
 		c.fail("enters", "use "+list(known)+", or a state: "+list(States()), "a %s migration has no step or state %q: it would never act", list(types), w.Enters)
+	}
+}
+
+// Phases of a deployment, as When names them.
+const (
+	Deploying   = "deploying"
+	Deployed    = "deployed"
+	Undeploying = "undeploying"
+	Undeployed  = "undeployed" // after it was removed
+)
+
+func (w *When) checkDeployment(c *checker) {
+	phases := []string{Deploying, Deployed, Undeploying, Undeployed}
+	switch {
+	case w.Deployment == "":
+		c.fail("", "add vm: and enters:, or deployment:", "it does not say what it waits for")
+	case w.VM != "" || w.Enters != "" || w.Type != "":
+		c.fail("deployment", "keep one of the two", "there is a migration and a deployment")
+	case !slices.Contains(phases, w.Deployment):
+		c.fail("deployment", "use "+list(phases), "a deployment is never %q", w.Deployment)
+	case !c.Deploys:
+		c.fail("deployment", "add a step that deploys HDM", "no step deploys HDM: it would never act")
 	}
 }

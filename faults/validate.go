@@ -12,6 +12,7 @@ type Context struct {
 	End        Duration                    // virtual time at which the run ends
 	Migrations map[string][]migration.Type // the VMs that steps migrate, and how
 	Bus        Bus                         // the message bus that there is
+	Deploys    bool                        // a step deploys HDM
 }
 
 // Bus is the kind of a run's message queues; "" if it has none.
@@ -145,7 +146,7 @@ func overlap(a Trigger, forA Duration, b Trigger, forB Duration) bool {
 }
 
 func samePhase(a, b *When) bool {
-	return a.VM == b.VM && a.Enters == b.Enters && a.Nth() == b.Nth()
+	return a.VM == b.VM && a.Type == b.Type && a.Enters == b.Enters && a.Deployment == b.Deployment && a.Nth() == b.Nth()
 }
 
 func sameTrigger(a, b Trigger) bool {

@@ -73,6 +73,10 @@ type Observer interface {
 	// EffectStale is told of a completion that came too late to count.
 	EffectStale(id migration.ID, key, why string)
 	Answered(o migration.Order, a Answer)
+	// Deployed is told of the component VMs, and Set of the settings: at a boot, as
+	// the journal has them, and after every decision about them.
+	Deployed(deployment.Deployment)
+	Set(Settings)
 	JournalWrote(records int, cause string)
 }
 
@@ -121,6 +125,8 @@ func Boot(ctx context.Context, c Config) (*Appliance, error) {
 	a.flusher = newFlusher(a)
 	if a.Observer != nil {
 		a.Observer.Booted(state.Epoch + 1)
+		a.Observer.Deployed(state.deployment)
+		a.Observer.Set(state.settings)
 		for _, s := range a.statuses() {
 			a.Observer.Loaded(s.Migration)
 		}
@@ -287,6 +293,12 @@ func (a *Appliance) write(d Decision, cause string) error {
 func (a *Appliance) observe(d Decision) {
 	if a.Observer == nil {
 		return
+	}
+	if d.Deploy != nil {
+		a.Observer.Deployed(*d.Deploy)
+	}
+	if d.Settings != nil {
+		a.Observer.Set(*d.Settings)
 	}
 	for _, m := range d.Changed {
 		a.Observer.Changed(m)

@@ -45,8 +45,6 @@ func (a *Appliance) onCloudCache(ctx context.Context, e migration.Effect, m migr
 		return a.bind(ctx, m)
 	case migration.CreateCompute:
 		return a.createCompute(ctx, m)
-	case migration.StartCompute:
-		return there(func(s *vsphere.Session) error { return s.PowerOn(ctx, m.Copy) })
 	case migration.StopCompute:
 		return there(func(s *vsphere.Session) error { return a.stopCompute(ctx, s, m) })
 	case migration.AwaitBoot:
@@ -57,8 +55,6 @@ func (a *Appliance) onCloudCache(ctx context.Context, e migration.Effect, m migr
 		return a.reconcile(ctx, m, true)
 	case migration.RenameImage:
 		return there(func(s *vsphere.Session) error { return s.Rename(ctx, m.Image, m.Plan.Name) })
-	case migration.StartImage:
-		return there(func(s *vsphere.Session) error { return s.PowerOn(ctx, m.Image) })
 	case migration.FinalFlush:
 		return done(a.flushAll(ctx, m))
 	case migration.BringHome:

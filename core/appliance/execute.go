@@ -94,10 +94,10 @@ func (a *Appliance) do(ctx context.Context, e migration.Effect, m migration.Migr
 			}
 			return done(s.MoveIntoPool(ctx, m.Plan.Source, pool))
 		})
-	case migration.PowerOnCopy:
-		return a.atBoth(ctx, func(here, there *vsphere.Session) (migration.Result, error) {
-			return done(powerOnCopy(ctx, m, here, there))
-		})
+	case migration.PowerOnCopy, migration.StartCompute:
+		return a.powerOn(ctx, m, m.Copy)
+	case migration.StartImage:
+		return a.powerOn(ctx, m, m.Image)
 	case migration.RestartSource:
 		return a.at(ctx, vsphere.OnPremises, func(s *vsphere.Session) (migration.Result, error) {
 			if !m.Plan.WasOn {
@@ -263,10 +263,20 @@ func nics(plan []migration.NIC) []vsphere.NICPlan {
 	return all
 }
 
-// powerOnCopy makes the copy the VM. If somebody started the source since its
-// snapshot was taken, the copy lacks what its guest wrote, although the source
-// may be off again: then it must not run (COLD-05, MIG-13).
-func powerOnCopy(ctx context.Context, m migration.Migration, here, there *vsphere.Session) error {
+// powerOn makes a VM in the cloud the VM. If somebody started the source since
+// its snapshot was taken, the one in the cloud lacks what its guest wrote,
+// although the source may be off again: then it must not run (COLD-05, MIG-13).
+func (a *Appliance) powerOn(ctx context.Context, m migration.Migration, vm vsphere.Ref) (migration.Result, error) {
+	return a.atBoth(ctx, func(here, there *vsphere.Session) (migration.Result, error) {
+		if err := offSince(ctx, m, here); err != nil {
+			return migration.Result{}, err
+		}
+		return done(there.PowerOn(ctx, vm))
+	})
+}
+
+// offSince says whether the source has been off since its snapshot was taken.
+func offSince(ctx context.Context, m migration.Migration, here *vsphere.Session) error {
 	if err := here.Settle(ctx, m.Plan.Source); err != nil {
 		return err
 	}
@@ -287,7 +297,7 @@ func powerOnCopy(ctx context.Context, m migration.Migration, here, there *vspher
 			Err:  errors.New("it was powered on while it was being migrated"),
 		}
 	}
-	return there.PowerOn(ctx, m.Copy)
+	return nil
 }
 
 // finder finds what bears a mark.

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hdm-project/hdm/core/appliance"
+	"github.com/hdm-project/hdm/core/deployment"
 	"github.com/hdm-project/hdm/core/journal"
 	"github.com/hdm-project/hdm/core/migration"
 	"github.com/hdm-project/hdm/core/runtime"
@@ -63,6 +64,8 @@ func (ends) EffectEnded(migration.Effect, int, string, error) {}
 func (ends) EffectStale(migration.ID, string, string)         {}
 func (ends) Answered(migration.Order, appliance.Answer)       {}
 func (ends) JournalWrote(int, string)                         {}
+func (ends) Deployed(deployment.Deployment)                   {}
+func (ends) Set(appliance.Settings)                           {}
 
 func TestTheSameApplianceMovesVMsSideBySideInRealTimeWithAJournalOnDisk(t *testing.T) {
 	t.Parallel()

@@ -2,13 +2,24 @@ package appliance
 
 import (
 	"context"
+	"errors"
 
 	"github.com/hdm-project/hdm/core/migration"
+	"github.com/hdm-project/hdm/core/prepare"
 	"github.com/hdm-project/hdm/core/vsphere"
 )
 
-// prepareVM marks a VM as prepared. What it has to meet was checked before, and
-// is checked again at its turn.
+// prepareVM holds a VM against the checks once more, for its guest may have
+// changed since, and marks it as prepared (PRE-21).
 func prepareVM(ctx context.Context, s *vsphere.Session, m migration.Migration) error {
-	return s.SetMark(ctx, m.Plan.Source, migration.MarkPrepared, "yes")
+	vm, err := s.VM(ctx, m.Plan.Source)
+	if err != nil {
+		return err
+	}
+	for _, f := range prepare.Checks(vm) {
+		if !f.Warning {
+			return &vsphere.Error{Site: vsphere.OnPremises, Op: "prepare", Object: vm.Name, Class: vsphere.Refused, Hint: f.Fix, Err: errors.New(f.What)}
+		}
+	}
+	return s.SetMark(ctx, vm.Ref, prepare.Mark, prepare.MarkOf(vm))
 }

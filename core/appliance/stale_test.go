@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/hdm-project/hdm/core/deployment"
 	"github.com/hdm-project/hdm/core/journal"
 	"github.com/hdm-project/hdm/core/migration"
 	"github.com/hdm-project/hdm/core/runtime"
@@ -21,7 +22,9 @@ type listener struct {
 
 func (l *listener) Booted(int) {}
 
-func (l *listener) JournalWrote(int, string) { l.writes++ }
+func (l *listener) JournalWrote(int, string)       { l.writes++ }
+func (l *listener) Deployed(deployment.Deployment) {}
+func (l *listener) Set(Settings)                   {}
 
 func (l *listener) EffectStale(id migration.ID, key, why string) {
 	l.stale = append(l.stale, string(id)+": "+key+": "+why)

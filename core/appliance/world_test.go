@@ -10,6 +10,7 @@ import (
 	"github.com/vmware/govmomi/vim25/types"
 
 	"github.com/hdm-project/hdm/core/appliance"
+	"github.com/hdm-project/hdm/core/deployment"
 	"github.com/hdm-project/hdm/core/journal"
 	"github.com/hdm-project/hdm/core/migration"
 	"github.com/hdm-project/hdm/core/runtime"
@@ -166,3 +167,5 @@ func (w *witness) Changed(migration.Migration)                      {}
 func (w *witness) EffectEnded(migration.Effect, int, string, error) {}
 func (w *witness) EffectStale(migration.ID, string, string)         {}
 func (w *witness) JournalWrote(int, string)                         {}
+func (w *witness) Deployed(deployment.Deployment)                   {}
+func (w *witness) Set(appliance.Settings)                           {}

@@ -298,7 +298,7 @@ func orderOf(r *protocol.CloneRequest) migration.Order {
 	o := migration.Order{
 		Request: r.RequestID, VM: r.VM, Type: migration.Type(r.Mode), Origin: migration.FromMessage,
 		Offline: r.Mode == protocol.Warm && r.BulkTransfer == protocol.Offline,
-		Target: migration.Target{Pool: r.Target.Pool, Datastore: r.Target.Datastore, Adapter: r.Target.Adapter},
+		Target:  migration.Target{Pool: r.Target.Pool, Datastore: r.Target.Datastore, Adapter: r.Target.Adapter},
 	}
 	for _, n := range r.Target.Networks {
 		o.Target.Networks = append(o.Target.Networks, migration.Mapping(n))

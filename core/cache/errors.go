@@ -7,15 +7,16 @@ import (
 
 // What can be wrong; match with errors.Is.
 var (
-	ErrRequest = errors.New("the request is not one that the disk can serve")
-	ErrBusy    = errors.New("too many requests are outstanding: wait until one is done")
-	ErrDevice  = errors.New("the cache device failed")
-	ErrFetch   = errors.New("the premises did not give the block")
-	ErrRotten  = errors.New("the cache device returned other bytes than were written: write the whole block again")
-	ErrCut     = errors.New("a cut is open: say whether it was applied, or abandon it")
-	ErrConfig  = errors.New("not a configuration that a cache can have")
-	ErrForeign = errors.New("the device holds no cache of this configuration")
-	ErrCorrupt = errors.New("the index on the cache device is damaged")
+	ErrRequest   = errors.New("the request is not one that the disk can serve")
+	ErrBusy      = errors.New("too many requests are outstanding: wait until one is done")
+	ErrDevice    = errors.New("the cache device failed")
+	ErrFetch     = errors.New("the premises did not give the block")
+	ErrRotten    = errors.New("the cache device returned other bytes than were written: write the whole block again")
+	ErrCut       = errors.New("a cut is open: say whether it was applied, or abandon it")
+	ErrConfig    = errors.New("not a configuration that a cache can have")
+	ErrWithdrawn = errors.New("the write was taken back before it was done")
+	ErrForeign   = errors.New("the device holds no cache of this configuration")
+	ErrCorrupt   = errors.New("the index on the cache device is damaged")
 )
 
 // Error tells what could not be done and why: it wraps one of the errors

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/hdm-project/hdm/core/vsphere"
@@ -123,14 +122,8 @@ func (a *asking) pause() time.Duration {
 }
 
 func fail(r request, class vsphere.Class, err error, hint string) *vsphere.Error {
-	site := vsphere.OnPremises
-	for _, k := range kinds {
-		if r.vm != "" && strings.HasPrefix(r.vm, k.stem) {
-			site = k.site
-		}
-	}
 	if hint == "" && class == vsphere.Unreachable {
 		hint = "check the network between the appliance and " + r.vm
 	}
-	return &vsphere.Error{Site: site, Op: r.op, Object: r.object, Class: class, Hint: hint, Err: err}
+	return &vsphere.Error{Site: SiteOf(r.vm), Op: r.op, Object: r.object, Class: class, Hint: hint, Err: err}
 }

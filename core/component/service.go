@@ -2,6 +2,7 @@ package component
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/hdm-project/hdm/core/vsphere"
 )
@@ -42,6 +43,16 @@ func (k Kind) Name(n int) string {
 		}
 	}
 	return ""
+}
+
+// SiteOf is where the component VM of that name is; on premises if it is none.
+func SiteOf(vm string) vsphere.Site {
+	for _, known := range kinds {
+		if strings.HasPrefix(vm, known.stem) {
+			return known.site
+		}
+	}
+	return vsphere.OnPremises
 }
 
 // Site is where component VMs of the kind are; "" for no kind.

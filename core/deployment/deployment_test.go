@@ -6,6 +6,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/hdm-project/hdm/core/cache"
 	"github.com/hdm-project/hdm/core/component"
 	"github.com/hdm-project/hdm/core/vsphere"
 )
@@ -138,4 +139,29 @@ func TestLimitsAreThoseOfThePlanningGuide(t *testing.T) {
 	} {
 		assert.Equal(t, want, parsed(t, text).Limits(), text)
 	}
+}
+
+func TestCacheIsGivenByTheGuidesRule(t *testing.T) { // CACHE-02, CACHE-03
+	for text, want := range map[string]struct{ small, large int64 }{
+		"lite":                  {5 * GB, 25 * GB},
+		"lite cluster 2":        {5 * GB, 25 * GB},
+		"standard":              {3 * GB, 15 * GB},
+		"standard cluster 8":    {3 * GB, 15 * GB},
+		"performance":           {5 * GB, 15 * GB},
+		"performance cluster 2": {5 * GB, 15 * GB},
+	} {
+		rule, has := parsed(t, text).Cache()
+		require.True(t, has, text)
+		assert.Equal(t, want.small, cache.Quota(rule, 10*GB, 0), text)
+		assert.Equal(t, want.large, cache.Quota(rule, 100*GB, 0), text)
+	}
+	_, has := parsed(t, "appliance only").Cache()
+	assert.False(t, has)
+}
+
+func TestAComponentVMSaysWhatItIs(t *testing.T) {
+	m := parsed(t, "lite cluster 2")
+	plan, err := Plan(m)
+	require.NoError(t, err)
+	assert.Equal(t, map[string]string{"hdm.component": "onprem-esxi-manager", "hdm.deployment": "lite cluster 2"}, m.Marks(plan[1]))
 }

@@ -3,6 +3,7 @@ package deployment
 import (
 	"slices"
 
+	"github.com/hdm-project/hdm/core/cache"
 	"github.com/hdm-project/hdm/core/component"
 	"github.com/hdm-project/hdm/core/vsphere"
 )
@@ -172,4 +173,20 @@ func (m Mode) times(n number) int {
 func (m Mode) Limits() Limits {
 	c := classes[m.Class]
 	return Limits{Cold: coldAtOnce, Warm: c.warm * m.times(c.warmTimes), CloudVMs: c.cloudVMs * m.times(c.cloudVMsTimes)}
+}
+
+// Cache is the mode's rule for quotas of cache (CACHE-02, CACHE-03); false:
+// there is no cache.
+func (m Mode) Cache() (rule cache.Rule, has bool) {
+	c := classes[m.Class]
+	return cache.Rule{Percent: c.share, Floor: c.floor}, c.share > 0
+}
+
+// MarkMode is the extraConfig key that says in which mode a component VM was
+// deployed, as Parse reads it.
+const MarkMode = "hdm.deployment"
+
+// Marks are the extraConfig keys of a VM of the mode's plan.
+func (m Mode) Marks(vm VM) map[string]string {
+	return map[string]string{component.MarkComponent: string(vm.Kind), MarkMode: m.String()}
 }

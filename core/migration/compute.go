@@ -2,7 +2,9 @@ package migration
 
 import (
 	"slices"
+	"unicode/utf8"
 
+	"github.com/hdm-project/hdm/core/prepare"
 	"github.com/hdm-project/hdm/core/vsphere"
 )
 
@@ -36,10 +38,19 @@ func machineOf(vm vsphere.VM) Machine {
 	return m
 }
 
-// cloudCache is what a VM must meet that is to run on a cloud cache.
+// maxVMName is the longest name that vSphere gives a VM, in characters.
+const maxVMName = 80
+
+// cloudCache is what a VM must meet that is to run on a cloud cache: what prepare
+// checks, all of it at once (WARM-02, PRE-18).
 func (a *assessment) cloudCache() {
-	if a.vm.Power != vsphere.On {
-		a.refuse(CodePower, "power it on", "%s: it is not powered on", a.vm.Name)
+	for _, f := range prepare.Checks(a.vm) {
+		if !f.Warning {
+			a.refuse(f.Code, f.Fix, "%s", f.What)
+		}
+	}
+	if n := utf8.RuneCountInString(ImageName(a.vm.Name)); n > maxVMName {
+		a.refuse(CodeName, "rename the VM", "%s: with what HDM adds to it its name has %d characters, more than %d", a.vm.Name, n, maxVMName)
 	}
 }
 
@@ -64,6 +75,3 @@ func AssessBack(m Migration, source, compute vsphere.VM, pools []vsphere.Pool) [
 func (m Machine) Fits(vm vsphere.VM) bool {
 	return slices.EqualFunc(m.Disks, vm.Disks, func(a Disk, b vsphere.Disk) bool { return a.Capacity == b.Capacity })
 }
-
-// MarkPrepared is the extraConfig key that says that a VM has been prepared.
-const MarkPrepared = "hdm.prepared"

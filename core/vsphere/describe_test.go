@@ -69,6 +69,23 @@ func TestAVMTellsWhatStandsAgainstAMigration(t *testing.T) {
 	}, nil, nil)
 	assert.Equal(t, VM{CDROMs: 2, Passthrough: true, VTPM: true}, vm)
 
+	cd := func(backing types.BaseVirtualDeviceBackingInfo, connected bool) VM {
+		d := &types.VirtualCdrom{}
+		d.Backing, d.Connectable = backing, &types.VirtualDeviceConnectInfo{StartConnected: connected}
+		vm := VM{}
+		describeDevices(&vm, []types.BaseVirtualDevice{d}, nil, nil)
+		return vm
+	}
+	assert.True(t, cd(&types.VirtualCdromIsoBackingInfo{}, true).ISO)
+	assert.True(t, cd(&types.VirtualCdromAtapiBackingInfo{}, true).ISO, "the host's own drive")
+	assert.False(t, cd(&types.VirtualCdromIsoBackingInfo{}, false).ISO, "it is not connected")
+	assert.False(t, cd(&types.VirtualCdromRemotePassthroughBackingInfo{}, true).ISO, "nothing is in it")
+	vm = VM{}
+	describeDevices(&vm, []types.BaseVirtualDevice{&types.VirtualUSBController{}}, nil, nil)
+	assert.False(t, vm.USB, "a controller alone is none")
+	describeDevices(&vm, []types.BaseVirtualDevice{&types.VirtualUSB{}}, nil, nil)
+	assert.True(t, vm.USB)
+
 	vm = VM{}
 	describeDevices(&vm, []types.BaseVirtualDevice{&types.VirtualSriovEthernetCard{}}, nil, nil)
 	assert.True(t, vm.Passthrough, "an SR-IOV adapter is a passthrough device")

@@ -26,12 +26,25 @@ func describeDevices(vm *VM, devices []types.BaseVirtualDevice, used map[int32]i
 			vm.Passthrough = vm.Passthrough || passthrough
 		case *types.VirtualCdrom:
 			vm.CDROMs++
+			vm.ISO = vm.ISO || inserted(d)
+		case *types.VirtualUSB:
+			vm.USB = true
 		case *types.VirtualPCIPassthrough:
 			vm.Passthrough = true
 		case *types.VirtualTPM:
 			vm.VTPM = true
 		}
 	}
+}
+
+// inserted says whether a medium is in a CD/DVD device, now or from the next
+// power on. What a client would lend it does not count.
+func inserted(d *types.VirtualCdrom) bool {
+	switch d.Backing.(type) {
+	case *types.VirtualCdromRemotePassthroughBackingInfo, *types.VirtualCdromRemoteAtapiBackingInfo, nil:
+		return false
+	}
+	return d.Connectable != nil && (d.Connectable.Connected || d.Connectable.StartConnected)
 }
 
 // controller is what a disk inherits from the bus that it is on.

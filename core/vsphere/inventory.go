@@ -13,11 +13,11 @@ import (
 // reads it of each.
 var vmPaths = []string{
 	"name", "parent", "resourcePool", "snapshot", "layoutEx.file", "layoutEx.disk",
-	"config.uuid", "config.instanceUuid", "config.template", "config.guestId", "config.firmware",
+	"config.uuid", "config.instanceUuid", "config.template", "config.guestId", "config.guestFullName", "config.firmware",
 	"config.hardware.numCPU", "config.hardware.memoryMB", "config.hardware.device",
 	"config.extraConfig", "config.keyId", "config.ftInfo",
 	"runtime.powerState", "runtime.connectionState", "runtime.host",
-	"guest.toolsRunningStatus", "guest.toolsVersionStatus2",
+	"guest.toolsRunningStatus", "guest.toolsVersionStatus2", "guest.hostName", "guest.ipAddress", "guest.net", "guest.disk",
 }
 
 // Inventory lists every VM and template of the vCenter, by name.
@@ -94,19 +94,34 @@ func describeVM(v *mo.VirtualMachine, portgroups map[string]string) VM {
 	}
 	if v.Guest != nil {
 		vm.ToolsRunning = v.Guest.ToolsRunningStatus == string(types.VirtualMachineToolsRunningStatusGuestToolsRunning)
-		vm.ToolsStatus = v.Guest.ToolsVersionStatus2
+		vm.ToolsStatus, vm.HostName = v.Guest.ToolsVersionStatus2, v.Guest.HostName
+		vm.IPs = addresses(v.Guest)
+		for _, d := range v.Guest.Disk {
+			vm.GuestDisks = append(vm.GuestDisks, GuestDisk{Path: d.DiskPath, Capacity: d.Capacity, Free: d.FreeSpace})
+		}
 	}
 	c := v.Config
 	if c == nil {
 		return vm
 	}
 	vm.BIOSUUID, vm.InstanceUUID = c.Uuid, c.InstanceUuid
-	vm.Template, vm.GuestID, vm.Firmware = c.Template, c.GuestId, c.Firmware
+	vm.Template, vm.GuestID, vm.GuestName, vm.Firmware = c.Template, c.GuestId, c.GuestFullName, c.Firmware
 	vm.CPUs, vm.MemoryMB = c.Hardware.NumCPU, c.Hardware.MemoryMB
 	vm.Encrypted, vm.FaultTolerant = c.KeyId != nil, c.FtInfo != nil
 	vm.Marks = marks(c.ExtraConfig)
 	describeDevices(&vm, c.Hardware.Device, usedBytes(v.LayoutEx), portgroups)
 	return vm
+}
+
+// addresses are the guest's, adapter by adapter, each once.
+func addresses(g *types.GuestInfo) (ips []string) {
+	for _, n := range g.Net {
+		ips = append(ips, n.IpAddress...)
+	}
+	if g.IpAddress != "" && !slices.Contains(ips, g.IpAddress) {
+		ips = append(ips, g.IpAddress)
+	}
+	return ips
 }
 
 // usedBytes is the size of each disk's files on its datastore, by device key.

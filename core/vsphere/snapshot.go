@@ -78,6 +78,31 @@ func (s *Session) RemoveSnapshot(ctx context.Context, vm Ref, mark string) error
 	return s.fail(op, string(vm), err, changes)
 }
 
+// RevertToSnapshot takes the VM's disks and configuration, its marks too, back
+// to the snapshot with this mark, and leaves it off. What was written since is
+// lost; the snapshot stays. It refuses a VM without the snapshot.
+func (s *Session) RevertToSnapshot(ctx context.Context, vm Ref, mark string) error {
+	const op = "revert"
+	if err := s.Settle(ctx, vm); err != nil {
+		return err
+	}
+	tree, err := s.snapshots(ctx, vm)
+	if err != nil {
+		return s.fail(op, string(vm), err, reads)
+	}
+	found, ok := marked(tree, mark)
+	if !ok {
+		return s.refuse(op, string(vm), "it has no snapshot with the mark "+strconv.Quote(mark), "its disks stay as they are")
+	}
+	res, err := methods.RevertToSnapshot_Task(ctx, s.vim, &types.RevertToSnapshot_Task{
+		This: found.Ref.managed(), SuppressPowerOn: types.NewBool(true),
+	})
+	if err != nil {
+		return s.fail(op, string(vm), err, changes)
+	}
+	return s.await(ctx, op, string(vm), res.Returnval)
+}
+
 func (s *Session) snapshots(ctx context.Context, vm Ref) ([]Snapshot, error) {
 	var v mo.VirtualMachine
 	if err := s.one(ctx, vm.managed(), &v, "snapshot"); err != nil {

@@ -34,16 +34,22 @@ type VM struct {
 	Power        Power
 	Connection   string // runtime.connectionState: "connected", "disconnected", "orphaned", ...
 	Template     bool
-	GuestID      string
+	GuestID      string // as configured: "ubuntu64Guest"
+	GuestName    string // the same for people: "Ubuntu Linux (64-bit)"
 	Firmware     string // "bios" or "efi"
 	ToolsRunning bool
-	ToolsStatus  string // guest.toolsVersionStatus2
+	ToolsStatus  string      // guest.toolsVersionStatus2
+	HostName     string      // as the tools tell; "" if they do not
+	IPs          []string    // the same
+	GuestDisks   []GuestDisk // the same
 	CPUs         int32
 	MemoryMB     int32
 
 	Disks         []Disk
 	NICs          []NIC
 	CDROMs        int
+	ISO           bool // an image or a drive of the host is in one of the CD/DVD devices
+	USB           bool // a USB device is attached
 	Passthrough   bool // a PCI passthrough device or vGPU
 	VTPM          bool
 	Encrypted     bool
@@ -54,6 +60,13 @@ type VM struct {
 	Host      Ref
 	Folder    Ref
 	Marks     map[string]string // extraConfig keys that begin with "hdm."
+}
+
+// GuestDisk is a file system of a guest, as its tools tell.
+type GuestDisk struct {
+	Path     string // "/", "C:\\"
+	Capacity int64  // bytes
+	Free     int64  // bytes
 }
 
 // Disk is a virtual disk of a VM.

@@ -38,6 +38,9 @@ func (s *Scenario) Check() error {
 		if _, migrated := c.context.Migrations[waitsFor(step)]; migrated && !taken[i] {
 			c.fail("when", "let one of them begin at a time", "it waits for a migration of %s that only comes after it: it would never act", waitsFor(step))
 		}
+		if waitsForDeployment(step) && c.context.Deploys && !taken[i] {
+			c.fail("when", "let one of them begin at a time", "it waits for a deployment that only comes after it: it would never act")
+		}
 	}
 	for _, p := range faults.Validate(s.Faults, c.context) {
 		c.path = "faults" + p.Path
@@ -88,6 +91,9 @@ func (c *checker) head() {
 	if s.Limit < 0 || s.Limit > MaxLimit {
 		c.fail("limit", fmt.Sprintf("use a duration above 0 and up to %v", MaxLimit), "a run cannot last %v", s.Limit)
 	}
+	if s.Until < 0 || s.Until > s.End() {
+		c.fail("until", fmt.Sprintf("use a duration up to the limit of the run, %v", s.End()), "a run with that limit cannot go on for %v", s.Until)
+	}
 	if len(s.Steps) == 0 && !s.served || len(s.Steps) > MaxSteps {
 		c.fail("steps", fmt.Sprintf("give 1 to %d", MaxSteps), "there are %d steps", len(s.Steps))
 	}
@@ -132,13 +138,10 @@ func (c *checker) step(step Step) {
 		}
 	}
 	if step.Power != nil {
-		known := c.vms[step.Power.Site]
-		if step.Power.Site == vsphere.Cloud {
-			known = append(slices.Clone(known), slices.Sorted(maps.Keys(c.context.Migrations))...) // they may be there by then
-		}
-		c.vm("power.vm", step.Power.VM, known, "at that site, and no step brings it there")
+		c.power(step.Power)
 	}
 	c.messages(step)
+	c.cloud(step)
 	if v := step.Views; v != nil {
 		for _, vm := range append(slices.Clone(v.InProgress), v.Summary...) {
 			if _, ok := c.context.Migrations[vm]; !ok {
@@ -160,7 +163,7 @@ func (c *checker) step(step Step) {
 
 // Context is what the scenario's faults are judged against.
 func (s *Scenario) Context() faults.Context {
-	in := faults.Context{End: s.End(), Migrations: s.Migrations()}
+	in := faults.Context{End: s.End(), Migrations: s.Migrations(), Deploys: s.deploys()}
 	if s.Bus != nil {
 		in.Bus = s.Bus.Queues
 	}
@@ -175,19 +178,24 @@ func waitsFor(s Step) string {
 	return s.When.VM
 }
 
+// waitsForDeployment says whether a step waits for one.
+func waitsForDeployment(s Step) bool { return s.At == nil && s.When != nil && s.When.Deployment != "" }
+
 // reachable says of each step whether it can ever be taken: at its time, or
-// after a step that orders the migration that it waits for.
+// after a step that orders the migration, or asks for the deployment, that it
+// waits for.
 func (s *Scenario) reachable() []bool {
-	taken, ordered := make([]bool, len(s.Steps)), map[string]bool{}
+	taken, ordered, deployed := make([]bool, len(s.Steps)), map[string]bool{}, false
 	for grew := true; grew; {
 		grew = false
 		for i, step := range s.Steps {
-			if vm := waitsFor(step); taken[i] || vm != "" && !ordered[vm] {
+			if vm := waitsFor(step); taken[i] || vm != "" && !ordered[vm] || waitsForDeployment(step) && !deployed {
 				continue
 			}
 			taken[i], grew = true, true
-			if step.Migrate != nil {
-				for _, vm := range step.Migrate.Names() {
+			deployed = deployed || step.Deploy != nil
+			if order := step.Order(); order != nil {
+				for _, vm := range s.brings(order) {
 					ordered[vm] = true
 				}
 			}
@@ -196,25 +204,31 @@ func (s *Scenario) reachable() []bool {
 	return taken
 }
 
-func (c *checker) migrate(m *Migrate) {
+// order checks what orders to the cloud and back have in common.
+func (c *checker) order(key string, m *Migrate) {
 	if (m.VM == "") == (len(m.VMs) == 0) {
-		c.fail("migrate", "give either vm: or vms:", "it is not clear which VM is meant")
+		c.fail(key, "give either vm: or vms:", "it is not clear which VM is meant")
 	}
-	c.vm("migrate.vm", m.VM, c.vms[vsphere.OnPremises], "on premises")
+	c.vm(key+".vm", m.VM, c.vms[vsphere.OnPremises], "on premises")
 	for i, vm := range m.VMs {
-		c.vm(fmt.Sprintf("migrate.vms[%d]", i), vm, c.vms[vsphere.OnPremises], "on premises")
+		c.vm(fmt.Sprintf("%s.vms[%d]", key, i), vm, c.vms[vsphere.OnPremises], "on premises")
 	}
+	if m.Request != "" && len(m.VMs) > 1 {
+		c.fail(key+".request", "order them in steps of their own", "one request cannot name %d orders", len(m.VMs))
+	}
+}
+
+func (c *checker) migrate(m *Migrate) {
+	c.order("migrate", m)
+	c.offline(m)
 	if m.ByMessage() && m.Request != "" {
 		c.identifier("migrate.request", m.Request)
 	}
 	if m.By != "" && m.By != byMessage && m.By != "vcenter" {
 		c.fail("migrate.by", "use vcenter or message", "no order is given by %q", m.By)
 	}
-	if m.Request != "" && len(m.VMs) > 1 {
-		c.fail("migrate.request", "order them in steps of their own", "one request cannot name %d orders", len(m.VMs))
-	}
-	if _, ok := migration.Tables[m.Type]; !ok {
-		c.fail("migrate.type", "use one of "+join(slices.Sorted(maps.Keys(migration.Tables))), "there is no type of migration %q", m.Type)
+	if !slices.Contains(migration.Types, m.Type) {
+		c.fail("migrate.type", "use one of "+join(migration.Types), "there is no type of migration %q to the cloud", m.Type)
 	}
 }
 
@@ -234,13 +248,21 @@ func (c *checker) vm(key, name string, known []string, where string) {
 }
 
 func (c *checker) anyVM(name string) {
-	c.vm("vm", name, append(slices.Clone(c.vms[vsphere.OnPremises]), c.vms[vsphere.Cloud]...), "on either site")
+	known := slices.Concat(c.vms[vsphere.OnPremises], c.vms[vsphere.Cloud], c.made(vsphere.OnPremises), c.made(vsphere.Cloud))
+	c.vm("vm", name, known, "on either site")
 }
 
 // migrated says that a promise about a migration of vm can be kept at all.
 func (c *checker) migrated(vm string) {
 	if _, ok := c.context.Migrations[vm]; !ok {
 		c.fail("vm", "name a VM that a step migrates", "no step migrates %q", vm)
+	}
+}
+
+// typed says that a promise about a migration of that type can be kept at all.
+func (c *checker) typed(vm string, t migration.Type) {
+	if types := c.context.Migrations[vm]; t != "" && !slices.Contains(types, t) {
+		c.fail("type", "use "+join(types)+", or leave it out", "no step migrates %q as %q", vm, t)
 	}
 }
 
@@ -253,7 +275,7 @@ func (c *checker) steps(vm string) (known []string) {
 }
 
 func (c *checker) request(name string) {
-	ordered := slices.ContainsFunc(c.s.Steps, func(s Step) bool { return s.Migrate != nil && s.Migrate.Request == name })
+	ordered := slices.ContainsFunc(c.s.Steps, func(s Step) bool { return s.Order() != nil && s.Order().Request == name })
 	if !ordered {
 		c.fail("request", "name the request of a migrate step", "no step has the request %q", name)
 	}
@@ -267,8 +289,11 @@ func (c *checker) notNegative(key string, n int) {
 
 func (e *Ends) check(c *checker) {
 	c.migrated(e.VM)
-	if !slices.Contains(faults.States(), string(e.Migration)) || !e.Migration.Final() {
-		c.fail("migration", "use completed, refused, failed or cancelled", "no migration ends as %q", e.Migration)
+	c.typed(e.VM, e.Type)
+	switch {
+	case e.Migration == migration.Waiting: // for a word that nobody says: its run ends so
+	case !slices.Contains(faults.States(), string(e.Migration)) || !e.Migration.Final():
+		c.fail("migration", "use completed, refused, failed or cancelled, or waiting", "no migration ends as %q", e.Migration)
 	}
 	if e.Within < 0 || c.s.End() > 0 && e.Within > c.s.End() {
 		c.fail("within", fmt.Sprintf("use a duration up to the limit of the run, %v", c.s.End()), "%v cannot be seen", e.Within)
@@ -399,6 +424,8 @@ func (e *Carried) check(c *checker) {
 		c.fail("at-least", "swap the two", "%v is more than at-most", e.AtLeast)
 	}
 }
+
+func sorted[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
 func join[T ~string](words []T) string {
 	s := make([]string, len(words))

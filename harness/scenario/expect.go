@@ -43,6 +43,14 @@ var promises = map[string]func() Promise{
 	"undone":      func() Promise { return &Undone{} },
 	"carried":     func() Promise { return &Carried{} },
 
+	"deployment":     func() Promise { return &Deployed{} },
+	"flushes":        func() Promise { return &Flushes{} },
+	"bound":          func() Promise { return &Bound{} },
+	"quota":          func() Promise { return &CacheQuota{} },
+	"snapshot-image": func() Promise { return &SnapshotImage{} },
+	"steps":          func() Promise { return &InOrder{} },
+	"time-to-cloud":  func() Promise { return &TimeToCloud{} },
+
 	"responses":    func() Promise { return &Responded{} },
 	"heartbeat":    func() Promise { return &Beats{} },
 	"errors":       func() Promise { return &Errors{} },
@@ -50,10 +58,12 @@ var promises = map[string]func() Promise{
 	"bus-needed":   func() Promise { return &SetUp{} },
 }
 
-// Ends: how the last migration of a VM ended.
+// Ends: how the last migration of a VM ended, or that it waits.
 type Ends struct {
-	VM        string          `yaml:"vm"`
-	Migration migration.State `yaml:"migration" jsonschema:"enum=completed,enum=refused,enum=failed,enum=cancelled"`
+	VM string `yaml:"vm"`
+	// Type of the migration that is meant; left out: any.
+	Type      migration.Type  `yaml:"type,omitempty" jsonschema:"enum=cold,enum=warm,enum=tbc,enum=back"`
+	Migration migration.State `yaml:"migration" jsonschema:"enum=completed,enum=refused,enum=failed,enum=cancelled,enum=waiting"`
 	// Reason is the code of one of the reasons that it gave.
 	Reason string `yaml:"reason,omitempty"`
 	// Left are the steps that it lists as not put back, those and no others; left

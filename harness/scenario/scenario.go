@@ -5,7 +5,7 @@
 // not: every error has file, line, column and what to do. It never runs
 // anything, that is harness/run, and never looks at a run.
 //
-// Read this file (what a scenario can say), then expect.go (what it can
+// Read this file and cloud.go (what a scenario can say), then expect.go (what it can
 // promise), parse.go and check.go (what is refused), format.go and schema.go
 // (the way back to YAML, and the schema for editors).
 package scenario
@@ -47,10 +47,13 @@ type Scenario struct {
 	// for a part of one.
 	Covers []Cover `yaml:"covers,omitempty"`
 	// Seed of everything that is left to chance; a flag can override it.
-	Seed   uint64         `yaml:"seed,omitempty"`
-	World  World          `yaml:"world"`
-	Bus    *Bus           `yaml:"bus,omitempty"`                     // left out: HDM has no message bus
-	Limit  Duration       `yaml:"limit,omitempty" nonzero:"default"` // default DefaultLimit
+	Seed  uint64   `yaml:"seed,omitempty"`
+	World World    `yaml:"world"`
+	Bus   *Bus     `yaml:"bus,omitempty"`                     // left out: HDM has no message bus
+	Limit Duration `yaml:"limit,omitempty" nonzero:"default"` // default DefaultLimit
+	// Until is how long a run goes on at least, quiet or not: VMs that run on the
+	// cloud cache are flushed for ever, which keeps no run from ending.
+	Until  Duration       `yaml:"until,omitempty" nonzero:"leave the key out"`
 	Steps  []Step         `yaml:"steps"`
 	Faults []faults.Fault `yaml:"faults,omitempty"`
 	// IdleFaults lets a fault never act, where chance drew it; else a fault that
@@ -130,12 +133,28 @@ type Step struct {
 	BulkDone  *BulkDone  `yaml:"bulk-done,omitempty"`
 	Queue     *QueueStep `yaml:"queue,omitempty"`
 	Views     *Views     `yaml:"views,omitempty"`
+
+	Deploy        *Deploy      `yaml:"deploy,omitempty"`
+	Undeploy      *Undeploy    `yaml:"undeploy,omitempty"`
+	MigrateBack   *MigrateBack `yaml:"migrate-back,omitempty"`
+	StartTransfer *Word        `yaml:"start-transfer,omitempty"`
+	ConfigureSync *Word        `yaml:"configure-sync,omitempty"`
+	Commit        *Word        `yaml:"commit,omitempty"`
+	Ship          *Ship        `yaml:"ship,omitempty"`
+	Settings      *Settings    `yaml:"settings,omitempty"`
+	Revert        *Revert      `yaml:"revert,omitempty"`
 }
 
 // actions are the keys of what a step can do, each with whether this one does it.
 func (s *Step) actions() (keys []string, does []bool) {
-	return []string{"migrate", "cancel", "power", "message", "inventory", "bulk-done", "queue", "views"},
-		[]bool{s.Migrate != nil, s.Cancel != nil, s.Power != nil, s.Message != nil, s.Inventory != nil, s.BulkDone != nil, s.Queue != nil, s.Views != nil}
+	return []string{
+			"migrate", "cancel", "power", "message", "inventory", "bulk-done", "queue", "views",
+			"deploy", "undeploy", "migrate-back", "start-transfer", "configure-sync", "commit", "ship", "settings", "revert",
+		}, []bool{
+			s.Migrate != nil, s.Cancel != nil, s.Power != nil, s.Message != nil, s.Inventory != nil, s.BulkDone != nil, s.Queue != nil, s.Views != nil,
+			s.Deploy != nil, s.Undeploy != nil, s.MigrateBack != nil, s.StartTransfer != nil, s.ConfigureSync != nil, s.Commit != nil,
+			s.Ship != nil, s.Settings != nil, s.Revert != nil,
+		}
 }
 
 // Migrate orders a migration.
@@ -150,6 +169,11 @@ type Migrate struct {
 	// By is how the order is given: from vCenter, which is the default, or as a
 	// message on the bus, by the client library.
 	By string `yaml:"by,omitempty" jsonschema:"enum=vcenter,enum=message"`
+	// Transfer is how the data of a warm migration goes to the cloud: over the WAN,
+	// which is the default, or by other means.
+	Transfer string `yaml:"transfer,omitempty" jsonschema:"enum=online,enum=offline"`
+	// Alone: the VMs that it depends on stay where they are.
+	Alone bool `yaml:"alone,omitempty"`
 }
 
 // Target is where in the cloud it goes. What is left out, HDM chooses.
@@ -176,7 +200,7 @@ func (m *Migrate) Orders() []migration.Order {
 	}
 	var orders []migration.Order
 	for _, vm := range m.Names() {
-		o := migration.Order{Request: m.Request, VM: vm, Type: m.Type, Target: target}
+		o := migration.Order{Request: m.Request, VM: vm, Type: m.Type, Target: target, Offline: m.Transfer == transferOffline, Alone: m.Alone}
 		if m.ByMessage() {
 			o.Origin = migration.FromMessage
 		}
@@ -206,19 +230,21 @@ func (s Step) String() string { return line(s) }
 
 // MayBeRefused says whether the step is there to be refused.
 func (s Step) MayBeRefused() bool {
-	return s.Cancel != nil && s.Cancel.Refused || s.Power != nil && s.Power.Refused
+	r := s.refusal()
+	return s.Cancel != nil && s.Cancel.Refused || s.Power != nil && s.Power.Refused || s.Revert != nil && s.Revert.Refused || r != nil && r.Refused
 }
 
 // Migrations are the VMs that steps migrate, and as which types.
 func (s *Scenario) Migrations() map[string][]migration.Type {
 	all := map[string][]migration.Type{}
 	for _, step := range s.Steps {
-		if step.Migrate == nil {
+		order := step.Order()
+		if order == nil {
 			continue
 		}
-		for _, vm := range step.Migrate.Names() {
-			if !slices.Contains(all[vm], step.Migrate.Type) {
-				all[vm] = append(all[vm], step.Migrate.Type)
+		for _, vm := range s.brings(order) {
+			if !slices.Contains(all[vm], order.Type) {
+				all[vm] = append(all[vm], order.Type)
 			}
 		}
 	}

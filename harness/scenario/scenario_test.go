@@ -268,7 +268,7 @@ func TestTheSchemaAcceptsEveryScenarioAndRefusesWhatParseRefuses(t *testing.T) {
 		{"two triggers", "at: 1h", "at: 1h, when: {vm: db-01, enters: pool}"},
 		{"no kind of fault", "at: 1h, wan-down: {for: 1m}", "at: 1h"},
 		{"two kinds of fault", "wan-down: {for: 1m}", "wan-down: {for: 1m}, appliance-restart: {}"},
-		{"an unknown step", "at: 1h", "when: {vm: db-01, enters: reconcile}"},
+		{"an unknown step", "at: 1h", "when: {vm: db-01, enters: moon}"},
 		{"an unknown method", "wan-down: {for: 1m}", "call-hang: {site: cloud, method: PowerOn}"},
 		{"an expectation of nothing", "migration: completed", "within: 1h"},
 		{"an unknown clause", "limit: 12h", "covers: [COLD-99]"},

@@ -75,11 +75,17 @@ func special(t reflect.Type) *jsonschema.Schema {
 	case reflect.TypeFor[Migrate]():
 		s := plain[Migrate]()
 		s.OneOf = exactlyOne("vm", "vms").OneOf
-		property(s, "type").Enum = anys(slices.Sorted(maps.Keys(migration.Tables)))
+		property(s, "type").Enum = anys(migration.Types)
+		return s
+	case reflect.TypeFor[MigrateBack]():
+		s := plain[MigrateBack]()
+		s.OneOf = exactlyOne("vm", "vms").OneOf
 		return s
 	case reflect.TypeFor[faults.When]():
 		s := plain[faults.When]()
 		property(s, "enters").Enum = anys(append(allSteps(), faults.States()...))
+		property(s, "type").Enum = anys(slices.Sorted(maps.Keys(migration.Tables)))
+		s.OneOf = []*jsonschema.Schema{{Required: []string{"vm", "enters"}}, {Required: []string{"deployment"}}}
 		return s
 	case reflect.TypeFor[faults.CallError](), reflect.TypeFor[faults.CallHang](), reflect.TypeFor[faults.CallLost](), reflect.TypeFor[faults.CallLate]():
 		s := plainOf(t)

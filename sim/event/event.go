@@ -49,6 +49,21 @@ const (
 	Transfer = "link.transfer" // link: direction, what, bytes, state=started|finished|failed
 )
 
+// What the component VMs and the services in them do. A component VM is its
+// name, a binding its id.
+const (
+	ComponentUp    = "component.up"     // component VM: site, kind, boot, services
+	ComponentDown  = "component.down"   // component VM: site, boot
+	ComponentLane  = "component.lane"   // number of the lane: cloud, premises (the gateways' VMs), state=up|down
+	Command        = "command"          // component VM: key, service, verb, state=running|done|failed, error: taken up, or over
+	Bound          = "binding.bound"    // binding: vm (the component VM with its cache), source (the VM on premises), quota (bytes)
+	Released       = "binding.released" // binding
+	FlushCut       = "flush.cut"        // binding: number, blocks, bytes
+	FlushApplied   = "flush.applied"    // binding: number, blocks, bytes: the premises' disks hold it
+	FlushAbandoned = "flush.abandoned"  // binding: number, blocks: its blocks are dirty again
+	Reconciled     = "reconcile.pass"   // binding: blocks (copied), left (written meanwhile)
+)
+
 // What the appliance does.
 const (
 	ApplianceUp   = "appliance.up"   // appliance: epoch
@@ -64,17 +79,6 @@ const (
 	Deployment    = "deployment"     // appliance: phase=none|deploying|deployed|undeploying, mode, vms (how many were made), as journalled
 	Settings      = "settings"       // appliance: flush-every ("Cluster=5m0s"), groups ("a,b"), each with ";" in between, as journalled
 	FlushHeard    = "flush.heard"    // migration: vm, flush (number): the appliance knows that it is applied, as journalled
-)
-
-// What the component services do with the data of VMs that run in the cloud. A
-// binding is told by its id; source is the VM on premises, compute the one in the
-// cloud that runs on it, "" as long as there is none.
-const (
-	BindingMade  = "binding.made"  // binding: source, quota (bytes): a cloud cache in the cloud, a home on premises
-	BindingEnded = "binding.ended" // binding: source, compute, how=released|discarded
-	FlushCut     = "flush.cut"     // binding: source, compute, flush (number), blocks: one instant over all its disks
-	FlushApplied = "flush.applied" // binding: source, compute, flush, blocks, bytes: on the source's disks, as a whole
-	FlushDropped = "flush.dropped" // binding: source, flush: it will not be applied; what was dirty still is
 )
 
 // What happens in the message queues, as they themselves know it. A message is

@@ -62,6 +62,8 @@ type VM struct {
 	NoNICs   bool   `yaml:"no-nics,omitempty"`
 	CDROMs   int    `yaml:"cdroms,omitempty"`
 
+	ISO           bool `yaml:"iso,omitempty"`         // an image is in its first CD/DVD device
+	USB           bool `yaml:"usb,omitempty"`         // a USB device is attached
 	Passthrough   bool `yaml:"passthrough,omitempty"` // has a PCI pass-through device
 	VTPM          bool `yaml:"vtpm,omitempty"`        // has a virtual TPM
 	Encrypted     bool `yaml:"encrypted,omitempty"`
@@ -76,6 +78,7 @@ type VM struct {
 	Tools       Tools      `yaml:"tools,omitempty" jsonschema:"enum=running,enum=absent"` // running (default), absent
 	ToolsStatus string     `yaml:"tools-status,omitempty"`                                // toolsVersionStatus2; default by Tools
 	ToolsLate   *ToolsLate `yaml:"tools-late,omitempty"`                                  // default: they come up with the guest
+	SystemFree  *Size      `yaml:"system-free,omitempty"`                                 // free in the guest's system partition, as its tools tell; default they do not
 	Deaf        bool       `yaml:"deaf,omitempty"`                                        // the guest does not shut down when it is asked to
 
 	Workload *Workload      `yaml:"workload,omitempty"`  // default the world's guests.workload

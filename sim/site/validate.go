@@ -216,6 +216,9 @@ func (c *vmChecker) vm(path string, v VM) {
 	inRange(c.checker, path+".cpus", v.CPUs, 1, MaxCPUs)
 	inRange(c.checker, path+".memory", v.Memory, 4*MB, MaxMemory)
 	inRange(c.checker, path+".cdroms", v.CDROMs, 0, MaxCDROMs)
+	if v.SystemFree != nil && len(v.Disks) > 0 {
+		inRange(c.checker, path+".system-free", *v.SystemFree, 0, v.Disks[0].Capacity)
+	}
 	// What a VM has from the world's guests was judged there.
 	if *v.BootTime != *c.guests.BootTime {
 		inRange(c.checker, path+".boot-time", *v.BootTime, 0, 24*time.Hour)

@@ -2,6 +2,7 @@ package site
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/hdm-project/hdm/core/vsphere"
 	"github.com/hdm-project/hdm/sim/disk"
@@ -22,8 +23,9 @@ type guests struct {
 	vcenters map[vsphere.Site]*vcenter.VCenter
 	all      *guest.Guests
 	runs     map[vmKey]*guest.Run
-	status   map[string]string // toolsVersionStatus2 of the guest on that boot disk
-	before   bool              // the world has not begun: what is on has been for long
+	status   map[string]string              // toolsVersionStatus2 of the guest on that boot disk
+	systems  map[string][]vsphere.GuestDisk // its system partition, if it tells
+	before   bool                           // the world has not begun: what is on has been for long
 }
 
 type vmKey struct {
@@ -32,7 +34,7 @@ type vmKey struct {
 }
 
 func newGuests(w *World) *guests {
-	g := &guests{world: w, vcenters: map[vsphere.Site]*vcenter.VCenter{}, runs: map[vmKey]*guest.Run{}, status: map[string]string{}, before: true}
+	g := &guests{world: w, vcenters: map[vsphere.Site]*vcenter.VCenter{}, runs: map[vmKey]*guest.Run{}, status: map[string]string{}, systems: map[string][]vsphere.GuestDisk{}, before: true}
 	g.all = guest.New(w.Kernel, g)
 	return g
 }
@@ -50,6 +52,7 @@ func (g *guests) install(site vsphere.Site, v VM) ([]*disk.Disk, error) {
 		return nil, nil
 	}
 	g.status[ids[0]] = v.ToolsStatus
+	g.systems[ids[0]] = v.system()
 	soft, err := g.all.Add(guest.Spec{
 		Name: guestName(site, v.Name), Disks: ids, Boot: *v.BootTime, Shutdown: *v.StopTime,
 		NoTools: v.Tools == ToolsAbsent, Deaf: v.Deaf, Late: v.ToolsLate.guest(),
@@ -59,6 +62,19 @@ func (g *guests) install(site vsphere.Site, v VM) ([]*disk.Disk, error) {
 		return nil, err
 	}
 	return disks, soft.Install(disks, spread)
+}
+
+// system is the guest's system partition, which is all of its boot disk; none if
+// it does not tell.
+func (v VM) system() []vsphere.GuestDisk {
+	if v.SystemFree == nil {
+		return nil
+	}
+	path := "/"
+	if strings.HasPrefix(v.Guest, "win") {
+		path = `C:\`
+	}
+	return []vsphere.GuestDisk{{Path: path, Capacity: int64(v.Disks[0].Capacity), Free: int64(*v.SystemFree)}}
 }
 
 // guest is the workload as a guest does it.
@@ -109,7 +125,11 @@ func (w *World) changed(p *Place, c vcenter.Change) {
 	}
 	switch c.Kind {
 	case event.VMPower:
-		w.guests.power(p, name, attr(c, "state") == "on")
+		on := attr(c, "state") == "on"
+		if w.Components != nil { // none is there before the world has begun
+			w.Components.Power(p.Site, name, on)
+		}
+		w.guests.power(p, name, on)
 	case event.VMRenamed:
 		w.guests.renamed(p, name, attr(c, "name"))
 	case event.VMDestroyed:
@@ -206,6 +226,9 @@ func (g *guests) Tools(site, vm string, running bool) {
 	state := vcenter.GuestState{ToolsRunning: running}
 	if len(v.Disks) > 0 {
 		state.ToolsStatus = g.status[v.Disks[0].Disk.ID()]
+		if running {
+			state.Disks = g.systems[v.Disks[0].Disk.ID()]
+		}
 	}
 	g.defect(place.SetGuest(vm, state))
 }

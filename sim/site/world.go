@@ -13,6 +13,7 @@ import (
 
 	"github.com/hdm-project/hdm/core/protocol"
 	"github.com/hdm-project/hdm/core/vsphere"
+	"github.com/hdm-project/hdm/sim/component"
 	"github.com/hdm-project/hdm/sim/disk"
 	"github.com/hdm-project/hdm/sim/guest"
 	"github.com/hdm-project/hdm/sim/kernel"
@@ -48,6 +49,8 @@ type World struct {
 	WAN         *wan.Link // premises to cloud: data and the cloud's vCenter
 	Internet    *wan.Link // premises to the message queues
 	SQS         *sqs.Service
+	// Components are HDM's component VMs that are on, with the services in them.
+	Components *component.Host
 
 	// Device is what a guest drives as disk i of a VM, at each boot and whenever
 	// somebody looks at what the disk holds: the same one each time, while the VM
@@ -110,6 +113,11 @@ func Build(k *kernel.Kernel, d Description, o Options) (_ *World, err error) {
 		return nil, err
 	}
 	w.guests.before = false
+	w.Components = component.New(component.Config{
+		Kernel: k, WAN: w.WAN, OnPremises: w.OnPremises.VCenter, Cloud: w.Cloud.VCenter, LANLatency: *d.Links.LAN.Latency,
+	})
+	w.Cloud.Backing = w.Components.Backing
+	w.Device = func(p *Place, vm vcenter.VM, i int) guest.Device { return w.Components.Device(p.Site, vm, i) }
 	return w, nil
 }
 
@@ -304,7 +312,7 @@ func addNetworks(vc *vcenter.VCenter, names []string) error {
 func specOf(v VM, disks []*disk.Disk, disconnected bool) vcenter.VMSpec {
 	s := vcenter.VMSpec{
 		Name: v.Name, UUID: v.UUID, GuestID: v.Guest, Firmware: v.Firmware,
-		CPUs: int32(v.CPUs), MemoryMB: int32(v.Memory / MB), CDROMs: v.CDROMs,
+		CPUs: int32(v.CPUs), MemoryMB: int32(v.Memory / MB), CDROMs: v.CDROMs, ISO: v.ISO, USB: v.USB,
 		Passthrough: v.Passthrough, VTPM: v.VTPM, Encrypted: v.Encrypted, FaultTolerant: v.FaultTolerant,
 		Pool: v.Pool, Host: v.Host, On: v.Power == On, Template: v.Template,
 		ToolsStatus: v.ToolsStatus, Snapshots: v.Snapshots,

@@ -29,6 +29,7 @@ const (
 	keyDisk    = 2000
 	keyCDROM   = 3000
 	keyNIC     = 4000
+	keyUSB     = 7000
 	keyTPM     = 11000
 	keyPass    = 13000
 	keySATA    = 15000
@@ -159,6 +160,10 @@ func (vc *VCenter) addDevices(m *machine, s *VMSpec, dir string) error {
 	for i := range s.CDROMs {
 		cd := &types.VirtualCdrom{VirtualDevice: device(keyCDROM+int32(i), keyIDE+1, int32(i), fmt.Sprintf("CD/DVD drive %d", i+1))}
 		cd.Backing = &types.VirtualCdromRemotePassthroughBackingInfo{VirtualDeviceRemoteDeviceBackingInfo: types.VirtualDeviceRemoteDeviceBackingInfo{}}
+		if s.ISO && i == 0 {
+			cd.Backing = &types.VirtualCdromIsoBackingInfo{VirtualDeviceFileBackingInfo: types.VirtualDeviceFileBackingInfo{FileName: "[] /usr/lib/vmware/isoimages/linux.iso"}}
+			cd.Connectable = &types.VirtualDeviceConnectInfo{StartConnected: true, AllowGuestControl: true}
+		}
 		b.list = append(b.list, cd)
 	}
 	for i, n := range s.NICs {
@@ -170,6 +175,10 @@ func (vc *VCenter) addDevices(m *machine, s *VMSpec, dir string) error {
 	}
 	if s.VTPM {
 		b.list = append(b.list, &types.VirtualTPM{VirtualDevice: device(keyTPM, keyPCI, 20, "Virtual TPM")})
+	}
+	if s.USB {
+		b.list = append(b.list, &types.VirtualUSBController{VirtualController: types.VirtualController{VirtualDevice: device(keyUSB, keyPCI, 22, "USB controller")}},
+			&types.VirtualUSB{VirtualDevice: device(keyUSB+1, keyUSB, 0, "USB 1"), Connected: true})
 	}
 	if s.Passthrough {
 		b.list = append(b.list, &types.VirtualPCIPassthrough{VirtualDevice: device(keyPass, keyPCI, 21, "PCI device 0")})

@@ -2,6 +2,8 @@ package vcenter
 
 import (
 	"github.com/vmware/govmomi/vim25/types"
+
+	"github.com/hdm-project/hdm/core/vsphere"
 )
 
 // GuestState is what VMware Tools tell of a guest.
@@ -10,6 +12,7 @@ type GuestState struct {
 	ToolsStatus  string // guest.toolsVersionStatus2; as it was if ""
 	HostName     string
 	IPAddress    string
+	Disks        []vsphere.GuestDisk
 }
 
 // SetGuest tells what the guest of a VM is like now. A VM that is powered off
@@ -38,6 +41,10 @@ func (vc *VCenter) setGuest(m *machine, g GuestState) {
 	if !g.ToolsRunning && version == string(types.VirtualMachineToolsVersionStatusGuestToolsNotInstalled) {
 		status = types.VirtualMachineToolsStatusToolsNotInstalled
 	}
+	var disks []types.GuestDiskInfo
+	for _, d := range g.Disks {
+		disks = append(disks, types.GuestDiskInfo{DiskPath: d.Path, Capacity: d.Capacity, FreeSpace: d.Free})
+	}
 	ctx := vc.ctx()
 	ctx.WithLock(vm, func() {
 		ready := g.ToolsRunning
@@ -48,6 +55,7 @@ func (vc *VCenter) setGuest(m *machine, g GuestState) {
 			set("guest.toolsVersionStatus", version), set("guest.toolsVersionStatus2", version),
 			set("summary.guest.toolsVersionStatus", version), set("summary.guest.toolsVersionStatus2", version),
 			set("guest.guestState", string(state)),
+			set("guest.disk", disks),
 			set("guest.hostName", g.HostName), set("summary.guest.hostName", g.HostName),
 			set("guest.ipAddress", g.IPAddress), set("summary.guest.ipAddress", g.IPAddress),
 		})

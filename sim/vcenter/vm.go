@@ -27,6 +27,8 @@ type VMSpec struct {
 	Disks        []DiskSpec
 	NICs         []NICSpec
 	CDROMs       int
+	ISO          bool // an image is in the first CD/DVD device, of which there is at least one
+	USB          bool // a USB device is attached
 	Passthrough  bool // a PCI passthrough device
 	VTPM         bool
 
@@ -184,6 +186,9 @@ func (vc *VCenter) complete(s *VMSpec) error {
 			d.Disk = disk.New(d.ID, d.Capacity)
 			d.Disk.SetUsed(d.Used)
 		}
+	}
+	if s.ISO {
+		s.CDROMs = max(s.CDROMs, 1)
 	}
 	for i := range s.NICs {
 		n := &s.NICs[i]

@@ -4,7 +4,8 @@
 // It decides when bytes arrive. It never looks into them, never times out (the
 // caller knows how patient it is) and schedules nothing per packet: a transfer
 // is a fluid, and something happens only when the set of transfers or the link
-// changes. Read this file, then pipe.go (one direction: the fluid).
+// changes. Read this file, then pipe.go (one direction: the fluid) and
+// stream.go (connections that last).
 package wan
 
 import (
@@ -94,6 +95,9 @@ type Link struct {
 	cloud   *pipe
 	prem    *pipe
 	changed *kernel.Signal // fires, and is replaced, when a direction comes up
+
+	streams  []*Stream
+	watchers []func(Direction, bool)
 }
 
 // New returns a link that is up. Its random streams are named after it.
@@ -143,12 +147,14 @@ func (l *Link) SetDown(dir Direction, down bool) {
 	}
 	if down {
 		l.kernel.Emit(event.LinkDown, l.name, "direction", did.String())
+		l.told(did, true)
 		return
 	}
 	l.kernel.Emit(event.LinkUp, l.name, "direction", did.String())
 	was := l.changed
 	l.changed = kernel.NewSignal(l.kernel)
 	was.Fire()
+	l.told(did, false)
 }
 
 // Down reports whether that direction is down, or for Both, any.
@@ -222,9 +228,8 @@ func (l *Link) Push(ctx context.Context, dir Direction, bytes int64) error {
 // an error that wraps ErrDown at that time. arrived must not wait.
 func (l *Link) Deliver(dir Direction, bytes int64, arrived func(error)) {
 	p := l.pipe(dir)
-	roundTrip := l.cloud.quality.Latency + l.prem.quality.Latency
 	wasDown := p.down
-	l.kernel.After(p.messageTime(bytes, roundTrip), func() {
+	l.kernel.After(p.messageTime(bytes, l.roundTrip()), func() {
 		if wasDown || p.down {
 			arrived(l.lost(dir))
 			return
@@ -233,6 +238,8 @@ func (l *Link) Deliver(dir Direction, bytes int64, arrived func(error)) {
 		arrived(nil)
 	})
 }
+
+func (l *Link) roundTrip() time.Duration { return l.cloud.quality.Latency + l.prem.quality.Latency }
 
 // Message makes the running process wait until a message that it sends has
 // arrived: see Deliver. Errors: ErrDown, ctx.Err().

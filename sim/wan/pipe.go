@@ -35,6 +35,7 @@ type flow struct {
 	bytes     int64
 	remaining float64
 	done      *kernel.Signal
+	then      func() // called when it is done; nil: nobody asks
 }
 
 func newPipe(k *kernel.Kernel, chance *rand.Rand) *pipe {
@@ -105,6 +106,7 @@ func (p *pipe) arm() {
 // finish ends the flows that have crossed.
 func (p *pipe) finish() {
 	p.end = nil
+	var then []func()
 	p.change(func() {
 		p.flows = slices.DeleteFunc(p.flows, func(f *flow) bool {
 			if f.remaining >= 0.5 {
@@ -112,9 +114,15 @@ func (p *pipe) finish() {
 			}
 			p.carried += f.bytes
 			f.done.Fire()
+			if f.then != nil {
+				then = append(then, f.then)
+			}
 			return true
 		})
 	})
+	for _, t := range then { // what they begin changes the pipe
+		t()
+	}
 }
 
 // sofar is what has crossed, flows on the way included.
@@ -130,7 +138,12 @@ func (p *pipe) sofar() int64 {
 // messageTime is how long a message is on its way, drawn once from chance.
 func (p *pipe) messageTime(bytes int64, roundTrip time.Duration) time.Duration {
 	bytes = max(bytes, 0)
-	d := p.quality.Latency + span(float64(bytes), float64(p.quality.Bandwidth))
+	return span(float64(bytes), float64(p.quality.Bandwidth)) + p.delay(bytes, roundTrip)
+}
+
+// delay is how long a message is on its way once it has entered the link.
+func (p *pipe) delay(bytes int64, roundTrip time.Duration) time.Duration {
+	d := p.quality.Latency
 	timeout := max(minTimeout, 2*roundTrip)
 	for range rounds(p.chance, p.quality.Loss, bytes/segment+1) - 1 {
 		d += timeout

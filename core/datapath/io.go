@@ -1,0 +1,233 @@
+package datapath
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/hdm-project/hdm/core/cache"
+	"github.com/hdm-project/hdm/core/component"
+	"github.com/hdm-project/hdm/core/home"
+)
+
+// ErrUnbound is what I/O to a binding that is not here ends with.
+var ErrUnbound = errors.New("no VM is bound by that name")
+
+// Submit takes a guest's request to a disk of a binding: done is called once,
+// perhaps before Submit returns. r.ID is the cache's. It says whether there is
+// something to be fetched with Poll: not for what the cache can do alone.
+func (c *CloudCache) Submit(now time.Duration, id string, r cache.Request, done func(error)) (poll bool) {
+	c.now = now
+	b := c.byID[id]
+	if b == nil {
+		done(fmt.Errorf("%w: %s", ErrUnbound, id))
+		return false
+	}
+	return b.submit(r, done)
+}
+
+// Withdraw takes back the writes of a binding to one disk that wait for room,
+// since the VM has lost its power: they never happen.
+func (c *CloudCache) Withdraw(now time.Duration, id string, disk int) {
+	c.now = now
+	if b := c.byID[id]; b != nil {
+		for _, request := range b.waiting(disk) {
+			b.settle(b.cache.Withdraw(request))
+		}
+	}
+}
+
+// waiting are the writes to a disk that are not done, in order.
+func (b *binding) waiting(disk int) []uint64 {
+	var ids []uint64
+	for id, a := range b.requests { //hdm:order-safe sorted below
+		if a.write && a.disk == disk {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+// Peek fills p, a block, with what the guest of a binding sees of it, if the
+// cache holds it. It is no use of the block: it is for whoever judges what a
+// disk holds.
+func (c *CloudCache) Peek(id string, disk int, block int64, p []byte) (held bool, err error) {
+	b := c.byID[id]
+	if b == nil {
+		return false, fmt.Errorf("%w: %s", ErrUnbound, id)
+	}
+	off, held := b.cache.Peek(disk, block)
+	if held {
+		_, err = b.room.ReadAt(p, off)
+	}
+	return held, err
+}
+
+// Held are the blocks of a binding's disk that the cache holds, ascending.
+func (c *CloudCache) Held(id string, disk int) []int64 {
+	if b := c.byID[id]; b != nil {
+		return b.cache.Held(disk)
+	}
+	return nil
+}
+
+// Binding is what is bound by that name.
+func (c *CloudCache) Binding(id string) (component.Binding, bool) {
+	if b := c.byID[id]; b != nil {
+		return b.entry.Binding, true
+	}
+	return component.Binding{}, false
+}
+
+// Stats of a binding's cache.
+func (c *CloudCache) Stats(id string) (cache.Stats, bool) {
+	if b := c.byID[id]; b != nil {
+		return b.cache.Stats(), true
+	}
+	return cache.Stats{}, false
+}
+
+func (b *binding) submit(r cache.Request, done func(error)) (poll bool) {
+	b.request++
+	r.ID = b.request
+	b.requests[r.ID] = asked{r.Kind == cache.Write, r.Disk, done}
+	return b.settle(b.cache.Submit(r))
+}
+
+// settle does what a cache asks for until there is nothing more to do here, and
+// reports whether something else has to be done: frames to send, or people to
+// be told that a flush is wanted.
+func (b *binding) settle(out cache.Out) (poll bool) {
+	var todo []cache.Op
+	for next := 0; ; next++ {
+		wanted := b.wants
+		b.wants = out.FlushWanted
+		if b.wants && !wanted {
+			b.told, poll = false, true
+		}
+		todo = append(todo, out.Ops...)
+		for _, chunk := range out.Chunks {
+			b.flushed(chunk)
+			poll = true
+		}
+		for _, d := range out.Done {
+			a := b.requests[d.ID]
+			delete(b.requests, d.ID)
+			a.done(d.Err)
+		}
+		for ; next < len(todo) && todo[next].Kind == cache.Fetch; next++ {
+			b.fetch(todo[next])
+			poll = true
+		}
+		if next == len(todo) {
+			return poll
+		}
+		out = b.cache.Complete(todo[next].ID, b.room.do(todo[next]))
+	}
+}
+
+// do does an operation on the cache device.
+func (w window) do(op cache.Op) error {
+	var err error
+	switch op.Kind {
+	case cache.DeviceRead:
+		_, err = w.ReadAt(op.Data, op.Off)
+	case cache.DeviceWrite:
+		_, err = w.WriteAt(op.Data, op.Off)
+	default:
+		err = w.Flush()
+	}
+	return err
+}
+
+// fetch asks the home for a block.
+func (b *binding) fetch(op cache.Op) {
+	b.read++
+	b.reads = append(b.reads, read{id: b.read, op: op})
+	b.ask(b.reads[len(b.reads)-1])
+}
+
+// ask sends a read to the home, on the stream of reads; a barrier goes on that
+// of flushes, behind the chunks.
+func (b *binding) ask(r read) {
+	m := home.Message{Kind: home.Read, ID: r.id, Disk: r.op.Disk, Block: r.op.Block}
+	b.send(m, r.then != nil)
+}
+
+// Streams of a binding: reads must not wait behind the chunks of a flush.
+func readStream(stream uint32) uint32  { return 2 * stream }
+func flushStream(stream uint32) uint32 { return 2*stream + 1 }
+
+func (b *binding) send(m home.Message, flush bool) {
+	stream := readStream(b.entry.Stream)
+	if flush {
+		stream = flushStream(b.entry.Stream)
+	}
+	b.home.send(stream, m)
+}
+
+// answered takes what the home says.
+func (b *binding) answered(m home.Message) {
+	switch {
+	case m.Kind == home.ReadReply:
+		b.readDone(m.ID, m.Data, nil)
+	case m.Kind == home.Failed && m.ID != 0:
+		b.readDone(m.ID, nil, m.Err())
+	case m.Kind == home.Failed && m.Number == 0:
+		b.learn(m.Last)
+	case m.Kind == home.Applied:
+		b.applied(m.Number)
+	case m.Kind == home.Failed:
+		b.flushFailed(m)
+	}
+}
+
+func (b *binding) readDone(id uint64, data []byte, err error) {
+	for i, r := range b.reads {
+		if r.id != id {
+			continue
+		}
+		b.reads = append(b.reads[:i], b.reads[i+1:]...)
+		if r.then != nil {
+			r.then(err)
+			return
+		}
+		if err == nil && len(data) != len(r.op.Data) {
+			err = home.ErrMessage
+		}
+		copy(r.op.Data, data)
+		b.settle(b.cache.Complete(r.op.ID, err))
+		return
+	}
+}
+
+// restarted says that the home has lost its memory, or that this service has:
+// what was on its way is asked for again, and a flush begins again.
+func (b *binding) restarted() {
+	b.probe()
+	if b.flush != nil {
+		b.owner.again(b.flush, "the IO manager has restarted")
+	}
+	for _, r := range b.reads {
+		b.ask(r)
+	}
+}
+
+// probe asks the home for its last flush: it refuses a flush without a number,
+// and tells the last.
+func (b *binding) probe() {
+	b.known = false
+	b.send(home.Message{Kind: home.Begin}, true)
+}
+
+func (b *binding) learn(last uint64) {
+	b.known = true
+	if last > b.last {
+		b.last = last
+	}
+	if b.flush == nil {
+		b.base = max(b.base, last)
+	}
+}

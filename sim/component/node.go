@@ -1,0 +1,226 @@
+package component
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/hdm-project/hdm/core/component"
+	"github.com/hdm-project/hdm/core/datapath"
+	"github.com/hdm-project/hdm/core/deployment"
+	"github.com/hdm-project/hdm/core/vsphere"
+	"github.com/hdm-project/hdm/sim/disk"
+	"github.com/hdm-project/hdm/sim/event"
+	"github.com/hdm-project/hdm/sim/kernel"
+	"github.com/hdm-project/hdm/sim/machine"
+	"github.com/hdm-project/hdm/sim/wan"
+)
+
+// node is one boot of a component VM.
+//
+//	powered on --boot time--> up: services, heartbeats --power off--> gone: its disks lose what was not flushed
+type node struct {
+	host  *Host
+	site  vsphere.Site
+	name  string
+	plan  deployment.VM
+	mode  []deployment.VM // the whole plan that it is part of
+	epoch uint64          // of this boot, and of its services
+	disks []*disk.Disk
+	up    bool
+
+	start   *kernel.Timer
+	machine *machine.Machine
+	cache   *datapath.CloudCache // nil: this VM has none, or its device cannot be used
+	homes   *datapath.IOManager
+	down    []component.Service // those that did not start
+
+	pumping bool // the services are being polled
+	again   bool // something came meanwhile
+	wake    time.Duration
+	timer   *kernel.Timer
+}
+
+func (n *node) boot() { n.start = n.host.cfg.Kernel.After(n.host.cfg.Boot, n.comeUp) }
+
+func (n *node) comeUp() {
+	k := n.host.cfg.Kernel
+	n.up, n.wake = true, datapath.Never
+	n.machine = machine.New(k, "component/"+n.name)
+	lanes := n.host.lanesOf(n.mode)
+	if n.has(component.CloudCache) {
+		c, err := datapath.NewCloudCache(datapath.CacheConfig{
+			VM: n.name, Epoch: n.epoch, Device: n.device(deployment.Cache), Images: images{n.host},
+			Gateway: datapath.GatewayConfig(len(lanes), n.epoch), Observe: n.host.observe,
+		})
+		if n.cache = c; err != nil {
+			n.down = append(n.down, component.CloudCache)
+		}
+	}
+	if n.has(component.PremIOManager) {
+		m, err := datapath.NewIOManager(datapath.HomeConfig{
+			Epoch: n.epoch, Stage: n.device(deployment.System), Sources: sources{n.host},
+			Gateway: datapath.GatewayConfig(len(lanes), n.epoch),
+		})
+		if n.homes = m; err != nil {
+			n.down = append(n.down, component.PremIOManager)
+		}
+	}
+	var names []string
+	for _, s := range n.services() {
+		names = append(names, string(s))
+	}
+	k.Emit(event.ComponentUp, n.name, "site", string(n.site), "kind", string(n.plan.Kind),
+		"boot", strconv.FormatUint(n.epoch, 10), "services", strings.Join(names, ", "))
+	n.host.refresh()
+	for i, l := range n.host.lanes {
+		if !l.up {
+			n.lane(i, false)
+		}
+	}
+	n.host.resubmit(n)
+	n.pump()
+	n.machine.Go(context.Background(), "heartbeat", func(ctx context.Context) {
+		for {
+			n.beat()
+			if n.machine.Sleep(ctx, component.HeartbeatEvery) != nil {
+				return
+			}
+		}
+	})
+}
+
+// device is the VM's disk of that use.
+func (n *node) device(use deployment.Use) datapath.Device {
+	i := slices.IndexFunc(n.plan.Disks, func(d deployment.Disk) bool { return d.Use == use })
+	if i < 0 || i >= len(n.disks) {
+		return disk.New(n.name+"/missing", 0)
+	}
+	return n.disks[i]
+}
+
+func (n *node) has(s component.Service) bool { return slices.Contains(n.plan.Services, s) }
+
+// services are those that run.
+func (n *node) services() []component.Service {
+	return slices.DeleteFunc(slices.Clone(n.plan.Services), func(s component.Service) bool { return slices.Contains(n.down, s) })
+}
+
+func (n *node) powerOff() {
+	n.start.Stop()
+	k := n.host.cfg.Kernel
+	if n.up {
+		n.up = false
+		n.timerStop()
+		n.cache, n.homes = nil, nil
+		k.Emit(event.ComponentDown, n.name, "site", string(n.site), "boot", strconv.FormatUint(n.epoch, 10))
+		n.machine.PowerOff()
+	}
+	cut := k.Rand("component/" + n.name + "/power-cut")
+	for _, d := range n.disks {
+		d.Crash(cut)
+	}
+}
+
+func (n *node) timerStop() {
+	if n.timer != nil {
+		n.timer.Stop()
+		n.timer = nil
+	}
+}
+
+// pump lets the services do what is due, sends what they send, and comes back
+// when they want to.
+func (n *node) pump() {
+	if n.pumping || !n.up {
+		n.again = true
+		return
+	}
+	n.pumping = true
+	wake := datapath.Never
+	for n.again = true; n.again && n.up; {
+		n.again = false
+		now := n.host.cfg.Kernel.Now()
+		wake = datapath.Never
+		if n.cache != nil {
+			wake = min(wake, n.sent(n.cache.Poll(now)))
+		}
+		if n.homes != nil {
+			wake = min(wake, n.sent(n.homes.Poll(now)))
+		}
+	}
+	n.pumping = false
+	n.arm(wake)
+	if n.cache != nil {
+		if _, fresh := n.cache.FlushWanted(); fresh {
+			n.beat()
+		}
+	}
+}
+
+func (n *node) sent(out datapath.Out) (wake time.Duration) {
+	for _, f := range out.Frames {
+		n.host.carry(n, f)
+	}
+	return out.Wake
+}
+
+func (n *node) arm(wake time.Duration) {
+	if !n.up || wake == n.wake && n.timer != nil {
+		return
+	}
+	n.timerStop()
+	n.wake = wake
+	if wake != datapath.Never {
+		n.timer = n.host.cfg.Kernel.At(wake, func() {
+			n.timer = nil
+			n.pump()
+		})
+	}
+}
+
+// arrived takes a frame.
+func (n *node) arrived(from string, lane int, frame []byte) {
+	now := n.host.cfg.Kernel.Now()
+	if n.cache != nil {
+		n.cache.Arrived(now, from, lane, frame)
+	}
+	if n.homes != nil {
+		n.homes.Arrived(now, from, lane, frame)
+	}
+	n.pump()
+}
+
+// lane tells the services that a lane is down or up.
+func (n *node) lane(i int, up bool) {
+	now := n.host.cfg.Kernel.Now()
+	if n.cache != nil {
+		n.cache.Lane(now, i, up)
+	}
+	if n.homes != nil {
+		n.homes.Lane(now, i, up)
+	}
+}
+
+// beat sends a heartbeat to the appliance.
+func (n *node) beat() {
+	b := component.Heartbeat{VM: n.name, Boot: n.epoch}
+	for _, s := range n.services() {
+		b.Services = append(b.Services, component.Beat{Name: s, Epoch: n.epoch})
+	}
+	if n.cache != nil {
+		b.FlushWanted, _ = n.cache.FlushWanted()
+	}
+	size, err := component.Encode(b)
+	if err != nil {
+		n.host.cfg.Kernel.Fail(err)
+		return
+	}
+	n.host.deliver(n.site, wan.ToPremises, int64(len(size)), func(err error) {
+		if err == nil && n.host.Heartbeat != nil {
+			n.host.Heartbeat(b)
+		}
+	})
+}
