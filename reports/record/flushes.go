@@ -44,8 +44,8 @@ func (f *Flushes) Worst() FlushedVM {
 }
 
 // Slack is how late a flush may be cut after it is due: its command crosses the
-// WAN, and a link may have to be looked up first.
-const Slack = 5 * time.Second
+// WAN first.
+const Slack = time.Second
 
 // Bound is what a failure may lose at the worst without an outage: the interval,
 // and the flush that it interrupts.
