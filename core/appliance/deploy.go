@@ -136,7 +136,7 @@ func (a *Appliance) makeOne(ctx context.Context, s *vsphere.Session, e deploymen
 	if err != nil {
 		return "", err
 	}
-	spec, err := componentVM(r, v, n)
+	spec, err := componentVM(r, e.Mode, v, n)
 	if err != nil {
 		return "", err
 	}
@@ -160,7 +160,7 @@ func (a *Appliance) makeOne(ctx context.Context, s *vsphere.Session, e deploymen
 
 // componentVM is where and as what a component VM is made: those of a kind on one
 // host each, in turn, on the datastore with most room.
-func componentVM(r vsphere.Resources, v deployment.VM, n int) (vsphere.NewVM, error) {
+func componentVM(r vsphere.Resources, mode deployment.Mode, v deployment.VM, n int) (vsphere.NewVM, error) {
 	refuse := func(what, fix string) (vsphere.NewVM, error) {
 		return vsphere.NewVM{}, &vsphere.Error{Site: v.Site, Op: "deploy", Object: v.Name, Class: vsphere.Refused, Err: errors.New(what), Hint: fix}
 	}
@@ -178,7 +178,7 @@ func componentVM(r vsphere.Resources, v deployment.VM, n int) (vsphere.NewVM, er
 	spec := vsphere.NewVM{
 		Name: v.Name, Pool: r.Pools[pool].Ref, Host: host.Ref, GuestID: "other3xLinux64Guest", Firmware: "bios",
 		CPUs: v.CPUs, MemoryMB: v.MemoryMB, NICs: []vsphere.NewNIC{{Network: host.Networks[0], Adapter: "vmxnet3"}},
-		Extra: map[string]string{component.MarkComponent: string(v.Kind)},
+		Extra: mode.Marks(v),
 	}
 	stores := slices.DeleteFunc(slices.Clone(r.Datastores), func(d vsphere.Datastore) bool { return d.Served || !slices.Contains(d.Hosts, host.Ref) })
 	slices.SortFunc(stores, func(p, q vsphere.Datastore) int {

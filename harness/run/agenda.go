@@ -41,7 +41,7 @@ func (a *agenda) schedule(st *stage, after time.Duration, fn func()) {
 // hear lets phases begin. What waits for one happens after the event, never in
 // the middle of it.
 func (a *agenda) hear(st *stage, e kernel.Event) {
-	if len(a.waiting) == 0 || e.Kind != event.Migration && e.Kind != event.EffectStarted {
+	if len(a.waiting) == 0 || e.Kind != event.Migration && e.Kind != event.EffectStarted && e.Kind != event.Deployment {
 		return
 	}
 	left := a.waiting[:0]
@@ -59,11 +59,14 @@ func (a *agenda) hear(st *stage, e kernel.Event) {
 func (a *agenda) near() bool { return a.timed > 0 }
 
 // enters says whether the event is the phase: a state entered, a step begun, or
-// a later attempt at it.
+// a later attempt at it; or a phase of the deployment.
 func (st *stage) enters(w *faults.When, e kernel.Event) bool {
+	if e.Kind == event.Deployment || w.Deployment != "" {
+		return e.Kind == event.Deployment && e.Attr("phase") == w.Deployment && st.teller.phases[w.Deployment] == w.Nth()
+	}
 	id := migration.ID(e.Subject)
-	vm := st.teller.vm(id)
-	if vm != w.VM {
+	vm, of := st.teller.vm(id), st.teller.known[id].Order.Type
+	if vm != w.VM || w.Type != "" && w.Type != of {
 		return false
 	}
 	if e.Kind == event.Migration {
@@ -71,7 +74,7 @@ func (st *stage) enters(w *faults.When, e kernel.Event) bool {
 		if step := e.Attr("step"); step != "" && entered == string(migration.Running) {
 			return w.Nth() == 1 && step == w.Enters
 		}
-		return entered == w.Enters && e.Attr("from") != w.Enters && st.teller.count(vm, w.Enters) == w.Nth()
+		return entered == w.Enters && e.Attr("from") != w.Enters && st.teller.entries(vm, w.Type, w.Enters) == w.Nth()
 	}
 	attempt, err := strconv.Atoi(e.Attr("attempt"))
 	return err == nil && w.Nth() > 1 && attempt >= w.Nth() && e.Attr("step") == w.Enters && e.Attr("undo") == "" &&

@@ -86,7 +86,7 @@ func (st *stage) expect(p scenario.Promise) {
 	case *scenario.Carried:
 		st.expectCarried(p, broken)
 	default:
-		if !st.expectBus(p, broken) {
+		if !st.expectBus(p, broken) && !st.expectCloud(p, broken) {
 			panic("run: no way to judge an expectation")
 		}
 	}
@@ -95,7 +95,7 @@ func (st *stage) expect(p scenario.Promise) {
 type breach func(format string, args ...any)
 
 func (st *stage) expectEnds(p *scenario.Ends, broken breach) {
-	m, ok := st.last(p.VM)
+	m, ok := st.lastOf(p.VM, p.Type)
 	if !ok {
 		broken("it was never migrated")
 		return

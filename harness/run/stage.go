@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/hdm-project/hdm/core/appliance"
+	"github.com/hdm-project/hdm/core/deployment"
 	"github.com/hdm-project/hdm/core/journal"
 	"github.com/hdm-project/hdm/core/vsphere"
 	"github.com/hdm-project/hdm/faults"
@@ -65,6 +66,7 @@ type stage struct {
 	meddled  []meddling
 	facts    *facts
 	flushes  *flushes
+	story    *story
 	hands    map[string]int // steps whose tasks run, by site and task
 	unover   bool           // it was not over at its limit
 
@@ -78,7 +80,7 @@ func newStage(s *scenario.Scenario, seed uint64, o Options) (*stage, error) {
 	st := &stage{
 		scenario: s, options: o, kernel: kernel.New(seed), journal: journal.NewMemory(),
 		presence: newPresence(), answers: map[string]answer{},
-		outcomes: make([]*outcome, len(s.Steps)), hands: map[string]int{}, facts: newFacts(s),
+		outcomes: make([]*outcome, len(s.Steps)), hands: map[string]int{}, facts: newFacts(s), story: newStory(s),
 		gauges: map[string]gauge{},
 		acting: acting{acted: map[int]bool{}, outage: map[wan.Direction]int{}, internet: map[wan.Direction]int{}},
 	}
@@ -100,6 +102,7 @@ func newStage(s *scenario.Scenario, seed uint64, o Options) (*stage, error) {
 	st.before, st.pools = vms(world), poolPaths(world)
 	world.OnPremises.Path.Intercept = st.intercept
 	world.Cloud.Path.Intercept = st.intercept
+	world.Components.Heartbeat = st.heard
 	st.journal.OnPoint(st.journalPoint)
 	if err := st.openBus(); err != nil {
 		return nil, errors.Join(err, st.close())
@@ -135,6 +138,7 @@ func (st *stage) hear(e kernel.Event) {
 	st.presence.hear(e)
 	st.facts.hear(e)
 	st.flushes.hear(e)
+	st.tell(e)
 	st.agenda.hear(st, e)
 	st.handed(e)
 	if st.watcher != nil {
@@ -173,7 +177,7 @@ func (st *stage) over() bool {
 	if st.underWay() != "" {
 		st.since = st.kernel.Now()
 	}
-	return st.kernel.Now()-st.since >= quiet
+	return st.kernel.Now()-st.since >= quiet && st.kernel.Now() >= time.Duration(st.scenario.Until)
 }
 
 // underWay says what of the scenario has not ended; "" if all has.
@@ -183,6 +187,8 @@ func (st *stage) underWay() string {
 		return "the appliance was down"
 	case st.teller.live() > 0:
 		return "migrations were under way"
+	case st.teller.deployment.Effect != "":
+		return "HDM was " + phaseOf(st.teller.deployment)
 	case st.acting.open > 0:
 		return "a fault had not ended"
 	case st.busy > 0:
@@ -235,8 +241,13 @@ func (st *stage) boot() {
 		here, there := st.world.Endpoints(agent)
 		app, err := appliance.Boot(context.Background(), appliance.Config{
 			ID: applianceID, Runtime: m, Journal: st.journal, Knobs: knobs(), Patience: appliance.DefaultPatience,
-			OnPremises: vsphere.NewClient(m, here), Cloud: vsphere.NewClient(m, there), ProbeEvery: st.probeEvery(),
-			Observer: st.teller, BeforeCompletion: func(string) { st.reach(faults.AppliedBeforeCompletion) },
+			OnPremises: vsphere.NewClient(m, here), Cloud: vsphere.NewClient(m, there),
+			Components: &services{
+				runtime: m, link: st.world.Components.Link(), boot: st.world.Boots(),
+				now: func() deployment.Deployment { return st.teller.deployment },
+			},
+			ProbeEvery: st.probeEvery(),
+			Observer:   st.teller, BeforeCompletion: func(string) { st.reach(faults.AppliedBeforeCompletion) },
 		})
 		if err == nil {
 			err = st.serveBus(context.Background(), m, app)

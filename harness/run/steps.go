@@ -33,7 +33,7 @@ func (st *stage) take(i int) {
 		st.orderByMessage(i, s.Migrate)
 	case s.Migrate != nil:
 		st.kernel.Emit(event.Step, number, "what", "migrate")
-		st.user(number, func() { st.order(i, s.Migrate) })
+		st.user(number, func() { st.order(i, "migrate", s.Migrate) })
 	case s.Cancel != nil:
 		st.kernel.Emit(event.Step, number, "what", "cancel", "vm", s.Cancel.VM)
 		st.user(number, func() { st.cancel(i, s.Cancel) })
@@ -63,6 +63,9 @@ func (st *stage) take(i int) {
 	case s.Views != nil:
 		st.kernel.Emit(event.Step, number, "what", "views")
 		st.user(number, func() { st.look(i, s.Views) })
+	case st.takeCloud(i):
+	default:
+		panic("run: no way to take step " + s.String())
 	}
 }
 
@@ -82,7 +85,7 @@ type outcome struct{ refused string }
 // cancel asks for a migration to be cancelled.
 func (st *stage) cancel(i int, c *scenario.Cancel) {
 	var refused string
-	st.ask(func(app *appliance.Appliance) error {
+	st.ask(func(_ context.Context, app *appliance.Appliance) error {
 		a, err := app.Cancel(c.VM)
 		refused = ""
 		if a.Outcome == appliance.Rejected && len(a.Reasons) > 0 {
@@ -157,7 +160,11 @@ func (st *stage) handed(e kernel.Event) {
 	}
 	st.kernel.After(0, func() { // not in the middle of the event
 		st.busy--
-		st.stepEnded(i, "power", refused)
+		what := "power"
+		if st.scenario.Steps[i].Revert != nil {
+			what = stepRevert
+		}
+		st.stepEnded(i, what, refused)
 	})
 }
 
@@ -175,6 +182,8 @@ func (st *stage) judgeSteps() {
 			told("it did not act: %s: %s", s, o.refused)
 		case o.refused == "" && s.MayBeRefused():
 			told("it was not refused: %s", s)
+		case otherReason(&s, o.refused):
+			told("it was refused for another reason: %s: %s", s, o.refused)
 		}
 	}
 }
@@ -190,12 +199,12 @@ func (st *stage) user(name string, fn func()) {
 
 // order gives the orders of a step, one after the other. Each has a name of its
 // own, so that an order can be repeated that got no answer.
-func (st *stage) order(i int, m *scenario.Migrate) {
+func (st *stage) order(i int, what string, m *scenario.Migrate) {
 	for _, o := range m.Orders() {
 		if o.Request == "" {
 			o.Request = fmt.Sprintf("step-%d/%s", i+1, o.VM)
 		}
-		st.ask(func(app *appliance.Appliance) error {
+		st.ask(func(_ context.Context, app *appliance.Appliance) error {
 			st.facts.given(o.Request)
 			a, err := app.Order(o)
 			if err == nil {
@@ -204,17 +213,17 @@ func (st *stage) order(i int, m *scenario.Migrate) {
 			return err
 		})
 	}
-	st.stepEnded(i, "migrate", "") // a refusal is an answer like any other
+	st.stepEnded(i, what, "") // a refusal is an answer like any other
 }
 
 // ask asks the appliance until it answers. The asking itself runs on the
 // appliance's machine, as a request handler does, and dies with it.
-func (st *stage) ask(question func(*appliance.Appliance) error) {
+func (st *stage) ask(question func(context.Context, *appliance.Appliance) error) {
 	for {
 		if app, m := st.app, st.machine; app != nil {
 			answered := kernel.NewSignal(st.kernel)
-			task := m.Go(context.Background(), "request", func(context.Context) {
-				if question(app) == nil {
+			task := m.Go(context.Background(), "request", func(ctx context.Context) {
+				if question(ctx, app) == nil {
 					answered.Fire()
 				}
 			})
@@ -229,9 +238,12 @@ func (st *stage) ask(question func(*appliance.Appliance) error) {
 
 // last is the last migration of a VM that was more than turned down at once;
 // of several, one that was not refused.
-func (st *stage) last(vm string) (found migration.Migration, ok bool) {
+func (st *stage) last(vm string) (found migration.Migration, ok bool) { return st.lastOf(vm, "") }
+
+// lastOf is last of the migrations of that type; of any if it is "".
+func (st *stage) lastOf(vm string, t migration.Type) (found migration.Migration, ok bool) {
 	for _, m := range st.teller.all() {
-		if m.Order.VM == vm && (!ok || m.State != migration.Refused || found.State == migration.Refused) {
+		if m.Order.VM == vm && (t == "" || m.Order.Type == t) && (!ok || m.State != migration.Refused || found.State == migration.Refused) {
 			found, ok = m, true
 		}
 	}

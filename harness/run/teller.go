@@ -1,12 +1,17 @@
 package run
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/hdm-project/hdm/core/appliance"
+	"github.com/hdm-project/hdm/core/deployment"
 	"github.com/hdm-project/hdm/core/migration"
+	"github.com/hdm-project/hdm/faults"
 	"github.com/hdm-project/hdm/sim/event"
 	"github.com/hdm-project/hdm/sim/kernel"
 )
@@ -19,14 +24,19 @@ type teller struct {
 	known  map[migration.ID]migration.Migration // as last told
 	order  []migration.ID
 	states map[string]int // how often a VM's migrations entered a state: "<vm>/<state>"
+	typed  map[string]int // the same, "<vm>/<type>/<state>"
 	begun  map[migration.ID]map[migration.StepName]int
 	atOnce int // the most that ever ran together
+
+	deployment deployment.Deployment // as last told
+	phases     map[string]int        // how often it entered a phase
+	settings   string                // as last told
 }
 
 func newTeller(k *kernel.Kernel) *teller {
 	return &teller{
-		kernel: k, known: map[migration.ID]migration.Migration{}, states: map[string]int{},
-		begun: map[migration.ID]map[migration.StepName]int{},
+		kernel: k, known: map[migration.ID]migration.Migration{}, states: map[string]int{}, typed: map[string]int{},
+		phases: map[string]int{}, begun: map[migration.ID]map[migration.StepName]int{},
 	}
 }
 
@@ -42,14 +52,18 @@ func (t *teller) Changed(m migration.Migration) {
 	if _, known := t.known[m.ID]; !known {
 		t.order = append(t.order, m.ID)
 	}
-	before := t.known[m.ID].Version
+	before := t.known[m.ID]
 	t.known[m.ID] = m
-	if m.Version == before {
+	if m.Version == before.Version {
 		return
+	}
+	if m.Flushed.Number > before.Flushed.Number && m.Of == "" {
+		t.kernel.Emit(event.FlushHeard, string(m.ID), "vm", m.Order.VM, "flush", strconv.FormatUint(m.Flushed.Number, 10))
 	}
 	for _, move := range m.Moved {
 		if move.From != move.To {
 			t.states[m.Order.VM+"/"+string(move.To)]++
+			t.typed[m.Order.VM+"/"+string(m.Order.Type)+"/"+string(move.To)]++
 		}
 		kv := []string{
 			"vm", m.Order.VM, "type", string(m.Order.Type), "from", string(move.From), "to", string(move.To),
@@ -57,6 +71,9 @@ func (t *teller) Changed(m migration.Migration) {
 		}
 		if len(m.Reasons) > 0 {
 			kv = append(kv, "reason", m.Reasons[0].Code)
+		}
+		if move.To == migration.Waiting && m.State == migration.Waiting {
+			kv = append(kv, "next", string(m.Next))
 		}
 		if move.To.Final() && len(m.Leftovers) > 0 {
 			kv = append(kv, "left", left(m))
@@ -118,6 +135,37 @@ func (t *teller) Answered(o migration.Order, a appliance.Answer) {
 		"migration", string(a.Migration), "reason", strings.Join(codes, " "))
 }
 
+// phaseOf is a deployment's phase as the trace and scenarios name it.
+func phaseOf(d deployment.Deployment) string { return cmp.Or(string(d.Phase), faults.Undeployed) }
+
+// Deployed implements appliance.Observer.
+func (t *teller) Deployed(d deployment.Deployment) {
+	if d.Phase == t.deployment.Phase && d.Number == t.deployment.Number {
+		t.deployment = d
+		return
+	}
+	t.deployment = d
+	t.phases[phaseOf(d)]++
+	t.kernel.Emit(event.Deployment, applianceVM, "phase", phaseOf(d), "mode", d.Mode.String(), "vms", strconv.Itoa(len(d.Made)))
+}
+
+// Set implements appliance.Observer.
+func (t *teller) Set(s appliance.Settings) {
+	var every, groups []string
+	for _, cluster := range slices.Sorted(maps.Keys(s.FlushEvery)) {
+		every = append(every, fmt.Sprintf("%s=%v", cluster, s.FlushEvery[cluster]))
+	}
+	for _, g := range s.Groups {
+		groups = append(groups, strings.Join(g.VMs, ","))
+	}
+	told := strings.Join(every, ";") + "|" + strings.Join(groups, ";")
+	if told == t.settings || told == "|" && t.settings == "" {
+		return
+	}
+	t.settings = told
+	t.kernel.Emit(event.Settings, applianceVM, "flush-every", strings.Join(every, ";"), "groups", strings.Join(groups, ";"))
+}
+
 // JournalWrote implements appliance.Observer.
 func (t *teller) JournalWrote(records int, cause string) {
 	t.kernel.Emit(event.JournalWrite, applianceVM, "records", strconv.Itoa(records), "cause", cause)
@@ -142,8 +190,20 @@ func (t *teller) entered(state migration.State) (n int) {
 	return n
 }
 
-// live counts the migrations that are not over.
-func (t *teller) live() int { return t.where(func(s migration.State) bool { return !s.Final() }) }
+// entries is how often migrations of a VM, of that type if there is one, entered a
+// state.
+func (t *teller) entries(vm string, of migration.Type, state string) int {
+	if of == "" {
+		return t.count(vm, state)
+	}
+	return t.typed[vm+"/"+string(of)+"/"+state]
+}
+
+// live counts the migrations that go on by themselves: those that wait for a word
+// do not.
+func (t *teller) live() int {
+	return t.where(func(s migration.State) bool { return !s.Final() && s != migration.Waiting })
+}
 
 func (t *teller) active() int {
 	return t.where(func(s migration.State) bool { return s == migration.Running || s == migration.Undoing })

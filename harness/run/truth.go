@@ -119,18 +119,21 @@ func (e eyes) Disks(subject string) []oracle.Disk {
 	return disks(e.stage.world, p, v)
 }
 
-// vmOf is the VM at a site on which a guest lives: the one with its disks.
+// vmOf is the VM at a site on which a guest lives: the one with its disks; of
+// several, as in the middle of a warm migration, the one that is on.
 func (st *stage) vmOf(name string, at vsphere.Site) (vcenter.VM, bool) {
 	g := st.world.Guests().Guest(name)
 	if g == nil {
 		return vcenter.VM{}, false
 	}
+	var found vcenter.VM
+	ok := false
 	for _, v := range st.world.At(at).VCenter.VMs() {
-		if len(v.Disks) > 0 && v.Disks[0].Disk.ID() == g.Disks()[0] {
-			return v, true
+		if len(v.Disks) > 0 && v.Disks[0].Disk.ID() == g.Disks()[0] && (!ok || v.Power == vsphere.On && found.Power != vsphere.On) {
+			found, ok = v, true
 		}
 	}
-	return vcenter.VM{}, false
+	return found, ok
 }
 
 // task is a vCenter task that shows a migration.

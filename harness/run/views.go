@@ -1,6 +1,7 @@
 package run
 
 import (
+	"context"
 	"fmt"
 	"slices"
 
@@ -14,7 +15,7 @@ import (
 // show is held against the step at once: later they show something else.
 func (st *stage) look(i int, v *scenario.Views) {
 	var inProgress, summary []api.Row
-	st.ask(func(app *appliance.Appliance) error {
+	st.ask(func(_ context.Context, app *appliance.Appliance) error {
 		inProgress, summary = api.Views(app.Migrations())
 		return nil
 	})

@@ -82,7 +82,7 @@ func (e *Flushes) Subject() string       { return e.VM }
 func (e *Bound) Subject() string         { return e.VM }
 func (e *CacheQuota) Subject() string    { return e.VM }
 func (e *SnapshotImage) Subject() string { return e.VM }
-func (e *InOrder) Subject() string         { return e.VM }
+func (e *InOrder) Subject() string       { return e.VM }
 func (e *TimeToCloud) Subject() string   { return e.VM }
 
 func (e *Deployed) check(c *checker) {
