@@ -69,6 +69,15 @@ func TestOneIntervalMakesNoCurve(t *testing.T) {
 	assert.NotContains(t, drawn(t, suite("x")), `class="together"`, "and runs without flushes nothing at all")
 }
 
+func TestEachVMTellsWhatWasAtRiskWhileItRanOnACloudCache(t *testing.T) {
+	s := intervals("w", 20)
+	assert.NotContains(t, drawn(t, suite("x")), "At risk", "none ran on one")
+	s.Runs[0].Line = line("db-01")
+	html := drawn(t, s)
+	has(t, html, `<td class="n">19m57s, 1860 writes</td><td>1.23s; longest request 0.08s</td>`)
+	has(t, html, "with a flush every 20m.")
+}
+
 func TestWhatAFamilyBreaksStandsAboveItsChart(t *testing.T) {
 	s := intervals(hostile, 5, 10)
 	s.Record.Runs[0].Flushes.Bytes = 1

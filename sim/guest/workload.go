@@ -73,8 +73,8 @@ func (w Workload) String() string {
 	if w.Kind == None {
 		return "none"
 	}
-	return fmt.Sprintf("%s: %.3g requests of %d bytes a second, %.3g %% of them writes, over the first %d MiB of each disk, %s",
-		w.Kind, w.Rate, w.BlockSize, 100*(1-w.ReadShare), w.Span>>20, origins[w.Kind])
+	return fmt.Sprintf("%s: requests of %d bytes, %.3g a second, %.3g %% of them writes, over the first %d MiB of each disk, %s",
+		w.Kind, w.BlockSize, w.Rate, 100*(1-w.ReadShare), w.Span>>20, origins[w.Kind])
 }
 
 // Validate says whether a guest can do it.
