@@ -58,8 +58,8 @@ func newFamilyRow(f *record.Flushes, run link) familyRow {
 	worst := f.Worst()
 	row := familyRow{
 		Run: run, Interval: axisTime(f.Interval), Applied: grouped(uint64(f.Applied)), Bytes: bytesOf(float64(f.Bytes)), WAN: bytesOf(float64(f.WANBytes)),
-		Absorbed: bytesOf(float64(f.Absorbed)), Loss: clock(worst.Loss), AtRisk: grouped(worst.AtRisk),
-		Bound: clock(f.Bound()), Flush: clock(f.Longest),
+		Absorbed: bytesOf(float64(f.Absorbed)), Loss: tenths(worst.Loss), AtRisk: grouped(worst.AtRisk),
+		Bound: tenths(f.Bound()), Flush: clock(f.Longest),
 	}
 	var stalled, longest time.Duration
 	for _, vm := range f.VMs {
@@ -121,7 +121,7 @@ func newChart(runs []*record.Flushes) *chart {
 	}
 	scale, unit := byteUnit(slices.Max(values(func(r *record.Flushes) float64 { return float64(max(r.Bytes, r.WANBytes)) })))
 	amount := func(v float64) string { return short(v) + " " + unit }
-	minutes := func(v float64) string { return clock(time.Duration(v * float64(time.Minute))) }
+	minutes := func(v float64) string { return tenths(time.Duration(v * float64(time.Minute))) }
 	carried := values(func(r *record.Flushes) float64 { return float64(r.Bytes) / scale })
 	loss := values(func(r *record.Flushes) float64 { return r.Worst().Loss.Minutes() })
 	c.Plots = []plot{
@@ -220,6 +220,9 @@ func byteUnit(top float64) (size float64, unit string) {
 	}
 	return size, unit
 }
+
+// tenths is a length of time to a tenth of a second.
+func tenths(d time.Duration) string { return shortened(d.Round(100 * time.Millisecond).String()) }
 
 // short is a number with at most three digits that count.
 func short(v float64) string {

@@ -170,7 +170,7 @@ func (v *vmRow) flushed(f *record.Flushes) {
 	}
 	for i := range f.VMs {
 		if vm := &f.VMs[i]; vm.Name == v.Name {
-			v.AtRisk = fmt.Sprintf("%s, %s", clock(vm.Loss), plural(int(min(vm.AtRisk, 1<<40)), "write"))
+			v.AtRisk = fmt.Sprintf("%s, %s", tenths(vm.Loss), plural(int(min(vm.AtRisk, 1<<40)), "write"))
 			v.Waited = fmt.Sprintf("%s; longest request %s", clock(vm.Stalled), clock(vm.Longest))
 		}
 	}
