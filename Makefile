@@ -5,6 +5,7 @@ GO     ?= go
 ARGS   ?=
 SEEDS  ?= 1-5000
 INPUTS ?= 3000000
+LIVES  ?= 100000
 COMMIT := $(shell git rev-parse HEAD 2>/dev/null)
 TOOL   := $(GO) tool -modfile=.ci/tools/go.mod
 
@@ -25,7 +26,7 @@ test: ## run every test that is fast
 	@$(GO) test -json ./... ./.ci/count | $(GO) run ./.ci/count
 
 .PHONY: check
-check: lint race fuzz explore ## everything: lint, tests with -race, independent readers and clients, fuzzing, a long exploration
+check: lint race fuzz cache crashes explore ## everything: lint, tests with -race, independent readers and clients, fuzzing, power cuts, a long exploration
 
 .PHONY: lint
 lint: ## formatting, vet and golangci-lint
@@ -41,12 +42,22 @@ race: ## all tests with the race detector, and those with programs of other hand
 FUZZ = $(GO) test -run '^$$' -fuzztime $(INPUTS)x -fuzzminimizetime 1x -timeout 0 -fuzz
 
 .PHONY: fuzz
-fuzz: ## any bytes as messages, as calls to SQS, as saved inventories (INPUTS=3000000, each)
+fuzz: ## any bytes as messages, as frames of gateways, as calls to SQS, as saved inventories (INPUTS=3000000, each)
+	@$(FUZZ) '^FuzzArrived$$' ./core/gateway
+	@$(FUZZ) '^FuzzDecode$$' ./core/home
 	@$(FUZZ) '^FuzzDecodeRequest$$' ./core/protocol
 	@$(FUZZ) '^FuzzDecodeResponse$$' ./core/protocol
 	@$(FUZZ) '^FuzzJSON$$' ./sim/sqs
 	@$(FUZZ) '^FuzzQuery$$' ./sim/sqs
 	@$(FUZZ) '^FuzzLoad$$' ./sim/inventory
+
+.PHONY: crashes
+crashes: ## cut the power under a database on a migrated VM, 1,000 times, at either site
+	@$(GO) test -tags check -run Thousand -count 1 -v ./harness/sqlite
+
+.PHONY: cache
+cache: ## lives of a cache, with power cuts between any two operations, against a plain array (LIVES=100000)
+	@$(GO) test ./core/cache -v -timeout 0 -run '^TestTheCacheHoldsWhatAPlainArrayHolds$$' -rapid.checks=$(LIVES)
 
 .PHONY: explore
 explore: build ## run scenarios that nobody wrote (SEEDS=1-5000)

@@ -38,9 +38,9 @@ type Config struct {
 	Journal    journal.Journal
 	OnPremises *vsphere.Client
 	Cloud      *vsphere.Client
-	// Components are the services of the deployment. Nil: HDM cannot be deployed,
-	// and migrates cold only.
-	Components component.Port
+	// Components reaches the services in these component VMs. Nil: HDM cannot be
+	// deployed, and migrates cold only.
+	Components func(component.ClientConfig) component.Port
 	Knobs      migration.Knobs
 	// Patience is how long a guest may take to shut down before its VM is
 	// powered off.
@@ -96,6 +96,8 @@ type Appliance struct {
 	reporter *reporter
 	flusher  *flusher
 	pulse    component.Watch // of the component VMs
+	port     component.Port  // to them; nil before the first use
+	portTo   int             // the number of the deployment that it reaches
 	probes   []*probe
 
 	incarnation string // see Counters

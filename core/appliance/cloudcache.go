@@ -60,13 +60,13 @@ func (a *Appliance) onCloudCache(ctx context.Context, e migration.Effect, m migr
 	case migration.BringHome:
 		err := a.flushAll(ctx, m)
 		if err == nil {
-			err = a.Components.Release(ctx, a.mark(m.Maker()))
+			err = a.services().Release(ctx, a.mark(m.Maker()))
 		}
 		return done(err)
 	case migration.Release:
-		return done(a.Components.Release(ctx, a.mark(m.Maker())))
+		return done(a.services().Release(ctx, a.mark(m.Maker())))
 	case migration.Discard:
-		return done(a.Components.Discard(ctx, a.mark(m.Maker())))
+		return done(a.services().Discard(ctx, a.mark(m.Maker())))
 	}
 	panic("appliance: no executor for effect " + string(e.Kind))
 }
@@ -93,7 +93,7 @@ func (a *Appliance) bind(ctx context.Context, m migration.Migration) (migration.
 	for _, d := range m.Plan.Machine.Disks {
 		b.Disks = append(b.Disks, component.BoundDisk{Key: d.Key, Capacity: d.Capacity})
 	}
-	bound, err := a.Components.Bind(ctx, b)
+	bound, err := a.services().Bind(ctx, b)
 	if err != nil {
 		return migration.Result{}, err
 	}
@@ -175,7 +175,7 @@ const reconcilePasses = 8
 func (a *Appliance) reconcile(ctx context.Context, m migration.Migration, last bool) (migration.Result, error) {
 	before := -1
 	for range reconcilePasses {
-		left, err := a.Components.Reconcile(ctx, a.mark(m.ID), m.Image, nil)
+		left, err := a.services().Reconcile(ctx, a.mark(m.ID), m.Image, nil)
 		switch {
 		case err != nil || left == 0:
 			return migration.Result{}, err

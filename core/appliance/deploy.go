@@ -160,7 +160,7 @@ func (a *Appliance) makeOne(ctx context.Context, s *vsphere.Session, e deploymen
 
 // componentVM is where and as what a component VM is made: those of a kind on one
 // host each, in turn, on the datastore with most room.
-func componentVM(r vsphere.Resources, mode deployment.Mode, v deployment.VM, n int) (vsphere.NewVM, error) {
+func componentVM(r vsphere.Resources, m deployment.Mode, v deployment.VM, n int) (vsphere.NewVM, error) {
 	refuse := func(what, fix string) (vsphere.NewVM, error) {
 		return vsphere.NewVM{}, &vsphere.Error{Site: v.Site, Op: "deploy", Object: v.Name, Class: vsphere.Refused, Err: errors.New(what), Hint: fix}
 	}
@@ -178,7 +178,7 @@ func componentVM(r vsphere.Resources, mode deployment.Mode, v deployment.VM, n i
 	spec := vsphere.NewVM{
 		Name: v.Name, Pool: r.Pools[pool].Ref, Host: host.Ref, GuestID: "other3xLinux64Guest", Firmware: "bios",
 		CPUs: v.CPUs, MemoryMB: v.MemoryMB, NICs: []vsphere.NewNIC{{Network: host.Networks[0], Adapter: "vmxnet3"}},
-		Extra: mode.Marks(v),
+		Extra: m.Marks(v),
 	}
 	stores := slices.DeleteFunc(slices.Clone(r.Datastores), func(d vsphere.Datastore) bool { return d.Served || !slices.Contains(d.Hosts, host.Ref) })
 	slices.SortFunc(stores, func(p, q vsphere.Datastore) int {
@@ -292,4 +292,29 @@ func (a *Appliance) Hear(h component.Heartbeat) {
 	if len(h.FlushWanted) > 0 {
 		a.flusher.wanted(h.FlushWanted)
 	}
+}
+
+// services reach those of the deployment.
+func (a *Appliance) services() component.Port {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	d := a.state.deployment
+	if a.port != nil && a.portTo == d.Number {
+		return a.port
+	}
+	c := component.ClientConfig{Runtime: a.Runtime, Name: fmt.Sprintf("%s/%s/%d/%d", a.ID, a.incarnation, d.Number, a.state.Epoch)}
+	plan, err := deployment.Plan(d.Mode)
+	if err != nil {
+		plan = nil // nothing is deployed: every call finds no service
+	}
+	for _, v := range plan {
+		switch v.Kind {
+		case component.CloudCacheVM:
+			c.Caches = append(c.Caches, v.Name)
+		case component.PremESXi:
+			c.Homes = append(c.Homes, v.Name)
+		}
+	}
+	a.port, a.portTo = a.Components(c), d.Number
+	return a.port
 }

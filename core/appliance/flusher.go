@@ -164,7 +164,7 @@ func (a *Appliance) flush(ctx context.Context, members []migration.Migration) (m
 	for _, m := range members {
 		ids = append(ids, a.mark(m.Maker()))
 	}
-	flushed, err := a.Components.Flush(ctx, ids)
+	flushed, err := a.services().Flush(ctx, ids)
 	if err != nil {
 		return nil, err
 	}
@@ -178,7 +178,7 @@ func (a *Appliance) flush(ctx context.Context, members []migration.Migration) (m
 // flushAll brings home what a VM that is off has written in the cloud. It does
 // nothing if the VM is on no cloud cache.
 func (a *Appliance) flushAll(ctx context.Context, m migration.Migration) error {
-	bindings, err := a.Components.Bindings(ctx)
+	bindings, err := a.services().Bindings(ctx)
 	if err != nil {
 		return err
 	}

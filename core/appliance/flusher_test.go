@@ -80,7 +80,7 @@ func (w *afterTBC) boot() {
 	w.machine = m
 	m.Go(context.Background(), "boot", func(context.Context) {
 		var err error
-		w.app, err = Boot(context.Background(), Config{ID: "hdm-1", Runtime: m, Journal: w.control.journal, Knobs: w.control.knobs, Components: w.saw})
+		w.app, err = Boot(context.Background(), Config{ID: "hdm-1", Runtime: m, Journal: w.control.journal, Knobs: w.control.knobs, Components: func(component.ClientConfig) component.Port { return w.saw }})
 		require.NoError(w.t, err)
 	})
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/vmware/govmomi/vim25/types"
 
 	"github.com/hdm-project/hdm/core/appliance"
+	"github.com/hdm-project/hdm/core/component"
 	"github.com/hdm-project/hdm/core/deployment"
 	"github.com/hdm-project/hdm/core/journal"
 	"github.com/hdm-project/hdm/core/migration"
@@ -63,7 +64,12 @@ func (w *world) boot() error {
 		w.app, w.booted = appliance.Boot(context.Background(), appliance.Config{
 			ID: "hdm-1", Runtime: r, Journal: w.journal, Knobs: migration.DefaultKnobs, Patience: appliance.DefaultPatience,
 			OnPremises: vsphere.NewClient(r, here), Cloud: vsphere.NewClient(r, there), Observer: w.saw,
+			Components: func(c component.ClientConfig) component.Port {
+				c.Link = w.Components.Link()
+				return component.NewClient(c)
+			},
 		})
+		w.World.Components.Heartbeat = w.app.Hear
 	})
 	w.pass(0)
 	return w.booted

@@ -32,7 +32,7 @@ func empty(c Config) *Cache {
 		panic(err)
 	}
 	l := layoutOf(c)
-	return &Cache{config: c, layout: l, table: newTable(), slots: newSlots(l.slots), sync: newSync(), changed: newChanged(c)}
+	return &Cache{config: c, layout: l, table: newTable(), slots: newSlots(l.slots), changed: newChanged(c)}
 }
 
 // Submit takes a request. One that cannot be served is done at once, with
@@ -136,8 +136,15 @@ func (c *Cache) finish(q *request) {
 func (c *Cache) flushOut() Out {
 	out := c.out
 	c.out = Out{}
-	out.FlushWanted = c.cut == nil && len(c.table.dirty) > 0 && (len(c.stalled) > 0 || len(c.table.dirty) >= c.highMark())
+	out.FlushWanted = c.flushWanted()
 	return out
+}
+
+// flushWanted says whether a flush would make room that is, or soon will be,
+// needed. After a sync that failed even one of nothing does: it begins another.
+func (c *Cache) flushWanted() bool {
+	dirty := len(c.table.dirty)
+	return c.cut == nil && (dirty >= c.highMark() || len(c.stalled) > 0 && (dirty > 0 || c.sync.failed))
 }
 
 // highMark is the number of dirty blocks from which a flush is wanted: half of

@@ -57,7 +57,7 @@ func layoutOf(c Config) layout {
 	shape := crc32.Checksum(fmt.Append(nil, c.Disks, n), castagnoli)
 	// An area takes a checkpoint of every slot twice over, so that at least as
 	// much can be appended before the next checkpoint.
-	area := 2*batchesSize(n) + 16*SectorSize
+	area := 2*batchesSize(n) + 4*SectorSize
 	return layout{tag: c.Tag, shape: shape, slots: n, area: (area + BlockSize - 1) / BlockSize * BlockSize}
 }
 

@@ -6,7 +6,8 @@
 // after a crash. It never does I/O, knows no time, and starts nothing: its
 // owner hands it requests (Submit), does the operations that it asks for, and
 // hands back how they ended (Complete). It has one owner, so it has no locks.
-// What it promises is written in docs/consistency.md.
+// What it promises (clauses CACHE-04 to CACHE-08 as far as they are decided in
+// the cloud) is written in docs/consistency.md.
 //
 //	guest --Request--> Cache --Op--> cache device (DeviceRead, DeviceWrite, DeviceFlush)
 //	guest <--Done-----   |  \--Op--> premises     (Fetch)

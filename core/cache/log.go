@@ -23,7 +23,7 @@ const (
 	batchMagic = 0x4844_4d42
 	batchHead  = 48
 	recordSize = 16
-	maxBatch   = 1 << 20                             // bytes
+	maxBatch   = 64 << 10                            // bytes
 	perBatch   = (maxBatch - batchHead) / recordSize // records
 	gone       = -1                                  // the slot of a block that is not dirty any more
 )
@@ -42,6 +42,7 @@ type head struct {
 	checkpoint uint32 // of the first one: how many batches the checkpoint has
 	count      uint32 // records
 	before     uint32 // sum of the batch before
+	cuts       uint64 // number of the last cut
 }
 
 // batchSize is the size of a batch of n records, in bytes.
@@ -67,6 +68,7 @@ func (h head) encode(records []record) ([]byte, uint32) {
 	le.PutUint32(p[28:], h.checkpoint)
 	le.PutUint32(p[32:], uint32(len(records)))
 	le.PutUint32(p[36:], h.before)
+	le.PutUint64(p[40:], h.cuts)
 	for i, r := range records {
 		q := p[batchHead+i*recordSize:]
 		le.PutUint64(q, uint64(r.key))
@@ -83,7 +85,7 @@ func decodeHead(p []byte) (h head, sum uint32, ok bool) {
 	le := binary.LittleEndian
 	h = head{
 		tag: le.Uint64(p[8:]), epoch: le.Uint64(p[16:]), seq: le.Uint32(p[24:]), checkpoint: le.Uint32(p[28:]),
-		count: le.Uint32(p[32:]), before: le.Uint32(p[36:]),
+		count: le.Uint32(p[32:]), before: le.Uint32(p[36:]), cuts: le.Uint64(p[40:]),
 	}
 	return h, le.Uint32(p[4:]), le.Uint32(p) == batchMagic && h.count <= perBatch
 }

@@ -62,12 +62,12 @@ type request struct {
 type part struct {
 	req  *request
 	key  key
+	at   int32  // of a write that has its slot: the entry of the block
 	from int    // within the block
 	data []byte // of the request
 	slot int32  // of a write: where it goes
 	sum  uint32
 	buf  []byte // a whole block, if the part is not one
-	base bool   // of a write: buf holds what the part does not overwrite
 }
 
 func (p *part) whole() bool { return len(p.data) == BlockSize }

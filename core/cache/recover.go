@@ -35,6 +35,7 @@ func Recover(c Config, device io.ReaderAt) (*Cache, error) {
 			return nil, recoverError(ErrCorrupt, err)
 		}
 		cache.sync.epoch, cache.sync.rewrite = epoch, true
+		cache.sync.cuts, cache.sync.writing = cache.cuts, cache.cuts
 		cache.sync.tries = (epochs[0] - epoch + 1) / 2 // none that a failed one had
 		return cache, cache.adopt(blocks)
 	}
@@ -53,8 +54,8 @@ func recoverError(kind, cause error) error {
 func (l layout) epochs(device io.ReaderAt) ([]uint64, error) {
 	var found []uint64
 	p := make([]byte, SectorSize)
-	for copy := range uint64(2) {
-		if err := readAt(device, p, l.superAt(copy)); err != nil {
+	for n := range uint64(2) {
+		if err := readAt(device, p, l.superAt(n)); err != nil {
 			return nil, err
 		}
 		if epoch, ok := l.decodeSuper(p); ok {
@@ -94,6 +95,7 @@ func (c *Cache) replay(device io.ReaderAt, epoch uint64) (map[key]record, error)
 		if seq == 0 {
 			whole = h.checkpoint
 		}
+		c.cuts = max(c.cuts, h.cuts)
 		for _, r := range records {
 			if r.slot == gone {
 				delete(blocks, r.key)

@@ -16,12 +16,12 @@ package cache
 type phase uint8
 
 const (
-	idle phase = iota
-	data
-	log
-	index
-	super
-	turn
+	phaseIdle phase = iota
+	phaseData
+	phaseLog
+	phaseIndex
+	phaseSuper
+	phaseTurn
 )
 
 // waiter waits for a sync: a FLUSH, a write with FUA, or a cut.
@@ -37,6 +37,7 @@ type step struct {
 	slot  int32
 }
 
+// sync is the sync that runs, and what is known of the index.
 type sync struct {
 	phase      phase
 	wanted     []int32 // entries whose place in the index is not as it should be
@@ -53,11 +54,11 @@ type sync struct {
 	failed  bool   // the last sync: none is begun but for who asks
 	seq     uint32 // of the next batch
 	before  uint32 // sum of the last batch
+	writing uint64 // that the sync that runs writes
+	cuts    uint64 // number of the last cut that the index has
 	at      int64  // where the next batch goes in the area
 	doubt   []int32
 }
-
-func newSync() sync { return sync{} }
 
 // want notes that a block's place in the index has to change.
 func (c *Cache) want(i int32) {
@@ -67,13 +68,17 @@ func (c *Cache) want(i int32) {
 	}
 }
 
-// await ends w when everything that was acknowledged until now is durable.
+// await ends w when everything that was acknowledged until now is durable. A
+// cut waits for its number, too: after a crash it is not given again.
 func (c *Cache) await(w waiter) {
 	s := &c.sync
 	switch {
-	case s.phase == idle && len(s.wanted) == 0 && s.epoch > 0:
+	case w.cut != nil:
+		s.next = append(s.next, w)
+		c.startSync()
+	case s.phase == phaseIdle && len(s.wanted) == 0 && s.epoch > 0:
 		c.endWait(w, nil)
-	case s.phase != idle && len(s.wanted) == 0:
+	case s.phase != phaseIdle && len(s.wanted) == 0:
 		s.now = append(s.now, w)
 	default:
 		s.next = append(s.next, w)
@@ -96,7 +101,7 @@ func (c *Cache) endWait(w waiter, err error) {
 // startSync begins a sync if none runs.
 func (c *Cache) startSync() {
 	s := &c.sync
-	if s.phase != idle {
+	if s.phase != phaseIdle {
 		return
 	}
 	s.now, s.next = s.next, s.now[:0]
@@ -131,9 +136,9 @@ func (c *Cache) startSync() {
 	}
 	switch {
 	case fresh:
-		s.phase = data
+		s.phase = phaseData
 		c.syncOp(Op{Kind: DeviceFlush})
-	case len(s.records) > 0 || s.checkpoint:
+	case len(s.records) > 0 || s.checkpoint || s.cuts < c.cuts:
 		c.writeLog()
 	default:
 		c.syncDone()
@@ -161,20 +166,20 @@ func (c *Cache) syncStep(_ pending, err error) {
 		return
 	}
 	switch s.phase {
-	case data:
+	case phaseData:
 		c.writeLog()
-	case log, super:
+	case phaseLog, phaseSuper:
 		s.phase++
 		c.syncOp(Op{Kind: DeviceFlush})
-	case index:
+	case phaseIndex:
 		if !s.checkpoint {
 			c.syncDone()
 			return
 		}
-		s.phase = super
+		s.phase = phaseSuper
 		epoch := s.upcoming()
 		c.syncOp(Op{Kind: DeviceWrite, Off: c.layout.superAt(epoch), Data: c.layout.encodeSuper(epoch)})
-	case turn:
+	case phaseTurn:
 		s.epoch, s.tries, s.rewrite = s.upcoming(), 0, false
 		c.stats.Checkpoints++
 		c.syncDone()
@@ -182,19 +187,26 @@ func (c *Cache) syncStep(_ pending, err error) {
 }
 
 // upcoming is the epoch of a checkpoint. Each try has one of its own, so that
-// what tries have left in the area is not mixed; all have the area of the
-// parity that is not in use.
-func (s *sync) upcoming() uint64 { return s.epoch + 1 + 2*s.tries }
+// what tries have left in an area is not mixed. All have the area that is not
+// in use; while none is, because the region is being formatted, they take turns,
+// since the try before may count after all.
+func (s *sync) upcoming() uint64 {
+	if s.epoch == 0 {
+		return 1 + s.tries
+	}
+	return s.epoch + 1 + 2*s.tries
+}
 
 // writeLog writes the records as batches.
 func (c *Cache) writeLog() {
 	s := &c.sync
-	s.phase = log
+	s.phase = phaseLog
 	h := head{tag: c.layout.tag, epoch: s.epoch, seq: s.seq, before: s.before}
 	if s.checkpoint {
 		s.at = 0
 		h = head{tag: c.layout.tag, epoch: s.upcoming(), checkpoint: uint32(max(1, (len(s.records)+perBatch-1)/perBatch))}
 	}
+	h.cuts, s.writing = c.cuts, c.cuts
 	for rest := s.records; ; h.checkpoint = 0 {
 		n := min(len(rest), perBatch)
 		h.count = uint32(n)
@@ -209,7 +221,7 @@ func (c *Cache) writeLog() {
 	}
 	s.seq, s.before = h.seq, h.before
 	if s.epoch == 0 { // whatever the region held is not a cache any more
-		c.syncOp(Op{Kind: DeviceWrite, Off: c.layout.superAt(0), Data: make([]byte, SectorSize)})
+		c.syncOp(Op{Kind: DeviceWrite, Off: c.layout.superAt(s.upcoming() + 1), Data: make([]byte, SectorSize)})
 	}
 }
 
@@ -218,6 +230,7 @@ func (c *Cache) writeLog() {
 func (c *Cache) syncDone() {
 	s := &c.sync
 	c.stats.Syncs++
+	s.cuts = s.writing
 	for _, t := range s.steps {
 		e := &c.table.entries[t.entry]
 		c.slots.unref(e.durable, refDurable)
@@ -261,7 +274,7 @@ func (c *Cache) syncFailed() {
 
 func (c *Cache) syncEnded(err error) {
 	s := &c.sync
-	s.phase = idle
+	s.phase = phaseIdle
 	for i := 0; i < len(s.now); i++ {
 		c.endWait(s.now[i], err)
 	}

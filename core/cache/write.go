@@ -1,5 +1,7 @@
 package cache
 
+import "slices"
+
 // makeRoom lets writes that wait go on, in the order in which they came, as far
 // as there are slots for all of their blocks. A write that has its slots waits
 // for nothing but operations and writes before it: so the first one always
@@ -19,8 +21,7 @@ func (c *Cache) makeRoom() {
 				return // reads hold what was evicted, for a moment
 			}
 		}
-		c.stalled[0] = nil
-		c.stalled = c.stalled[1:]
+		c.stalled = slices.Delete(c.stalled, 0, 1)
 		c.admit(q)
 	}
 }
@@ -32,7 +33,8 @@ func (c *Cache) admit(q *request) {
 	}
 	for i := range q.parts {
 		p := &q.parts[i]
-		e := &c.table.entries[c.table.ensure(p.key)]
+		p.at = c.table.ensure(p.key)
+		e := &c.table.entries[p.at]
 		if e.writers = append(e.writers, p); len(e.writers) == 1 {
 			c.write(p)
 		}
@@ -81,8 +83,7 @@ func (c *Cache) settle(q *request) {
 
 // commit makes what a part wrote the content of its block.
 func (c *Cache) commit(p *part) {
-	i := c.table.get(p.key)
-	e := &c.table.entries[i]
+	e := &c.table.entries[p.at]
 	if e.fetch != nil {
 		e.fetch.stale = true
 		e.fetch = nil
@@ -92,21 +93,18 @@ func (c *Cache) commit(p *part) {
 	}
 	c.slots.unref(e.now, refNow)
 	e.now, e.sum = p.slot, p.sum
-	c.table.move(i, written)
+	c.table.move(p.at, written)
 	c.changed.add(p.key)
-	c.want(i)
+	c.want(p.at)
 }
 
 // passOn gives the block of a part to the next write that waits for it.
 func (c *Cache) passOn(p *part) {
-	i := c.table.get(p.key)
-	e := &c.table.entries[i]
-	n := copy(e.writers, e.writers[1:])
-	e.writers[n] = nil
-	e.writers = e.writers[:n]
-	if n > 0 {
+	e := &c.table.entries[p.at]
+	e.writers = slices.Delete(e.writers, 0, 1)
+	if len(e.writers) > 0 {
 		c.write(e.writers[0])
 	} else {
-		c.table.tidy(i)
+		c.table.tidy(p.at)
 	}
 }

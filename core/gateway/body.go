@@ -29,7 +29,7 @@ type bodyCodec struct {
 
 // encode returns the body, and what it weighs uncompressed.
 func (c *bodyCodec) encode(message []byte, compress bool) (body []byte, weight int, compressed bool) {
-	body = appendSparse(make([]byte, 0, 64), message)
+	body = squeeze(message)
 	weight = len(body)
 	if !compress || weight < 64 {
 		return body, weight, false
@@ -65,10 +65,18 @@ func (c *bodyCodec) decode(body []byte, compressed bool, size int) (message []by
 		}
 		body = c.small.Bytes()
 	}
-	return readSparse(body, size)
+	return unsqueeze(body, size)
 }
 
-func appendSparse(body, message []byte) []byte {
+// squeeze leaves the zeros of a message out.
+func squeeze(message []byte) []byte {
+	size := 0
+	for rest := message; len(rest) > 0; {
+		from, to := zeroRun(rest)
+		size += from + maxBodyOverhead
+		rest = rest[to:]
+	}
+	body := make([]byte, 0, size)
 	for len(message) > 0 {
 		from, to := zeroRun(message)
 		body = binary.AppendUvarint(body, uint64(from))
@@ -102,7 +110,8 @@ func zeroRun(p []byte) (from, to int) {
 	return len(p), len(p)
 }
 
-func readSparse(body []byte, size int) (message []byte, ok bool) {
+// unsqueeze is total: not ok if the body is none of a message of that size.
+func unsqueeze(body []byte, size int) (message []byte, ok bool) {
 	message = make([]byte, 0, size)
 	for len(body) > 0 {
 		n, used := binary.Uvarint(body)

@@ -69,7 +69,7 @@ func (e *End) Send(m Message) error {
 }
 
 // full says whether a stream may queue no more. Those that queue something
-// share a window; half as much again and more is kept for those that do not.
+// share one window; another is kept for the first message of those that do not.
 func (e *End) full(s *outStream, n int) bool {
 	if len(s.queue) == 0 {
 		return e.send.queued > 2*e.config.Window
@@ -79,7 +79,7 @@ func (e *End) full(s *outStream, n int) bool {
 
 // streams that were used in either direction, ascending.
 func (e *End) streams() []uint32 {
-	ids := slices.AppendSeq(slices.Collect(maps.Keys(e.send.streams)), maps.Keys(e.recv.streams))
+	ids := append(slices.Sorted(maps.Keys(e.send.streams)), slices.Sorted(maps.Keys(e.recv.streams))...)
 	slices.Sort(ids)
 	return slices.Compact(ids)
 }

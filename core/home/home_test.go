@@ -248,3 +248,19 @@ func TestADamagedStageIsRefused(t *testing.T) {
 	require.ErrorIs(t, err, ErrDamaged, "what is decided cannot be done again")
 	assert.ErrorContains(t, err, "open: flush 1: ")
 }
+
+func TestARecordThatIsTornLeavesTheOneBefore(t *testing.T) {
+	p := newPremises()
+	h := opened(t, p)
+	for n := range uint64(4) {
+		require.NoError(t, one(n+1, byte(n+1)).send(h, (*Home).Commit))
+		f := one(n+2, 'x')
+		require.NoError(t, f.stage(h))
+		require.NoError(t, h.decide())
+		_, err := p.stage.WriteAt([]byte("torn"), int64(h.slots.at)*slotSize+20)
+		require.NoError(t, err)
+		h = opened(t, p)
+		require.Equal(t, n+1, h.Last(), "the decision was not durable")
+		p.holds(t, h, byte(n+1))
+	}
+}

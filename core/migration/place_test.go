@@ -54,6 +54,17 @@ func TestHostAndDatastoreAreThoseOfThePoolsCluster(t *testing.T) { // MIG-06
 		"a root pool, by its path": {
 			func(o *Order, _ *Sites) { o.Target.Pool = "West/Resources" },
 			place{"ResourcePool:p-5", "HostSystem:h-8", "west"}},
+		"no datastore that HDM serves itself, though it has more room": {
+			func(_ *Order, s *Sites) {
+				s.Resources.Datastores = append(s.Resources.Datastores, vsphere.Datastore{Name: "cache", Free: 62 << 40, Hosts: hosts(1, 2), Served: true})
+			},
+			place{"ResourcePool:p-2", "HostSystem:h-2", "large"}},
+		"the served one, if the order names it": {
+			func(o *Order, s *Sites) {
+				o.Target.Datastore = "cache"
+				s.Resources.Datastores = append(s.Resources.Datastores, vsphere.Datastore{Name: "cache", Free: 62 << 40, Hosts: hosts(1, 2), Served: true})
+			},
+			place{"ResourcePool:p-2", "HostSystem:h-2", "cache"}},
 		"a host that can write to the datastore, though it has more VMs": {
 			func(_ *Order, s *Sites) { s.Resources.Datastores[1].Hosts = hosts(1) },
 			place{"ResourcePool:p-2", "HostSystem:h-1", "large"}},

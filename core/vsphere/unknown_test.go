@@ -113,6 +113,20 @@ func TestWhatMayHaveBeenDoneIsNotDoneTwice(t *testing.T) {
 				return 1
 			},
 		},
+		"a storage policy": {
+			vsphere.OnPremises, "PbmCreate",
+			func(ctx context.Context, _ *world, s *vsphere.Session) error {
+				return s.EnsurePolicy(ctx, vsphere.AnalyzerProfile)
+			},
+			func(w *world) (n int) {
+				w.in(vsphere.OnPremises, func(ctx context.Context, s *vsphere.Session) {
+					if there, err := s.HasPolicy(ctx, vsphere.AnalyzerProfile); there && err == nil {
+						n = 1
+					}
+				})
+				return n
+			},
+		},
 		"another name": {
 			vsphere.OnPremises, "Rename_Task",
 			func(ctx context.Context, w *world, s *vsphere.Session) error {

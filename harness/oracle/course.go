@@ -6,7 +6,8 @@ import (
 )
 
 // courses follows the migrations of a run, and which of them decides what each
-// VM is to be in the end. An order that never got its turn decides nothing.
+// VM is to be in the end. An order that never got its turn decides nothing, and
+// once a VM is back the next one decides.
 type courses struct {
 	rules *Rules
 	live  []*course          // not over, in the order of their orders
@@ -17,6 +18,7 @@ type courses struct {
 // course is one migration.
 type course struct {
 	id, vm string
+	of     string // its type
 	state  string
 	event  uint64 // its last move
 	began  uint64 // the move that was its turn; 0 before
@@ -35,7 +37,7 @@ func (o *courses) hear(e *kernel.Event) (c *course, first bool) {
 	}
 	c = o.byID[e.Subject]
 	if c == nil {
-		c = &course{id: e.Subject, vm: e.Attr("vm")}
+		c = &course{id: e.Subject, vm: e.Attr("vm"), of: e.Attr("type")}
 		o.byID[c.id] = c
 		o.live = append(o.live, c)
 	}
@@ -43,7 +45,7 @@ func (o *courses) hear(e *kernel.Event) (c *course, first bool) {
 	if c.state == stateRunning && c.began == 0 {
 		c.began, first = e.Seq, true
 	}
-	if now := o.byVM[c.vm]; first && (now == nil || now.state != stateCompleted) || c.state == stateCompleted {
+	if now := o.byVM[c.vm]; first && (now == nil || now.state != stateCompleted || now.of == typeBack) || c.state == stateCompleted {
 		o.byVM[c.vm] = c
 	}
 	if o.rules.final(c.state) {
@@ -60,6 +62,16 @@ func (o *courses) hear(e *kernel.Event) (c *course, first bool) {
 
 // of is the migration that decides what has become of a VM; nil if none does.
 func (o *courses) of(vm string) *course { return o.byVM[vm] }
+
+// waits says whether a migration of the VM waits for a word of a person.
+func (o *courses) waits(vm string) bool {
+	for _, c := range o.live {
+		if c.vm == vm && c.state == stateWaiting {
+			return true
+		}
+	}
+	return false
+}
 
 // completed says whether that migration has completed.
 func (c *course) completed() bool { return c != nil && c.state == stateCompleted }

@@ -97,10 +97,11 @@ func (o *EffectsOnce) ended(e *kernel.Event) {
 // carried: a bulk transfer that says it is done has completed an import.
 func (o *EffectsOnce) carried(e *kernel.Event, f *effect) {
 	m := o.byID[e.Subject]
-	if m == nil || e.Attr("kind") != effectTransfer || e.Attr("outcome") != "done" || o.whole[m.vm] > f.started {
+	suffix, transfer := transfers[e.Attr("kind")]
+	if m == nil || !transfer || e.Attr("outcome") != "done" || o.whole[m.vm+suffix] > f.started {
 		return
 	}
-	o.broken("APP-02", e.At, m.vm, []uint64{o.whole[m.vm], f.started, e.Seq}, "bulk transfer %s is done and has completed no import of its own: it did not start from the beginning", f.key)
+	o.broken("APP-02", e.At, m.vm, []uint64{o.whole[m.vm+suffix], f.started, e.Seq}, "bulk transfer %s is done and has completed no import of its own: it did not start from the beginning", f.key)
 }
 
 // accepted: an answer is accepted when the journal is written because of it.
@@ -147,12 +148,20 @@ func (o *EffectsOnce) Finish(t *Truth) []record.Violation {
 			continue
 		}
 		last := o.of(before.Name)
-		if copies := t.copies(before); len(copies) > 1 {
+		most := 1
+		if o.waits(before.Name) {
+			most = 2 // the compute VM, and the image that it is going to be
+		}
+		if copies := t.copies(before); len(copies) > most && !last.left.has(leftCopy) {
 			o.broken("MIG-14", t.At, before.Subject(), last.evidence(), "%d VMs were made from it in the cloud, among them %s and %s", len(copies), copies[0].Name, copies[1].Name)
 		}
 		if now := t.same(before); now != nil {
-			if extra := o.taken(now) - o.taken(before); extra != 1 && last.completed() {
-				o.broken("MIG-11", t.At, before.Subject(), last.evidence(), "%s left %d migrate-time snapshots; it leaves one", last.id, extra)
+			want := 1
+			if last.completed() && (last.of == typeWarm || last.of == typeBack) {
+				want = 0 // what is committed, or back, is no longer HDM's
+			}
+			if extra := o.taken(now) - o.taken(before); extra != want && last.completed() && !last.left.has(leftSnapshot) && !o.waits(before.Name) {
+				o.broken("MIG-11", t.At, before.Subject(), last.evidence(), "%s left %d migrate-time snapshots; it leaves %d", last.id, extra, want)
 			}
 		}
 	}

@@ -17,10 +17,29 @@ const (
 	leftSnapshot = "remove snapshot"
 	leftPool     = "return to pool"
 	leftCopy     = "destroy copy"
-	leftAll      = "confirm off" // the copy may run: then nothing else may be put back (MIG-13)
+	leftClone    = "remove clone"
+	leftBinding  = "release"
 )
 
+// settles are what keeps everything else from being put back: the VM may run in
+// the cloud, or what it wrote there is not on premises (MIG-13).
+var settles = []string{"confirm off", "stop compute", "bring home"}
+
+// alike are what is left of the same kind.
+var alike = map[string][]string{
+	leftCopy: {"destroy copy", "destroy compute", "destroy image"}, leftBinding: {"release", "discard"},
+}
+
 func (l leftovers) has(what string) bool {
-	listed := strings.Split(string(l), ", ")
-	return slices.Contains(listed, what) || slices.Contains(listed, leftAll)
+	for _, listed := range strings.Split(string(l), ", ") {
+		if listed == what || slices.Contains(alike[what], listed) || slices.Contains(settles, listed) {
+			return true
+		}
+	}
+	return false
+}
+
+// all says whether everything may be left.
+func (l leftovers) all() bool {
+	return slices.ContainsFunc(strings.Split(string(l), ", "), func(listed string) bool { return slices.Contains(settles, listed) })
 }

@@ -21,7 +21,9 @@ type LegalMoves struct {
 }
 
 type position struct {
+	of          string // its type
 	state, step string
+	waited      string // the step that waited for a word last
 	furthest    int    // index of the furthest step begun
 	moved       uint64 // the last move
 	acted       uint64 // the last effect
@@ -49,7 +51,7 @@ func (o *LegalMoves) move(e *kernel.Event) {
 	from, to, step := e.Attr("from"), e.Attr("to"), e.Attr("step")
 	m := o.migrations[e.Subject]
 	if m == nil {
-		m = &position{furthest: -1}
+		m = &position{furthest: -1, of: e.Attr("type")}
 		o.migrations[e.Subject] = m
 		if from != "" || to != stateChecking && to != stateRefused {
 			o.broken(clauseMoves, e.At, e.Subject, []uint64{e.Seq}, "it came into being as %q, from %q: a migration begins as %s or %s", to, from, stateChecking, stateRefused)
@@ -66,6 +68,9 @@ func (o *LegalMoves) move(e *kernel.Event) {
 		}
 	}
 	o.step(e, m, to, step)
+	if to == stateWaiting {
+		o.waits(e, m)
+	}
 	m.state, m.step, m.moved = to, step, e.Seq
 }
 
@@ -73,28 +78,43 @@ func (o *LegalMoves) step(e *kernel.Event, m *position, state, step string) {
 	if step == "" {
 		return
 	}
-	i := slices.Index(o.rules.Steps, step)
+	i := slices.Index(o.rules.Steps[m.of], step)
 	switch {
 	case i < 0:
 		o.broken(clauseMoves, e.At, e.Subject, []uint64{e.Seq}, "step %q is not declared", step)
 	case state == stateUndoing && i > m.furthest:
 		o.broken(clauseMoves, e.At, e.Subject, []uint64{m.moved, e.Seq}, "it takes back step %q, which it never began", step)
-	case state == stateRunning && step != m.step && i != m.furthest+1:
-		o.broken(clauseMoves, e.At, e.Subject, []uint64{m.moved, e.Seq}, "it went to step %q; after %s comes %s", step, o.named(m.furthest), o.named(m.furthest+1))
+	case state == stateRunning && step != m.step && i != m.furthest+1 && !(i == m.furthest+2 && m.spared(o)):
+		o.broken(clauseMoves, e.At, e.Subject, []uint64{m.moved, e.Seq}, "it went to step %q; after %s comes %s", step, m.named(o, m.furthest), m.named(o, m.furthest+1))
 	}
 	if state == stateRunning {
 		m.furthest = max(m.furthest, i)
 	}
 }
 
-func (o *LegalMoves) named(step int) string {
+// waits: a migration waits before a step, and none is under way meanwhile.
+func (o *LegalMoves) waits(e *kernel.Event, m *position) {
+	m.waited = e.Attr("next")
+	if m.waited != m.named(o, m.furthest+1) {
+		o.broken(clauseMoves, e.At, e.Subject, []uint64{m.moved, e.Seq}, "it waits before step %q; after %s comes %s", m.waited, m.named(o, m.furthest), m.named(o, m.furthest+1))
+	}
+}
+
+// spared says whether the next step is the bulk transfer, and the migration has
+// waited before it: a person may have brought the data.
+func (m *position) spared(o *LegalMoves) bool {
+	return m.waited == stepTransfer && m.named(o, m.furthest+1) == stepTransfer
+}
+
+func (m *position) named(o *LegalMoves, step int) string {
+	steps := o.rules.Steps[m.of]
 	switch {
 	case step < 0:
 		return "the beginning"
-	case step >= len(o.rules.Steps):
+	case step >= len(steps):
 		return "the end"
 	}
-	return o.rules.Steps[step]
+	return steps[step]
 }
 
 func (o *LegalMoves) act(e *kernel.Event) {

@@ -2,6 +2,7 @@ package oracle
 
 import (
 	"container/list"
+	"slices"
 	"strings"
 
 	"github.com/hdm-project/hdm/reports/record"
@@ -10,21 +11,43 @@ import (
 )
 
 // Limits: never more than eight cold migrations at once, by what the appliance
-// says and by the exports that the vCenter sees; those that wait start in the
-// order in which they were queued (COLD-02); and no step is tried more often
-// than documented (SYS-02).
+// says and by the exports that the vCenter sees; never more on the cloud cache, on
+// the way there or back than the mode of the deployment allows (DEP-03); those
+// that wait start in the order in which they were queued (COLD-02); and no step is
+// tried more often than documented (SYS-02).
 type Limits struct {
 	verdicts
 	rules   Rules
-	running map[string]bool // migrations
-	queue   *list.List      // of *queued, in the order of their orders
+	mode    string // of the deployment, as last told
+	lanes   map[string]*lane
+	laneOf  map[string]*lane  // by migration
+	binds   map[string]uint64 // bindings: the event that made each
 	waiting map[string]*list.Element
 	exports map[string]string // VM -> its lease under way
 	tries   map[string]*tries // by migration
-	full    uint64            // the last event that took the last free slot
 	ninth   bool              // one that had to wait for a slot got its turn
+	limited bool              // the same, of those that go to the cloud cache
 	bounded bool              // a step met its bound, and its migration ended as failed
 }
+
+// lane is what shares slots and is queued in order: cold migrations, those to the
+// cloud cache, and those from there.
+type lane struct {
+	name    string
+	clause  string
+	running map[string]bool // migrations
+	queue   *list.List      // of *queued, in the order of their orders
+	full    uint64          // the last event that took the last free slot
+}
+
+// The lanes.
+const (
+	laneCold  = "cold"
+	laneCloud = "cloud"
+	laneBack  = "back"
+)
+
+var laneOf = map[string]string{typeWarm: laneCloud, typeTBC: laneCloud, typeBack: laneBack}
 
 type queued struct {
 	id           string
@@ -52,9 +75,36 @@ func (t *tries) forget() {
 func NewLimits(r Rules) *Limits {
 	return &Limits{
 		verdicts: verdicts{oracle: "limits"}, rules: r,
-		running: map[string]bool{}, queue: list.New(), waiting: map[string]*list.Element{},
+		lanes: map[string]*lane{}, laneOf: map[string]*lane{}, binds: map[string]uint64{}, waiting: map[string]*list.Element{},
 		exports: map[string]string{}, tries: map[string]*tries{},
 	}
+}
+
+// lane is that of a migration, which its first event tells.
+func (o *Limits) lane(e *kernel.Event) *lane {
+	if l := o.laneOf[e.Subject]; l != nil {
+		return l
+	}
+	name, clause := laneOf[e.Attr("type")], "DEP-03"
+	if name == "" {
+		name, clause = laneCold, "COLD-02"
+	}
+	l := o.lanes[name]
+	if l == nil {
+		l = &lane{name: name, clause: clause, running: map[string]bool{}, queue: list.New()}
+		o.lanes[name] = l
+	}
+	o.laneOf[e.Subject] = l
+	return l
+}
+
+// slots is how many of a lane may run at once.
+func (o *Limits) slots(l *lane) int {
+	if l.name == laneCold {
+		return o.rules.ColdAtOnce
+	}
+	m, _ := limitsOf(o.mode)
+	return m.warm
 }
 
 // Observe implements Oracle.
@@ -62,6 +112,14 @@ func (o *Limits) Observe(e kernel.Event) []record.Violation {
 	switch e.Kind {
 	case event.Migration:
 		o.move(&e)
+	case event.Deployment:
+		if _, known := limitsOf(e.Attr("mode")); known { // while it is removed, what was allowed may come to its end
+			o.mode = e.Attr("mode")
+		}
+	case event.Bound:
+		o.bind(&e)
+	case event.Released:
+		delete(o.binds, e.Subject)
 	case event.LeaseOpened:
 		o.exporting(&e)
 	case event.LeaseClosed:
@@ -101,51 +159,63 @@ func (o *Limits) move(e *kernel.Event) {
 	if from == to {
 		return
 	}
-	o.wait(e)
+	l := o.lane(e)
+	o.wait(e, l)
 	if !o.rules.active(to) {
-		delete(o.running, id)
+		delete(l.running, id)
 		delete(o.exports, onPremises+e.Attr("vm"))
 		if o.rules.final(to) {
 			delete(o.tries, id)
+			delete(o.laneOf, id)
 		}
 		return
 	}
-	if o.running[id] {
+	if l.running[id] {
 		return
 	}
-	o.running[id] = true
-	if len(o.running) == o.rules.ColdAtOnce {
-		o.full = e.Seq
+	l.running[id] = true
+	if len(l.running) == o.slots(l) {
+		l.full = e.Seq
 	}
-	if len(o.running) > o.rules.ColdAtOnce {
-		o.broken("COLD-02", e.At, id, []uint64{e.Seq}, "it is the %d. migration at once; at most %d may run", len(o.running), o.rules.ColdAtOnce)
+	if len(l.running) > o.slots(l) && from != stateWaiting { // what waits for a word has had its turn
+		o.broken(l.clause, e.At, id, []uint64{e.Seq}, "it is the %d. migration at once; at most %d may run", len(l.running), o.slots(l))
+	}
+}
+
+// bind: a VM is on the cloud cache.
+func (o *Limits) bind(e *kernel.Event) {
+	o.binds[e.Subject] = e.Seq
+	if m, known := limitsOf(o.mode); known && len(o.binds) > m.vms {
+		o.broken("DEP-03", e.At, e.Subject, []uint64{e.Seq}, "it is the %d. VM on the cloud cache; %s has room for %d", len(o.binds), o.mode, m.vms)
 	}
 }
 
 // wait follows those that wait for a slot.
-func (o *Limits) wait(e *kernel.Event) {
+func (o *Limits) wait(e *kernel.Event, l *lane) {
 	id, to := e.Subject, e.Attr("to")
 	waits := o.waiting[id]
 	switch {
 	case waits == nil && to == stateChecking:
-		o.waiting[id] = o.queue.PushBack(&queued{id: id, event: e.Seq})
+		o.waiting[id] = l.queue.PushBack(&queued{id: id, event: e.Seq})
 	case waits != nil && to == stateQueued:
 		its := waits.Value.(*queued)
-		its.ready, its.crowded = e.Seq, len(o.running) == o.rules.ColdAtOnce
+		its.ready, its.crowded = e.Seq, len(l.running) >= o.slots(l)
 	case waits != nil:
-		first, its := o.queue.Front().Value.(*queued), waits.Value.(*queued)
+		first, its := l.queue.Front().Value.(*queued), waits.Value.(*queued)
 		if to == stateRunning && first.id != id {
-			o.broken("COLD-02", e.At, id, []uint64{first.event, its.event, e.Seq}, "it started before %s, which was ordered before it and waits", first.id)
+			o.broken(l.clause, e.At, id, []uint64{first.event, its.event, e.Seq}, "it started before %s, which was ordered before it and waits", first.id)
 		}
-		o.ninth = o.ninth || to == stateRunning && (its.crowded || o.full > its.ready)
-		o.queue.Remove(waits)
+		turn := to == stateRunning && (its.crowded || l.full > its.ready)
+		o.ninth = o.ninth || turn && l.name == laneCold
+		o.limited = o.limited || turn && l.name == laneCloud
+		l.queue.Remove(waits)
 		delete(o.waiting, id)
 	}
 }
 
 func (o *Limits) exporting(e *kernel.Event) {
-	if e.Attr("mode") != "export" {
-		return
+	if e.Attr("mode") != "export" || strings.HasSuffix(e.Subject, cloneSuffix) {
+		return // the data of a warm migration is no cold migration's
 	}
 	o.exports[e.Subject] = e.Attr("lease")
 	if len(o.exports) > o.rules.ColdAtOnce {
@@ -190,5 +260,5 @@ func (o *Limits) Finish(*Truth) []record.Violation { return nil }
 // Tested implements Oracle: a queue that nobody had to wait in shows nothing, nor
 // does a step that failed less often than it may.
 func (o *Limits) Tested() []string {
-	return append(tested(o.ninth, "COLD-02"), tested(o.bounded, "SYS-02/cold")...)
+	return slices.Concat(tested(o.ninth, "COLD-02"), tested(o.limited, "DEP-03"), tested(o.bounded, "SYS-02/cold"))
 }

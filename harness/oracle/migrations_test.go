@@ -222,7 +222,7 @@ func TestEffectsOnce(t *testing.T) {
 		{name: "orders without a name are new each time", events: "1s order.answered appliance request= vm=db-01 outcome=accepted migration=m-0001\n2s order.answered appliance request= vm=db-01 outcome=accepted migration=m-0002\n"},
 		{name: "one copy, one snapshot", events: completed, truth: ends(snapshots("_hdm1"), copied)},
 		{name: "two imports", events: completed, truth: ends(snapshots("_hdm1"), copied, with(copied, func(v *oracle.VM) { v.ID, v.Name = "vm-10", "db-01 (1)" })), broken: "2 VMs were made from it in the cloud", evidence: []uint64{4}},
-		{name: "two snapshots", events: completed, truth: ends(snapshots("_hdm1", "_hdm2"), copied), broken: "left 2 migrate-time snapshots", evidence: []uint64{4}},
+		{name: "two snapshots", events: completed, truth: ends(snapshots("_hdm1", "_hdm2"), copied), broken: "left 2 migrate-time snapshots; it leaves 1", evidence: []uint64{4}},
 		{name: "no snapshot", events: completed, truth: ends(snapshots(), copied), broken: "left 0 migrate-time snapshots", evidence: []uint64{4}},
 		{name: "a snapshot of somebody else", events: completed, truth: ends(snapshots("before update", "_hdm1"), copied)},
 		{name: "a transfer imports what it says is done", events: up1 + running + transfer + imported + carried},

@@ -18,7 +18,9 @@ import (
 // NoLostWrite: wherever a guest lives in the end, its disks hold every write
 // that was acknowledged to it (COLD-05), and it never reads anything older
 // meanwhile (in the cloud on disks that were not carried there: CACHE-08); and
-// its VM is off from before the export until it starts in the cloud (COLD-07).
+// its VM is off from before the export until it starts in the cloud (COLD-07). An
+// image holds what the VM on the cloud cache held that it comes from (WARM-05), and
+// a VM that is brought back every cloud write (BACK-03).
 //
 // What must be there is in the guest's own ledger: a write that a power cut may
 // take (it was not flushed) is not held against anybody. Of a VM's way it
@@ -36,6 +38,10 @@ type NoLostWrite struct {
 	vms     map[string]*outgoing // by subject of the VM
 	carried bool                 // a guest that had written started elsewhere
 	off     bool                 // a VM that had run was exported, and its guest started from that
+	image   bool                 // a guest that had written on the cloud cache started from an image of that
+	back    bool                 // one came back from there
+
+	bindings map[string]string // ids: the guest
 }
 
 // life is where a guest has lived and when it wrote.
@@ -44,6 +50,20 @@ type life struct {
 	vm      string // where it ran last
 	started uint64 // the event that started it there
 	served  bool   // in the cloud, and its disks were not exported there
+	wrote   bool   // there
+	back    string // the VM on premises that it was brought back to; "" else
+	theirs  bool   // a person restored a snapshot: what was written since is meant to be lost
+}
+
+// clause is the one that a lost write breaks.
+func (g *life) clause() string {
+	switch {
+	case g.served:
+		return "CACHE-08"
+	case g.back != "":
+		return "BACK-03"
+	}
+	return "COLD-05"
 }
 
 // written says which event told of the guest's writes up to that number.
@@ -62,6 +82,7 @@ type outgoing struct {
 func NewNoLostWrite(w World) *NoLostWrite {
 	return &NoLostWrite{
 		verdicts: verdicts{oracle: "no-lost-write"}, world: w, guests: map[string]*life{}, vms: map[string]*outgoing{},
+		bindings: map[string]string{},
 	}
 }
 
@@ -82,6 +103,12 @@ func (o *NoLostWrite) Observe(e kernel.Event) []record.Violation {
 		} else {
 			o.vm(e.Subject).on = 0
 		}
+	case event.VMSnapshot:
+		o.restored(&e)
+	case event.Bound:
+		o.bindings[e.Subject] = strings.TrimPrefix(e.Attr("source"), onPremises)
+	case event.Released:
+		o.released(&e)
 	case event.LeaseFirstByte:
 		o.firstByte(&e)
 	case event.LeaseClosed:
@@ -111,6 +138,7 @@ func (o *NoLostWrite) vm(subject string) *outgoing {
 func (o *NoLostWrite) write(e *kernel.Event) {
 	g, n := o.guest(e.Subject), uint64(number(e, "write"))
 	g.writes = append(g.writes, written{n, e.Seq})
+	g.wrote = g.wrote || g.served
 	if v := o.vm(vmOf(e)); len(v.leases) > 0 {
 		o.broken("COLD-07", e.At, e.Subject, []uint64{v.first, e.Seq}, "write #%d on %s while the VM is being exported", n, vmOf(e))
 	}
@@ -118,22 +146,23 @@ func (o *NoLostWrite) write(e *kernel.Event) {
 
 // misread: what a guest read lacked a write that was acknowledged to it.
 func (o *NoLostWrite) misread(e *kernel.Event) {
-	g, n, clause := o.guest(e.Subject), uint64(number(e, "write")), "COLD-05"
-	if g.served {
-		clause = "CACHE-08"
+	g, n := o.guest(e.Subject), uint64(number(e, "write"))
+	if g.theirs {
+		return
 	}
-	o.broken(clause, e.At, e.Subject, []uint64{g.toldOf(n), e.Seq},
+	o.broken(g.clause(), e.At, e.Subject, []uint64{g.toldOf(n), e.Seq},
 		"read on %s that block %#x of disk %s %s, but write #%d to it was acknowledged", vmOf(e), number(e, "block"), e.Attr("disk"), e.Attr("got"), n)
 }
 
 func (o *NoLostWrite) started(e *kernel.Event) {
 	g, subject := o.guest(e.Subject), vmOf(e)
 	from, home := o.from(g, subject)
+	committed := g.served && g.vm != subject
 	if g.vm != subject {
 		g.served = strings.HasPrefix(subject, inCloud) && strings.HasPrefix(from, onPremises) && home.whole == 0
 	}
 	ran := g.vm != ""
-	g.vm, g.started = subject, e.Seq
+	g.vm, g.started, g.back = subject, e.Seq, ""
 	o.runs(e, subject)
 	if home == nil {
 		return
@@ -145,10 +174,40 @@ func (o *NoLostWrite) started(e *kernel.Event) {
 			"started on %s from an export after which it had run again on %s", subject, from)
 	}
 	delete(o.vms, from)
-	if software := o.world.Guest(e.Subject); software != nil {
+	if software := o.world.Guest(e.Subject); software != nil && !g.theirs {
+		clause := "COLD-05"
+		if committed {
+			clause = "WARM-05"
+			o.image = o.image || g.wrote
+		}
 		there := o.world.Disks(subject)
-		o.holds(e.At, subject, software, g, there)
-		o.equals(e, from, o.world.Disks(from), there)
+		o.holds(clause, e.At, subject, software, g, there)
+		o.equals(clause, e, from, o.world.Disks(from), there)
+	}
+}
+
+// released: the VM of a guest that has not gone on elsewhere is back, with every
+// cloud write.
+func (o *NoLostWrite) released(e *kernel.Event) {
+	name := o.bindings[e.Subject]
+	delete(o.bindings, e.Subject)
+	g := o.guests[name]
+	if g == nil || !g.served || o.vm(g.vm).on != 0 {
+		return
+	}
+	delete(o.vms, g.vm)
+	o.back = o.back || g.wrote
+	g.vm, g.served, g.back, g.wrote, g.started = onPremises+name, false, onPremises+name, false, e.Seq
+	if software := o.world.Guest(name); software != nil && !g.theirs {
+		o.holds(g.clause(), e.At, g.vm, software, g, o.world.Disks(g.vm))
+	}
+}
+
+// restored: a person has restored a snapshot of a VM (MIG-12). What its guest has
+// written since is lost, and meant to be.
+func (o *NoLostWrite) restored(e *kernel.Event) {
+	if name, ok := strings.CutPrefix(e.Subject, onPremises); ok && e.Attr("op") == "reverted" {
+		o.guest(name).theirs = true
 	}
 }
 
@@ -228,28 +287,28 @@ func (o *NoLostWrite) closed(e *kernel.Event) {
 const lossesTold = 2
 
 // holds: the disks of the VM hold what was acknowledged to the guest on it.
-func (o *NoLostWrite) holds(at time.Duration, vm string, software *guest.Guest, g *life, disks []Disk) {
+func (o *NoLostWrite) holds(clause string, at time.Duration, vm string, software *guest.Guest, g *life, disks []Disk) {
 	for n, id := range software.Disks() {
 		image := imageOf(disks, id)
 		if image == nil {
 			continue // no-lost-vm tells that
 		}
 		for _, loss := range software.Check(n, image, lossesTold) {
-			o.broken("COLD-05", at, vm, []uint64{g.told(loss.Want), g.started}, "%v", loss)
+			o.broken(clause, at, vm, []uint64{g.told(loss.Want), g.started}, "%v", loss)
 		}
 	}
 }
 
 // equals: the disks that a guest comes up on are byte for byte those that it
 // left, what no guest wrote included.
-func (o *NoLostWrite) equals(e *kernel.Event, from string, here, there []Disk) {
+func (o *NoLostWrite) equals(clause string, e *kernel.Event, from string, here, there []Disk) {
 	for _, d := range here {
 		image := imageOf(there, d.ID)
 		if image == nil {
 			continue
 		}
 		for block := range differences(d.Image, image) {
-			o.broken("COLD-05", e.At, vmOf(e), []uint64{e.Seq}, "disk %s block %#x is not what it is in %s when the guest comes up", d.ID, block, from)
+			o.broken(clause, e.At, vmOf(e), []uint64{e.Seq}, "disk %s block %#x is not what it is in %s when the guest comes up", d.ID, block, from)
 			break // the first shows it
 		}
 	}
@@ -260,8 +319,8 @@ func (o *NoLostWrite) equals(e *kernel.Event, from string, here, there []Disk) {
 func (o *NoLostWrite) Finish(t *Truth) []record.Violation {
 	for _, software := range t.Guests {
 		g := o.guest(software.Name())
-		if home := g.home(t, software); home != nil {
-			o.holds(t.At, home.Subject(), software, g, home.Disks)
+		if home := g.home(t, software); home != nil && !g.theirs {
+			o.holds(g.clause(), t.At, home.Subject(), software, g, home.Disks)
 		}
 	}
 	return o.take()
@@ -339,5 +398,5 @@ func touched(disks ...disk.Reader) []int64 {
 // Tested implements Oracle: of a guest that never wrote no write could be lost,
 // and a VM that never ran could not be on while it was exported.
 func (o *NoLostWrite) Tested() []string {
-	return append(tested(o.carried, "COLD-05"), tested(o.off, "COLD-07")...)
+	return slices.Concat(tested(o.carried, "COLD-05"), tested(o.off, "COLD-07"), tested(o.image, "WARM-05"), tested(o.back, "BACK-03"))
 }

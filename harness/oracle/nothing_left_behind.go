@@ -1,6 +1,7 @@
 package oracle
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -25,6 +26,9 @@ type NothingLeftBehind struct {
 	byHand map[string]bool   // VMs that a person powered on or off since
 	lost   map[string]int    // by site: logins and logouts of which HDM does not know what became
 	cut    bool              // the appliance lost its power, with the sessions that it had
+
+	deployed bool              // the component VMs are there, or are being made or removed
+	bindings map[string]string // ids: the VM on premises
 }
 
 // shape is what a migration that does not complete has to put back. What is not
@@ -40,7 +44,7 @@ func NewNothingLeftBehind(r Rules) *NothingLeftBehind {
 	return &NothingLeftBehind{
 		verdicts: verdicts{oracle: "nothing-left-behind"}, courses: newCourses(&r),
 		power: map[string]bool{}, pool: map[string]string{}, was: map[string]shape{}, byHand: map[string]bool{},
-		lost: map[string]int{},
+		lost: map[string]int{}, bindings: map[string]string{},
 	}
 }
 
@@ -61,9 +65,18 @@ func (o *NothingLeftBehind) Observe(e kernel.Event) []record.Violation {
 		o.call(&e)
 	case event.ApplianceDown:
 		o.cut = true
+	case event.Deployment:
+		o.deployed = e.Attr("phase") != phaseUndeployed
+	case event.Bound:
+		o.bindings[e.Subject] = strings.TrimPrefix(e.Attr("source"), onPremises)
+	case event.Released:
+		delete(o.bindings, e.Subject)
 	}
 	return nil
 }
+
+// phaseUndeployed is what the trace calls it when there is no component VM.
+const phaseUndeployed = "undeployed"
 
 func (o *NothingLeftBehind) migration(e *kernel.Event) {
 	c, first := o.hear(e)
@@ -105,6 +118,9 @@ func (o *NothingLeftBehind) sessions(t *Truth) {
 // Finish implements Oracle.
 func (o *NothingLeftBehind) Finish(t *Truth) []record.Violation {
 	for _, c := range o.live {
+		if c.state == stateWaiting {
+			continue // for a word that nobody says: it goes on when somebody does
+		}
 		o.broken(clauseLeft, t.At, c.id, c.evidence(), "the migration of %s is still %s, though nothing goes on any more", c.vm, c.state)
 	}
 	for _, kind := range []struct {
@@ -129,26 +145,94 @@ func (o *NothingLeftBehind) leftVMs(t *Truth) {
 	accounted := map[*VM]bool{}
 	for i := range t.Before {
 		before := &t.Before[i]
-		c := o.of(before.Name)
-		switch {
-		case before.Site != vsphere.OnPremises:
-		case c.completed():
-			for _, v := range t.copies(before) {
-				accounted[v] = true
-			}
-		case c == nil || o.rules.final(c.state):
-			o.untouched(t, before, c)
-			if c != nil && c.left.has(leftCopy) {
-				for _, v := range t.copies(before) {
-					accounted[v] = !v.On || c.left.has(leftAll)
-				}
-			}
+		if before.Site == vsphere.OnPremises {
+			o.account(t, before, accounted)
 		}
 	}
 	for i := range t.VMs {
-		if v := &t.VMs[i]; t.arrived(v) && !accounted[v] {
+		v := &t.VMs[i]
+		switch {
+		case !t.arrived(v) || accounted[v]:
+		case v.Component && o.deployed:
+		case v.Component:
+			o.broken(clauseUndeployed, t.At, v.Subject(), nil, "HDM is not deployed, and its component VM is left")
+		default:
 			o.broken(clauseLeft, t.At, v.Subject(), nil, "a VM that no completed migration accounts for is left")
 		}
+	}
+	for _, s := range t.Served {
+		if !o.deployed {
+			o.broken(clauseUndeployed, t.At, string(s.Site), nil, "HDM is not deployed, and a datastore that it served is left: %s", s.What)
+		}
+	}
+	o.leftBindings(t)
+}
+
+// account says which of the VMs that came into being are there because of a VM
+// that was there before, and what that must be by now.
+func (o *NothingLeftBehind) account(t *Truth, before *VM, accounted map[*VM]bool) {
+	c := o.of(before.Name)
+	if o.waits(before.Name) {
+		for _, v := range t.madeOf(before) {
+			accounted[v] = true
+		}
+		return
+	}
+	switch {
+	case c.completed() && c.of == typeBack:
+		o.cameBack(t, before, c)
+	case c.completed():
+		for _, v := range t.madeOf(before) {
+			accounted[v] = v.Site == vsphere.Cloud && (c.of != typeWarm || v.Name == before.Name) || c.left.has(leftOf(v)) && !v.On
+		}
+		return
+	case c == nil || o.rules.final(c.state):
+		o.untouched(t, before, c)
+	}
+	for _, v := range t.madeOf(before) {
+		accounted[v] = c != nil && c.left.has(leftOf(v)) && (!v.On || c.left.all())
+	}
+}
+
+// leftOf is what a migration lists that leaves a VM which it made.
+func leftOf(v *VM) string {
+	if v.Site == vsphere.OnPremises {
+		return leftClone
+	}
+	return leftCopy
+}
+
+// leftBindings: a VM is on the cloud cache only while it is tried, or waits to be
+// committed.
+func (o *NothingLeftBehind) leftBindings(t *Truth) {
+	for _, id := range slices.Sorted(maps.Keys(o.bindings)) {
+		vm := o.bindings[id]
+		c := o.of(vm)
+		if c.completed() && c.of == typeTBC || o.waits(vm) || c != nil && c.left.has(leftBinding) {
+			continue
+		}
+		o.broken(clauseLeft, t.At, onPremises+vm, c.evidence(), "its cloud cache and data path %s are left", id)
+	}
+}
+
+// cameBack: a VM that was brought back is in its pool, without the migrate-time
+// snapshot, and off.
+func (o *NothingLeftBehind) cameBack(t *Truth, before *VM, c *course) {
+	now := t.same(before)
+	if now == nil || o.byHand[before.Name] {
+		return // no-lost-vm tells that; what a person did is theirs
+	}
+	tell := func(format string, args ...any) {
+		o.broken("BACK-03", t.At, before.Subject(), c.evidence(), c.id+" brought it back, and "+format, args...)
+	}
+	if now.On {
+		tell("the VM is on")
+	}
+	if now.Pool == o.rules.MigratePool && !c.left.has(leftPool) {
+		tell("the VM is in pool %q", now.Pool)
+	}
+	if !slices.Equal(now.Snapshots, before.Snapshots) && !(c.left.has(leftSnapshot) && o.oneMore(now.Snapshots, before.Snapshots)) {
+		tell("the VM has the snapshots [%s]; it had [%s]", strings.Join(now.Snapshots, ", "), strings.Join(before.Snapshots, ", "))
 	}
 }
 

@@ -9,15 +9,15 @@ import (
 	"github.com/hdm-project/hdm/sim/kernel"
 )
 
-// OneCopy: a guest never runs in two places at once, no VM is on together with
-// the copy that was imported of it, and a guest that a migration stopped runs
-// again in one place when that is over, unless it says that it could not start
-// it (MIG-13).
+// OneCopy: a guest never runs in two places at once; no two are on of a VM and
+// what is made of it, its compute VM, its image, its copy; and a guest that a
+// migration stopped runs again in one place when that is over, unless it says that
+// it could not start it (MIG-13), or has brought the VM back, which stays off.
 type OneCopy struct {
 	verdicts
 	guests     map[string]*whereabouts
 	on         map[string]uint64      // VM -> the event that says it is on
-	imported   map[string]bool        // names of VMs that were imported into the cloud
+	made       map[string]string      // VMs that were made of another one -> the name of that
 	migrations map[string]*switchOver // under way, by the name of their VM
 	shown      bool                   // a migration stopped a guest, which started again: at the other site, or put back
 }
@@ -33,6 +33,7 @@ type whereabouts struct {
 type switchOver struct {
 	id   string
 	over uint64 // the event that ended it
+	back bool   // it has brought the VM back: a person powers it on
 	left leftovers
 }
 
@@ -40,7 +41,7 @@ type switchOver struct {
 func NewOneCopy() *OneCopy {
 	return &OneCopy{
 		verdicts: verdicts{oracle: "one-copy"}, guests: map[string]*whereabouts{},
-		on: map[string]uint64{}, imported: map[string]bool{}, migrations: map[string]*switchOver{},
+		on: map[string]uint64{}, made: map[string]string{}, migrations: map[string]*switchOver{},
 	}
 }
 
@@ -49,7 +50,11 @@ func (o *OneCopy) Observe(e kernel.Event) []record.Violation {
 	switch e.Kind {
 	case event.LeaseOpened:
 		if name, ok := strings.CutPrefix(e.Subject, inCloud); ok && e.Attr("mode") == "import" {
-			o.imported[name] = true
+			o.made[e.Subject] = strings.TrimSuffix(name, imageSuffix)
+		}
+	case event.VMCreated:
+		if name, ok := ofSuffix(e.Subject); ok {
+			o.made[e.Subject] = name
 		}
 	case event.VMPower:
 		if e.Attr("state") == "on" {
@@ -84,11 +89,32 @@ func (o *OneCopy) powered(e *kernel.Event, vm string) {
 		return
 	}
 	o.on[vm] = e.Seq
-	_, name, _ := strings.Cut(vm, "/")
-	here, there := o.on[onPremises+name], o.on[inCloud+name]
-	if o.imported[name] && here != 0 && there != 0 {
-		o.broken("MIG-13", e.At, vm, []uint64{here, there}, "powered on while its other copy is on: %s and %s", onPremises+name, inCloud+name)
+	name, made := o.made[vm]
+	if !made {
+		name, made = strings.CutPrefix(vm, onPremises)
 	}
+	if !made {
+		return // of the cloud, and nobody made it of another one
+	}
+	for _, other := range []string{onPremises + name, inCloud + name, inCloud + name + computeSuffix, inCloud + name + imageSuffix, onPremises + name + cloneSuffix} {
+		if other != vm && o.on[other] != 0 && (o.made[other] == name || other == onPremises+name) {
+			o.broken("MIG-13", e.At, vm, []uint64{o.on[other], e.Seq}, "powered on while its other copy is on: %s and %s", other, vm)
+			return
+		}
+	}
+}
+
+// ofSuffix is the VM of which one is made whose name says so.
+func ofSuffix(vm string) (name string, made bool) {
+	if name, cloud := strings.CutPrefix(vm, inCloud); cloud {
+		for _, suffix := range []string{imageSuffix, computeSuffix} {
+			if of, ok := strings.CutSuffix(name, suffix); ok {
+				return of, true
+			}
+		}
+		return "", false
+	}
+	return strings.CutSuffix(strings.TrimPrefix(vm, onPremises), cloneSuffix)
 }
 
 func (o *OneCopy) guest(name string) *whereabouts {
@@ -122,6 +148,10 @@ func (o *OneCopy) renamed(e *kernel.Event) {
 		}
 	}
 	move(o.on)
+	if of, made := o.made[e.Subject]; made {
+		delete(o.made, e.Subject)
+		o.made[site+"/"+e.Attr("name")] = of
+	}
 	for _, g := range o.guests { //hdm:order-safe each is changed by itself
 		move(g.on)
 	}
@@ -135,11 +165,14 @@ func (o *OneCopy) stopped(e *kernel.Event) {
 
 func (o *OneCopy) migration(e *kernel.Event) {
 	vm := e.Attr("vm")
+	now := o.migrations[vm]
 	switch to := e.Attr("to"); {
-	case to == stateRunning && e.Attr("from") != stateRunning:
+	case to == stateRunning && (now == nil || now.id != e.Subject):
 		o.migrations[vm] = &switchOver{id: e.Subject}
-	case to != stateRunning && to != stateUndoing && o.migrations[vm] != nil && o.migrations[vm].id == e.Subject:
-		o.migrations[vm].over, o.migrations[vm].left = e.Seq, leftovers(e.Attr("left"))
+	case now == nil || now.id != e.Subject || to == stateRunning || to == stateUndoing || to == stateWaiting:
+	default:
+		now.over, now.left = e.Seq, leftovers(e.Attr("left"))
+		now.back = e.Attr("type") == typeBack && to == stateCompleted
 		delete(o.migrations, vm)
 	}
 }
@@ -149,7 +182,7 @@ func (o *OneCopy) migration(e *kernel.Event) {
 func (o *OneCopy) Finish(t *Truth) []record.Violation {
 	for _, guest := range t.Guests {
 		g := o.guest(guest.Name())
-		if g.why != nil && g.why.over != 0 && len(g.on) == 0 && !g.why.left.has(leftPower) {
+		if g.why != nil && g.why.over != 0 && !g.why.back && len(g.on) == 0 && !g.why.left.has(leftPower) {
 			o.broken("MIG-13", t.At, guest.Name(), []uint64{g.stopped, g.why.over},
 				"%s stopped it at %v and is over, and it runs nowhere", g.why.id, g.stopAt)
 		}

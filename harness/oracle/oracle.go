@@ -54,6 +54,7 @@ func All(r Rules, w World) []Oracle {
 	return []Oracle{
 		NewOneCopy(),
 		NewNoLostWrite(w),
+		NewFlushed(w),
 		NewNoLostVM(r),
 		NewLegalMoves(r),
 		NewLimits(r),

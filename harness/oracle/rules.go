@@ -13,13 +13,13 @@ import (
 // written down here once more, on purpose: an oracle that asked the product for
 // its limit would agree with any.
 type Rules struct {
-	ColdAtOnce     int      // COLD-02
-	Tries          int      // of every step: SYS-02, A-13
-	UndoTries      int      // of everything that is taken back
-	MigratePool    string
-	SnapshotPrefix string   // of migrate-time snapshots: MIG-11
-	Edges          Edges    // between states
-	Steps          []string // of a cold migration, in order
+	ColdAtOnce     int                 // COLD-02
+	Tries          int                 // of every step: SYS-02, A-13
+	UndoTries      int                 // of everything that is taken back
+	MigratePool    string
+	SnapshotPrefix string              // of migrate-time snapshots: MIG-11
+	Edges          Edges               // between states
+	Steps          map[string][]string // in order, by type of migration
 
 	// What the names of the message bus's queues begin with. That of the
 	// dead-letter queue begins with that of the commands', too.
@@ -45,10 +45,29 @@ const (
 	stateChecking  = "checking"
 	stateQueued    = "queued"
 	stateRunning   = "running"
+	stateWaiting   = "waiting"
 	stateUndoing   = "undoing"
 	stateCompleted = "completed"
 	stateRefused   = "refused"
 	stateFailed    = "failed"
+)
+
+// The types of migrations.
+const (
+	typeCold = "cold"
+	typeWarm = "warm"
+	typeTBC  = "tbc"
+	typeBack = "back"
+)
+
+// stepTransfer is the step that a person can spare HDM, by bringing the data.
+const stepTransfer = "bulk-transfer"
+
+// What the names of VMs end with that HDM makes of a VM until it is committed.
+const (
+	computeSuffix = " ARM"
+	imageSuffix   = " ARM image"
+	cloneSuffix   = "_hdm_clone"
 )
 
 // What the subjects of VMs begin with.
@@ -57,22 +76,26 @@ const (
 	inCloud    = "cloud/"
 )
 
-// stepPower is what a step of a scenario says that it does when a person powers
-// a VM on or off.
-const stepPower = "power"
+// What a step of a scenario says that it does when a person powers a VM on or
+// off, or restores a snapshot of it.
+const (
+	stepPower  = "power"
+	stepRevert = "revert"
+)
 
-// byHand is the name of the VM that a person powers on or off; "" if the event
-// tells of something else.
+// byHand is the name of the VM that a person powers on or off, or restores a
+// snapshot of; "" if the event tells of something else.
 func byHand(e *kernel.Event) string {
-	if e.Kind != event.Step || e.Attr("what") != stepPower {
+	if e.Kind != event.Step || e.Attr("what") != stepPower && e.Attr("what") != stepRevert {
 		return ""
 	}
 	_, name, _ := strings.Cut(e.Attr("vm"), "/")
 	return name
 }
 
-// effectTransfer is the kind of effect that carries a VM's disks.
-const effectTransfer = "transfer"
+// The kinds of effects that carry a VM's disks, each with what the name of the
+// VM ends with that it makes of them.
+var transfers = map[string]string{"transfer": "", "transfer image": imageSuffix}
 
 // What no clause of the catalogue says by itself is told as a breach of the
 // clause that falls with it.
@@ -80,6 +103,8 @@ const (
 	clauseMoves = "APP-01" // a restart must find each migration where it was left
 	clauseOnce  = "MIG-14"
 	clauseLeft  = "COLD-04" // a migration that failed leaves the VM usable on premises
+
+	clauseUndeployed = "DEP-02" // the component VMs of a deployment are VMs in the vCenters
 )
 
 // Documented are the rules of the product as it is documented.
@@ -87,7 +112,7 @@ func Documented() Rules {
 	r := Rules{
 		ColdAtOnce: 8, Tries: 3, UndoTries: 10,
 		MigratePool: "_HDM_MIGRATEPOOL", SnapshotPrefix: "_hdm",
-		Edges:    Edges{},
+		Edges: Edges{}, Steps: map[string][]string{},
 		Commands: "hdm_command_queue", Responses: "hdm_response_queue", DeadLetters: "hdm_command_queue_dead_letter",
 		Heartbeat: 30 * time.Second, Noticing: 3 * time.Minute,
 		BusRecovery: 2 * time.Minute, CallRecovery: 3 * time.Minute, Booting: 5 * time.Minute,
@@ -97,8 +122,10 @@ func Documented() Rules {
 			r.Edges[string(from)] = append(r.Edges[string(from)], string(to))
 		}
 	}
-	for _, row := range migration.ColdTable {
-		r.Steps = append(r.Steps, string(row.Step))
+	for of, table := range migration.Tables { //hdm:order-safe from a map into a map
+		for _, row := range table {
+			r.Steps[string(of)] = append(r.Steps[string(of)], string(row.Step))
+		}
 	}
 	return r
 }

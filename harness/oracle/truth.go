@@ -20,6 +20,7 @@ type Truth struct {
 	Leases   []Open // NFC leases that are neither completed, aborted nor expired
 	Tasks    []Open // tasks that are queued or running
 	Sessions []Open // sessions of HDM that are logged in
+	Served   []Open // datastores that a component VM serves
 }
 
 // VM is a virtual machine as its vCenter has it.
@@ -31,7 +32,8 @@ type VM struct {
 	Connected bool
 	Pool      string   // name of its resource pool
 	Snapshots []string // names, parents before children
-	Marked    bool     // it carries a mark of HDM's
+	Marked    bool     // it carries a mark of HDM's, other than that it is prepared
+	Component bool     // it is a component VM of HDM's
 	Disks     []Disk
 }
 
@@ -94,6 +96,19 @@ func (t *Truth) copies(of *VM) []*VM {
 			continue
 		}
 		if len(of.Disks) > 0 && v.holds(of.diskIDs()) || len(of.Disks) == 0 && v.Name == of.Name {
+			all = append(all, v)
+		}
+	}
+	return all
+}
+
+// madeOf are the VMs that came into being during the run and are what HDM makes of
+// that one: its copies, and a clone of it on premises.
+func (t *Truth) madeOf(of *VM) []*VM {
+	all := t.copies(of)
+	for i := range t.VMs {
+		v := &t.VMs[i]
+		if t.arrived(v) && v.Site == vsphere.OnPremises && v.Name == of.Name+cloneSuffix {
 			all = append(all, v)
 		}
 	}

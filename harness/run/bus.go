@@ -183,8 +183,10 @@ func (m *messages) busy(w *site.World, app *appliance.Appliance) string {
 	if m == nil || !m.setUp {
 		return ""
 	}
-	if waiting := app.Unanswered(); len(waiting) > 0 {
-		return fmt.Sprintf("the end of %s was not told on the message bus", waiting[0].ID)
+	for _, waiting := range app.Unanswered() {
+		if waiting.State != migration.Waiting {
+			return fmt.Sprintf("the end of %s was not told on the message bus", waiting.ID)
+		}
 	}
 	for _, q := range w.SQS.Queues() {
 		if q.Name == m.queues[faults.Commands] && q.Visible+q.InFlight > 0 {
@@ -231,10 +233,20 @@ func (st *stage) orderByMessage(i int, m *scenario.Migrate) {
 	})
 }
 
+// Made-up credentials of a guest's administrator.
+const guestUser, guestPassword = "hdm-admin", "made-up"
+
 func cloneOf(o migration.Order) protocol.CloneRequest {
 	r := protocol.CloneRequest{
 		RequestHead: protocol.RequestHead{RequestID: o.Request}, VM: o.VM, Mode: protocol.Mode(o.Type),
 		Target: protocol.Target{Pool: o.Target.Pool, Datastore: o.Target.Datastore, Adapter: o.Target.Adapter},
+	}
+	if o.Type == migration.Warm {
+		r.BulkTransfer = protocol.Online
+		if o.Offline {
+			r.BulkTransfer = protocol.Offline
+		}
+		r.Credentials = &protocol.Credentials{User: guestUser, Password: protocol.NewSecret(guestPassword)}
 	}
 	for _, n := range o.Target.Networks {
 		r.Target.Networks = append(r.Target.Networks, protocol.Mapping(n))

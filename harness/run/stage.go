@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/hdm-project/hdm/core/appliance"
-	"github.com/hdm-project/hdm/core/deployment"
 	"github.com/hdm-project/hdm/core/journal"
 	"github.com/hdm-project/hdm/core/vsphere"
 	"github.com/hdm-project/hdm/faults"
@@ -242,12 +241,8 @@ func (st *stage) boot() {
 		app, err := appliance.Boot(context.Background(), appliance.Config{
 			ID: applianceID, Runtime: m, Journal: st.journal, Knobs: knobs(), Patience: appliance.DefaultPatience,
 			OnPremises: vsphere.NewClient(m, here), Cloud: vsphere.NewClient(m, there),
-			Components: &services{
-				runtime: m, link: st.world.Components.Link(), boot: st.world.Boots(),
-				now: func() deployment.Deployment { return st.teller.deployment },
-			},
-			ProbeEvery: st.probeEvery(),
-			Observer:   st.teller, BeforeCompletion: func(string) { st.reach(faults.AppliedBeforeCompletion) },
+			Components: st.services, ProbeEvery: st.probeEvery(),
+			Observer: st.teller, BeforeCompletion: func(string) { st.reach(faults.AppliedBeforeCompletion) },
 		})
 		if err == nil {
 			err = st.serveBus(context.Background(), m, app)

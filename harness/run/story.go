@@ -67,7 +67,7 @@ func (st *stage) tell(e kernel.Event) {
 	case event.FlushCut, event.FlushApplied, event.FlushAbandoned:
 		y.flush(e)
 	case event.Migration:
-		if vm := e.Attr("vm"); e.Attr("to") == string(migration.Running) && e.Attr("from") == string(migration.Queued) {
+		if vm := e.Attr("vm"); e.Attr("type") != string(migration.Back) && e.Attr("to") == string(migration.Running) && e.Attr("from") == string(migration.Queued) {
 			y.turn[vm] = e.At
 			delete(y.arrived, vm)
 		}

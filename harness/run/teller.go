@@ -231,7 +231,7 @@ func (t *teller) all() []migration.Migration {
 // untold says whether vCenter does not yet show an end that there was.
 func (t *teller) untold() bool {
 	for _, id := range t.order {
-		if m := t.known[id]; m.Plan.Source != "" && !m.Reported {
+		if m := t.known[id]; m.State.Final() && m.Plan.Source != "" && !m.Reported {
 			return true
 		}
 	}

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/hdm-project/hdm/core/component"
+	"github.com/hdm-project/hdm/core/prepare"
 	"github.com/hdm-project/hdm/core/vsphere"
 	"github.com/hdm-project/hdm/harness/oracle"
 	"github.com/hdm-project/hdm/harness/scenario"
@@ -31,6 +33,9 @@ func (st *stage) truth(while time.Duration) *oracle.Truth {
 		}
 		open := func(list *[]oracle.Open, format string, args ...any) {
 			*list = append(*list, oracle.Open{Site: p.Site, What: fmt.Sprintf(format, args...)})
+		}
+		for _, name := range p.VCenter.Served() {
+			open(&t.Served, "%s", name)
 		}
 		for _, l := range p.VCenter.Leases() {
 			if l.End == "" {
@@ -74,7 +79,8 @@ func vms(w *site.World) []oracle.VM {
 		for _, v := range p.VCenter.VMs() {
 			vm := oracle.VM{
 				Site: p.Site, ID: v.Ref.String(), Name: v.Name, On: v.Power == vsphere.On, Connected: v.Connection == "connected",
-				Pool: poolName(v.Pool), Marked: len(v.Marks) > 0, Disks: disks(w, p, v),
+				Pool: poolName(v.Pool), Marked: marked(v), Disks: disks(w, p, v),
+				Component: v.Marks[component.MarkComponent] != "",
 			}
 			for _, s := range v.Snapshots {
 				vm.Snapshots = append(vm.Snapshots, s.Name)
@@ -83,6 +89,12 @@ func vms(w *site.World) []oracle.VM {
 		}
 	}
 	return all
+}
+
+// marked says whether a VM carries a mark of HDM's. That it is prepared it stays.
+func marked(v vcenter.VM) bool {
+	_, prepared := v.Marks[prepare.Mark]
+	return len(v.Marks) > 1 || len(v.Marks) == 1 && !prepared
 }
 
 func disks(w *site.World, p *site.Place, v vcenter.VM) []oracle.Disk {

@@ -47,6 +47,9 @@ func (vc *VCenter) fromConfigSpec(c *types.VirtualMachineConfigSpec, pool ref, h
 		CPUs: c.NumCPUs, MemoryMB: int32(c.MemoryMB), Annotation: c.Annotation, ExtraConfig: map[string]string{},
 		ToolsStatus: string(types.VirtualMachineToolsVersionStatusGuestToolsNotInstalled),
 	}
+	if s.profile, _, f = vc.profileOf(c.VmProfile); f != nil {
+		return nil, at, f
+	}
 	for _, o := range c.ExtraConfig {
 		v := o.GetOptionValue()
 		s.ExtraConfig[v.Key] = fmt.Sprint(v.Value)
@@ -79,6 +82,9 @@ func (vc *VCenter) addToSpec(s *VMSpec, change *types.VirtualDeviceConfigSpec, k
 	switch d := change.Device.(type) {
 	case *types.VirtualDisk:
 		spec, f := vc.diskSpec(d, change.FileOperation == "", kinds)
+		if f == nil {
+			spec.profile, _, f = vc.profileOf(change.Profile)
+		}
 		if f != nil {
 			return f
 		}

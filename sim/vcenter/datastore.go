@@ -154,6 +154,18 @@ func (vc *VCenter) DatastoreFree(name string) (free int64, err error) {
 	return free, err
 }
 
+// Served are the names of the datastores that are served, by creation.
+func (vc *VCenter) Served() (names []string) {
+	vc.do(func() {
+		for _, d := range vc.storeList {
+			if d.served != nil {
+				names = append(names, d.obj.Name)
+			}
+		}
+	})
+	return names
+}
+
 // storeOf finds the datastore of that reference.
 func (vc *VCenter) storeOf(r ref) *datastore {
 	for _, d := range vc.storeList {

@@ -148,7 +148,7 @@ func (vc *VCenter) addDevices(m *machine, s *VMSpec, dir string) error {
 		first := controllers[d.Controller].key
 		key := diskKey(first, b.disk[first])
 		b.disk[first]++
-		a := &attached{key: key, disk: d.Disk, store: vc.stores[d.Datastore], path: d.Path, base: d.base}
+		a := &attached{key: key, disk: d.Disk, store: vc.stores[d.Datastore], path: d.Path, base: d.base, profile: d.profile}
 		if a.path == "" {
 			a.path = diskPath(dir, i)
 			a.store.dirs[dir] = true

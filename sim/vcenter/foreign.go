@@ -66,6 +66,8 @@ var reads = setOf(`
 	RetrieveRolePermissions RetrieveEntityPermissions RetrieveAllPermissions
 	HasPrivilegeOnEntities HasPrivilegeOnEntity HasUserPrivilegeOnEntities FetchUserPrivilegeOnEntities
 	QueryOptions FindExtension QueryAssignedLicenses DecodeLicense QueryIpPools QueryNetConfig QueryNetworkHint
+	PbmRetrieveServiceContent PbmQueryProfile PbmRetrieveContent
+	PbmQueryAssociatedProfile PbmQueryAssociatedProfiles PbmQueryAssociatedEntity
 	HttpNfcLeaseGetManifest DoesCustomizationSpecExist GetCustomizationSpec GetAlarm
 	FetchDVPorts QueryTpmAttestationReport RetrieveDynamicTypeManager RetrieveInternalContent RetrieveManagedMethodExecuter`)
 
@@ -106,6 +108,8 @@ func (vc *VCenter) foreignHandler(gate Foreign) http.Handler {
 	mux.HandleFunc(sdkPath, d.serveSDK)
 	mux.HandleFunc(sdkPath+"/vimService", d.serveSDK)
 	mux.HandleFunc(sdkPath+"/vimServiceVersions.xml", vc.service.ServiceVersions)
+	mux.HandleFunc(pbmPath, d.serveSDK)
+	mux.HandleFunc(pbmPath+"/sdk", d.serveSDK)
 	mux.HandleFunc(nfcPrefix+"{lease}/{file}", d.serveNFC)
 	mux.HandleFunc(folderPrefix, d.serveFolder)
 	return mux
@@ -121,6 +125,10 @@ func (d *door) serveSDK(w http.ResponseWriter, r *http.Request) {
 	if err == nil && !utf8.Valid(body) {
 		err = errors.New("the request is not UTF-8")
 	}
+	key := sessionKey(r)
+	if err == nil && strings.HasPrefix(r.URL.Path, pbmPath) {
+		key, err = headerSession(body), isPBM(body)
+	}
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
@@ -128,7 +136,6 @@ func (d *door) serveSDK(w http.ResponseWriter, r *http.Request) {
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	r.Header.Set("User-Agent", agentOf(r))
 	answer := httptest.NewRecorder()
-	key := sessionKey(r)
 	switch {
 	case method == "CancelWaitForUpdates":
 		d.cancelWaits(key)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"runtime"
@@ -15,6 +16,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/vmware/govmomi"
 	"github.com/vmware/govmomi/object"
+	"github.com/vmware/govmomi/pbm"
+	pbmtypes "github.com/vmware/govmomi/pbm/types"
 	"github.com/vmware/govmomi/property"
 	"github.com/vmware/govmomi/session"
 	"github.com/vmware/govmomi/view"
@@ -215,5 +218,93 @@ func TestABodyOfAForeignClientThatIsTooLargeIsRefused(t *testing.T) {
 		answer.Body.Close()
 		assert.Equal(t, http.StatusRequestEntityTooLarge, answer.StatusCode, path)
 	}
+	assert.Empty(t, g.porter.methods())
+}
+
+func TestStoragePoliciesAndMountsOfForeignClientsAreChangesToo(t *testing.T) {
+	g := guard(t)
+	vm := g.add(db("db-01"))
+	c := g.login()
+	policies, err := pbm.NewClient(t.Context(), c.Client)
+	require.NoError(t, err)
+	id, err := policies.CreateProfile(t.Context(), pbmtypes.PbmCapabilityProfileCreateSpec{
+		Name: "HDM Analyzer Profile", Category: "REQUIREMENT", ResourceType: pbmtypes.PbmProfileResourceType{ResourceType: "STORAGE"},
+		Constraints: &pbmtypes.PbmCapabilitySubProfileConstraints{},
+	})
+	require.NoError(t, err)
+	here := object.NewVirtualMachine(c.Client, vm.Reference())
+	devices, err := here.Device(t.Context())
+	require.NoError(t, err)
+	var spec types.VirtualMachineConfigSpec
+	for _, d := range devices.SelectByType((*types.VirtualDisk)(nil)) {
+		spec.DeviceChange = append(spec.DeviceChange, &types.VirtualDeviceConfigSpec{
+			Operation: types.VirtualDeviceConfigSpecOperationEdit, Device: d,
+			Profile: []types.BaseVirtualMachineProfileSpec{&types.VirtualMachineDefinedProfileSpec{ProfileId: id.UniqueId}},
+		})
+	}
+	_, err = here.Reconfigure(t.Context(), spec)
+	require.NoError(t, err)
+	host, err := object.NewSearchIndex(c.Client).FindByInventoryPath(t.Context(), "/DC/host/C0/esx-1")
+	require.NoError(t, err)
+	stores, err := host.(*object.HostSystem).ConfigManager().DatastoreSystem(t.Context())
+	require.NoError(t, err)
+	_, err = stores.CreateNasDatastore(t.Context(), types.HostNasVolumeSpec{RemoteHost: "cache", RemotePath: "/x", LocalPath: "x", AccessMode: "readWrite"})
+	require.NoError(t, err)
+	_, err = stores.CreateLocalDatastore(t.Context(), "l", "/tmp")
+	require.Error(t, err, "it would be a folder of the machine that we run on")
+	assert.Equal(t, []string{"PbmCreate", "ReconfigVM_Task", "CreateNasDatastore", "CreateLocalDatastore"}, g.porter.methods())
+
+	twin := build(t, vsphere.OnPremises, vcenter.Timing{})
+	twin.add(db("db-01"))
+	repeater := twin.vc.Repeater()
+	for _, call := range g.porter.changes {
+		require.NoError(t, repeater.Do(call))
+	}
+	twin.serve()
+	assert.Equal(t, g.profiles(c.Client, vm.Reference()), twin.profiles(twin.c, vm.Reference()))
+	assert.Equal(t, []string{id.UniqueId, id.UniqueId}, twin.profiles(twin.c, vm.Reference()))
+	_, err = twin.vc.DatastoreFree("x")
+	require.NoError(t, err, "it is mounted there, too")
+}
+
+// profiles are the storage policies of a VM's two disks, by id.
+func (e *env) profiles(c *vim25.Client, vm types.ManagedObjectReference) (ids []string) {
+	e.Helper()
+	policies, err := pbm.NewClient(ctx, c)
+	require.NoError(e, err)
+	disks := e.truth("db-01").Disks
+	var of []pbmtypes.PbmServerObjectRef
+	for _, d := range disks {
+		of = append(of, pbmtypes.PbmServerObjectRef{ObjectType: "virtualDiskId", Key: fmt.Sprintf("%s:%d", vm.Value, d.Key)})
+	}
+	res, err := policies.QueryAssociatedProfiles(ctx, of)
+	require.NoError(e, err)
+	for _, r := range res {
+		require.Len(e, r.ProfileId, 1)
+		ids = append(ids, r.ProfileId[0].UniqueId)
+	}
+	return ids
+}
+
+func TestWhoHasNoSessionMakesNoStoragePolicy(t *testing.T) {
+	g := guard(t)
+	vim, err := vim25.NewClient(t.Context(), soap.NewClient(g.server.URL, true))
+	require.NoError(t, err)
+	policies, err := pbm.NewClient(t.Context(), vim)
+	require.NoError(t, err)
+	_, err = policies.CreateProfile(t.Context(), pbmtypes.PbmCapabilityProfileCreateSpec{
+		Name: "x", ResourceType: pbmtypes.PbmProfileResourceType{ResourceType: "STORAGE"}, Constraints: &pbmtypes.PbmCapabilitySubProfileConstraints{},
+	})
+	require.Error(t, err)
+	assert.Empty(t, g.porter.methods())
+
+	policies.Cookie = func() *soap.HeaderElement { return &soap.HeaderElement{Value: "made up"} }
+	_, err = policies.QueryProfile(t.Context(), pbmtypes.PbmProfileResourceType{ResourceType: "STORAGE"}, "")
+	require.Error(t, err)
+
+	c := g.login()
+	through := c.NewServiceClient("/pbm", "vim25")
+	_, err = methods.PowerOnVM_Task(t.Context(), through, &types.PowerOnVM_Task{This: types.ManagedObjectReference{Type: "VirtualMachine", Value: "vm-1"}})
+	require.ErrorContains(t, err, "400", "that is not the way to VMs")
 	assert.Empty(t, g.porter.methods())
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
+	"io/fs"
 	"slices"
 	"strings"
 	"sync"
@@ -21,6 +22,7 @@ import (
 	"github.com/vmware/govmomi/vim25/types"
 
 	"github.com/hdm-project/hdm/core/vsphere"
+	"github.com/hdm-project/hdm/sim/disk"
 	"github.com/hdm-project/hdm/sim/vcenter"
 )
 
@@ -106,8 +108,9 @@ type env struct {
 
 	mu      sync.Mutex
 	changes []string
-	asked   []string // guests that were asked to shut down
-	reboots []string // guests that were asked to reboot
+	asked   []string                                         // guests that were asked to shut down
+	reboots []string                                         // guests that were asked to reboot
+	backing func(datastore, path string) (*disk.Disk, error) // nil: served datastores hold nothing
 }
 
 const gib = int64(1) << 30
@@ -123,6 +126,12 @@ func build(t testing.TB, site vsphere.Site, timing vcenter.Timing) *env {
 			e.mu.Lock()
 			defer e.mu.Unlock()
 			e.changes = append(e.changes, strings.TrimSpace(c.Kind+" "+c.Subject+" "+strings.Join(c.Attrs, " ")))
+		},
+		Backing: func(datastore, path string) (*disk.Disk, error) {
+			if e.backing == nil {
+				return nil, fs.ErrNotExist
+			}
+			return e.backing(datastore, path)
 		},
 		ShutdownGuest: func(vm string) {
 			e.mu.Lock()

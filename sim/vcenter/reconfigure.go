@@ -15,8 +15,8 @@ import (
 )
 
 // ReconfigVMTask changes extraConfig, name, annotation, CPUs, memory, adapters
-// (add, edit, remove) and removes or edits other devices. Changes of disks are
-// not simulated. All of a spec is applied, or nothing.
+// (add, edit, remove) and removes or edits other devices. Of disks only the
+// storage policy changes. All of a spec is applied, or nothing.
 func (c *vmCalls) ReconfigVMTask(ctx *simulator.Context, r *types.ReconfigVM_Task) soap.HasFault {
 	b := new(methods.ReconfigVM_TaskBody)
 	t, f := c.vmTask(ctx, work{method: "ReconfigVM_Task", duration: c.vc.config.Timing.Reconfigure, cancelable: true, run: func(ctx *simulator.Context) (types.AnyType, types.BaseMethodFault) {
@@ -43,11 +43,16 @@ func (vc *VCenter) reconfigure(ctx *simulator.Context, m *machine, s *types.Virt
 			return f
 		}
 	}
+	policies, f := vc.policyChanges(m, s)
+	if f != nil {
+		return f
+	}
 	if s.Name != "" {
 		if f := vc.rename(ctx, m, s.Name); f != nil {
 			return f
 		}
 	}
+	policies()
 	vc.enterNetworks(ctx, m, devices)
 	changes := []types.PropertyChange{
 		set("config.hardware.device", devices), set("config.extraConfig", mergeExtraConfig(vm.Config.ExtraConfig, s.ExtraConfig)),
@@ -111,8 +116,8 @@ func (vc *VCenter) changeDevice(vm *simulator.VirtualMachine, devices []types.Ba
 	if s.Device == nil {
 		return nil, &types.InvalidDeviceSpec{DeviceIndex: index}
 	}
-	if _, isDisk := s.Device.(*types.VirtualDisk); isDisk {
-		return nil, notSupported("adding, removing and resizing disks is not simulated")
+	if d, isDisk := s.Device.(*types.VirtualDisk); isDisk {
+		return devices, diskEdit(devices, s, d, index)
 	}
 	at := slices.IndexFunc(devices, func(d types.BaseVirtualDevice) bool {
 		return d.GetVirtualDevice().Key == s.Device.GetVirtualDevice().Key

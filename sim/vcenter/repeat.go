@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strings"
 
 	"github.com/vmware/govmomi/vim25/soap"
 	"github.com/vmware/govmomi/vim25/types"
@@ -56,6 +57,9 @@ func (p *Repeater) Do(c ForeignCall) error {
 		return fmt.Errorf("a recorded call is a %s, which changes nothing", method)
 	}
 	r := vc.request(key, c.Agent, "")
+	if strings.HasPrefix(c.Path, pbmPath) {
+		r.URL.Path = pbmPath
+	}
 	r.Body = io.NopCloser(bytes.NewReader([]byte(body)))
 	_ = vc.performSDK(httptest.NewRecorder(), r, this) // a panic was a fault then, too
 	if method == "Logout" {

@@ -78,7 +78,7 @@ func SOAPTarget(body []byte) (method string, this types.ManagedObjectReference, 
 	}
 }
 
-// Handler is the vCenter over HTTP: SOAP under /sdk, disk images of leases
+// Handler is the vCenter over HTTP: SOAP under /sdk and /pbm, disk images of leases
 // under /nfc/, and disks under /folder/. A transport in this process may call
 // it without a socket.
 func (vc *VCenter) Handler() http.Handler {
@@ -86,6 +86,8 @@ func (vc *VCenter) Handler() http.Handler {
 	mux.HandleFunc(sdkPath, vc.serveSDK)
 	mux.HandleFunc(sdkPath+"/vimService", vc.serveSDK)
 	mux.HandleFunc(sdkPath+"/vimServiceVersions.xml", vc.service.ServiceVersions)
+	mux.HandleFunc(pbmPath, vc.servePBM)
+	mux.HandleFunc(pbmPath+"/sdk", vc.servePBM)
 	mux.HandleFunc(nfcPrefix+"{lease}/{file}", vc.serveNFC)
 	mux.HandleFunc(folderPrefix, vc.serveFolder)
 	return mux

@@ -150,6 +150,8 @@ type VCenter struct {
 	events   []Event // the last maxEvents
 	snapSeq  int
 
+	policies *profiles
+
 	baseURL string // where leases point to
 }
 
@@ -188,6 +190,7 @@ func New(config Config) (*VCenter, error) {
 	vc.service.Listen = &url.URL{Scheme: "https", Host: hostName, Path: sdkPath, User: url.UserPassword(config.User, config.Password)}
 	vc.baseURL = "https://" + hostName
 	vc.service.RegisterSDK(vc.reg, sdkPath+"/vimService")
+	vc.registerPBM()
 	vc.unshare()
 	vc.reg.Handler = vc.dispatch
 

@@ -46,6 +46,8 @@ type VMSpec struct {
 	Snapshots   []string // names, oldest first: a chain of which the last is current
 	ExtraConfig map[string]string
 	Annotation  string
+
+	profile string // storage policy of its own files
 }
 
 // DiskSpec describes a virtual disk: either an existing Disk, or Capacity and
@@ -62,7 +64,8 @@ type DiskSpec struct {
 	Shared     bool   // multi-writer
 	Raw        bool   // RDM
 
-	base string // the file that a linked clone's disk stands on: "[ds] db-01/db-01.vmdk"
+	base    string // the file that a linked clone's disk stands on: "[ds] db-01/db-01.vmdk"
+	profile string // storage policy
 }
 
 // NICSpec describes a network adapter.
@@ -74,11 +77,12 @@ type NICSpec struct {
 
 // machine is what we know of a VM beside vcsim's object.
 type machine struct {
-	vm    *simulator.VirtualMachine
-	disks []*attached
-	snaps []*snapshot // by creation
-	busy  *task       // the task that keeps others off
-	lease *lease      // the lease that keeps others off
+	vm      *simulator.VirtualMachine
+	disks   []*attached
+	snaps   []*snapshot // by creation
+	profile string      // storage policy of its own files; "" if none
+	busy    *task       // the task that keeps others off
+	lease   *lease      // the lease that keeps others off
 
 	poweredOn types.BaseEvent // the newest that tells of it; nil if it never was since it is here
 }
@@ -91,6 +95,7 @@ type attached struct {
 	path    string // in the datastore: "db-01/db-01.vmdk"
 	base    string // the file that it stands on, if it is a linked clone's: "[ds] db-01/db-01.vmdk"
 	charged int64  // bytes of the datastore that it takes
+	profile string // storage policy; "" if none
 }
 
 // file is the disk's name as the API writes it.
@@ -241,7 +246,7 @@ func (vc *VCenter) newMachine(s *VMSpec, at placement) (*machine, error) {
 	vm := &simulator.VirtualMachine{DataSets: map[string]*simulator.DataSet{}}
 	vm.Self = ref{Type: "VirtualMachine"}
 	vm.Name = s.Name
-	m := &machine{vm: vm}
+	m := &machine{vm: vm, profile: s.profile}
 	vc.configure(vm, s, store, dir)
 	if err := vc.addDevices(m, s, dir); err != nil {
 		for _, a := range m.disks {

@@ -1,0 +1,124 @@
+package appliance_test
+
+import (
+	"context"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/hdm-project/hdm/core/appliance"
+	"github.com/hdm-project/hdm/core/deployment"
+	"github.com/hdm-project/hdm/core/migration"
+	"github.com/hdm-project/hdm/core/vsphere"
+	"github.com/hdm-project/hdm/sim/vcenter"
+)
+
+// ask does something with the appliance as a request handler of it does.
+func (w *world) ask(what func(ctx context.Context) (appliance.Answer, error)) (a appliance.Answer) {
+	w.t.Helper()
+	w.machine.Go(context.Background(), "request", func(ctx context.Context) {
+		var err error
+		a, err = what(ctx)
+		require.NoError(w.t, err)
+	})
+	w.pass(time.Second)
+	return a
+}
+
+// deploy deploys a mode and waits until it is up.
+func (w *world) deploy(mode string) {
+	w.t.Helper()
+	m, err := deployment.Parse(mode)
+	require.NoError(w.t, err)
+	a := w.ask(func(context.Context) (appliance.Answer, error) { return w.app.Deploy(m) })
+	require.Equal(w.t, appliance.Accepted, a.Outcome)
+	w.until(30*time.Minute, func() bool { return w.app.Deployment().Phase == deployment.Deployed })
+}
+
+func (w *world) give(o migration.Order) appliance.Answer {
+	w.t.Helper()
+	o.Target.Networks = []migration.Mapping{{From: "VM Network", To: "Cloud Net"}}
+	return w.ask(func(context.Context) (appliance.Answer, error) { return w.app.Order(o) })
+}
+
+func (w *world) say(vm string, word migration.Word) appliance.Answer {
+	w.t.Helper()
+	return w.ask(func(ctx context.Context) (appliance.Answer, error) { return w.app.Say(ctx, vm, word) })
+}
+
+// last is the last migration of a VM.
+func (w *world) last(vm string) (found migration.Migration) {
+	for _, m := range w.app.Migrations() {
+		if m.Order.VM == vm && m.Number > found.Number {
+			found = m.Migration
+		}
+	}
+	return found
+}
+
+func (w *world) reaches(vm string, state migration.State) {
+	w.t.Helper()
+	w.until(6*time.Hour, func() bool {
+		m := w.last(vm)
+		require.False(w.t, m.State.Final() && m.State != state, "%s is %s: %+v %+v", vm, m.State, m.Reasons, m.Leftovers)
+		return m.State == state
+	})
+}
+
+func (w *world) stands(site vsphere.Site, vm string, power vsphere.Power, pool string) {
+	w.t.Helper()
+	v, ok := w.At(site).VCenter.VM(vm)
+	require.True(w.t, ok, "%s has no %s", site, vm)
+	assert.Equal(w.t, []any{power, pool}, []any{v.Power, v.Pool}, "%s on %s", vm, site)
+}
+
+func TestAVMIsTriedInTheCloudAndComesBack(t *testing.T) { // TBC-01, BACK-03, DEP-02, DEP-04
+	w := newWorld(t)
+	require.NoError(t, w.boot())
+	w.deploy("standard")
+	w.give(migration.Order{VM: "db-01", Type: migration.TBC})
+	w.reaches("db-01", migration.Completed)
+	w.stands(vsphere.Cloud, "db-01 ARM", vsphere.On, "")
+	w.stands(vsphere.OnPremises, "db-01", vsphere.Off, "_HDM_MIGRATEPOOL")
+	w.pass(time.Hour)
+	assert.EqualValues(t, 3, w.last("db-01").Flushed.Number, "one every twenty minutes since it was bound")
+
+	w.give(migration.Order{VM: "db-01", Type: migration.Back})
+	w.reaches("db-01", migration.Completed)
+	w.stands(vsphere.OnPremises, "db-01", vsphere.Off, "")
+	_, there := w.Cloud.VCenter.VM("db-01 ARM")
+	assert.False(t, there)
+
+	a := w.ask(func(context.Context) (appliance.Answer, error) { return w.app.Undeploy() })
+	require.Equal(t, appliance.Accepted, a.Outcome, "%+v", a.Reasons)
+	w.until(30*time.Minute, func() bool { return w.app.Deployment().Phase == deployment.None })
+	for _, p := range w.Places() {
+		assert.False(t, slices.ContainsFunc(p.VCenter.VMs(), func(v vcenter.VM) bool { return v.Marks["hdm.component"] != "" }))
+	}
+}
+
+func TestAVMMovesWarmByItsThreeWords(t *testing.T) { // WARM-03, MIG-10
+	w := newWorld(t)
+	require.NoError(t, w.boot())
+	w.deploy("lite")
+	w.give(migration.Order{VM: "db-01", Type: migration.Warm})
+	for _, word := range []migration.Word{migration.StartTransfer, migration.ConfigureSync, migration.Commit} {
+		w.reaches("db-01", migration.Waiting)
+		w.pass(time.Minute)
+		a := w.say("db-01", word)
+		require.Equal(t, appliance.Accepted, a.Outcome, "%s: %+v", word, a.Reasons)
+	}
+	w.reaches("db-01", migration.Completed)
+	assert.Empty(t, w.last("db-01").Leftovers)
+	w.stands(vsphere.Cloud, "db-01", vsphere.On, "")
+	w.stands(vsphere.OnPremises, "db-01", vsphere.Off, "_HDM_MIGRATEPOOL")
+	for _, gone := range []string{"db-01 ARM", "db-01 ARM image"} {
+		_, there := w.Cloud.VCenter.VM(gone)
+		assert.False(t, there, gone)
+	}
+	_, there := w.OnPremises.VCenter.VM("db-01_hdm_clone")
+	assert.False(t, there)
+}

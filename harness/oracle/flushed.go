@@ -1,0 +1,244 @@
+package oracle
+
+import (
+	"crypto/sha256"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/hdm-project/hdm/reports/record"
+	"github.com/hdm-project/hdm/sim/disk"
+	"github.com/hdm-project/hdm/sim/event"
+	"github.com/hdm-project/hdm/sim/kernel"
+)
+
+// Flushed: what a flush brings home is what the VM's disks held at one instant,
+// the cut (CACHE-05, CACHE-06), and a VM is not let go of before everything that
+// its guest wrote in the cloud is on premises (BACK-03).
+//
+// It remembers which blocks the guest was told are written since the last cut,
+// looks at them at the cut, and at the same ones on premises once the flush is
+// applied. While the compute VM is off it compares the disks whole.
+type Flushed struct {
+	verdicts
+	world    World
+	bindings map[string]*cached // by id, until they end
+	guests   map[string]*away   // by name: those in the cloud
+	shown    bool               // a flush brought home what a guest had written
+	brought  bool               // a binding ended with all of it on premises
+}
+
+// cached is a binding.
+type cached struct {
+	source, guest string
+	cuts          map[uint64]*cut
+}
+
+// cut is a flush under way.
+type cut struct {
+	event uint64
+	held  map[place]content
+}
+
+// place is a block of a guest's disks.
+type place struct {
+	disk  int
+	block int64
+}
+
+// content tells what a block holds from anything else.
+type content [sha256.Size]byte
+
+// away is a guest that runs in the cloud, or ran there last.
+type away struct {
+	vm      string // subject of the VM
+	up      bool
+	wrote   bool
+	pending map[place]bool // told as written, and in no flush yet
+	last    uint64         // the event that told of the last write
+}
+
+// NewFlushed returns the oracle for one run.
+func NewFlushed(w World) *Flushed {
+	return &Flushed{verdicts: verdicts{oracle: "flushed"}, world: w, bindings: map[string]*cached{}, guests: map[string]*away{}}
+}
+
+// Observe implements Oracle. At a cut, and once a flush is applied, it takes as
+// long as there are blocks in the flush.
+func (o *Flushed) Observe(e kernel.Event) []record.Violation {
+	switch e.Kind {
+	case event.Bound:
+		source := e.Attr("source")
+		o.bindings[e.Subject] = &cached{source: source, guest: strings.TrimPrefix(source, onPremises), cuts: map[uint64]*cut{}}
+	case event.Released:
+		o.released(&e)
+	case event.FlushCut:
+		o.cut(&e)
+	case event.FlushApplied:
+		o.applied(&e)
+	case event.FlushAbandoned:
+		o.abandoned(&e)
+	case event.GuestStarted:
+		o.started(&e)
+	case event.GuestStopped:
+		if g := o.guests[e.Subject]; g != nil && g.vm == vmOf(&e) {
+			g.up = false
+		}
+	case event.GuestWrite:
+		o.write(&e)
+	}
+	return o.take()
+}
+
+// started: where a guest comes up somewhere else, what it wrote before is judged
+// by the disks that it comes up on (no-lost-write).
+func (o *Flushed) started(e *kernel.Event) {
+	vm := vmOf(e)
+	g := o.guests[e.Subject]
+	switch {
+	case !strings.HasPrefix(vm, inCloud):
+		delete(o.guests, e.Subject)
+	case g == nil || g.vm != vm:
+		o.guests[e.Subject] = &away{vm: vm, up: true, pending: map[place]bool{}}
+	default:
+		g.up = true
+	}
+}
+
+func (o *Flushed) write(e *kernel.Event) {
+	g := o.guests[e.Subject]
+	if g == nil || g.vm != vmOf(e) {
+		return
+	}
+	on := int(number(e, "disk"))
+	for text := range strings.SplitSeq(e.Attr("block"), ",") {
+		block, err := strconv.ParseInt(text, 10, 64)
+		if err != nil {
+			panic("oracle: a guest wrote block " + text)
+		}
+		g.pending[place{on, block}] = true
+	}
+	g.wrote, g.last = true, e.Seq
+}
+
+func (o *Flushed) cut(e *kernel.Event) {
+	b := o.bindings[e.Subject]
+	if b == nil {
+		return
+	}
+	c := &cut{event: e.Seq, held: map[place]content{}}
+	b.cuts[uint64(number(e, "number"))] = c
+	g := o.guests[b.guest]
+	if g == nil {
+		return
+	}
+	disks := o.world.Disks(g.vm)
+	for at := range g.pending { //hdm:order-safe from a map into a map
+		c.held[at] = held(disks, at)
+	}
+	g.pending = map[place]bool{}
+}
+
+// held is what a block holds; the zero content if it cannot be read.
+func held(disks []Disk, at place) content {
+	var block [disk.BlockSize]byte
+	if at.disk >= len(disks) {
+		return content{}
+	}
+	if _, err := disks[at.disk].Image.ReadAt(block[:], at.block*disk.BlockSize); err != nil {
+		return content{}
+	}
+	return sha256.Sum256(block[:])
+}
+
+func (o *Flushed) applied(e *kernel.Event) {
+	b := o.bindings[e.Subject]
+	if b == nil {
+		return
+	}
+	n := uint64(number(e, "number"))
+	c := b.cuts[n]
+	delete(b.cuts, n)
+	if c == nil {
+		return
+	}
+	here := o.world.Disks(b.source)
+	wrong := place{-1, 0}
+	for at, want := range c.held { //hdm:order-safe the lowest of those that differ
+		if held(here, at) != want && (wrong.disk < 0 || at.before(wrong)) {
+			wrong = at
+		}
+	}
+	if wrong.disk >= 0 {
+		o.broken("CACHE-05", e.At, b.source, []uint64{c.event, e.Seq}, "flush %d is applied, and disk %d block %#x does not hold what it held in the cloud at the cut", n, wrong.disk, wrong.block)
+		return
+	}
+	o.shown = o.shown || len(c.held) > 0
+	if g := o.guests[b.guest]; g != nil && !g.up && len(g.pending) == 0 {
+		o.whole(e.At, b.source, g.vm, []uint64{c.event, e.Seq}, here)
+	}
+}
+
+func (p place) before(q place) bool { return p.disk < q.disk || p.disk == q.disk && p.block < q.block }
+
+// whole: the disks on premises are those of the compute VM, which is off, what no
+// guest wrote included.
+func (o *Flushed) whole(at time.Duration, source, compute string, evidence []uint64, here []Disk) {
+	there := o.world.Disks(compute)
+	for i := range min(len(here), len(there)) {
+		for block := range differences(here[i].Image, there[i].Image) {
+			o.broken("CACHE-05", at, source, evidence, "everything is flushed, and disk %d block %#x is not what it is in %s, which is off", i, block, compute)
+			return
+		}
+	}
+}
+
+// abandoned: what a flush held is in the next one.
+func (o *Flushed) abandoned(e *kernel.Event) {
+	b := o.bindings[e.Subject]
+	if b == nil {
+		return
+	}
+	n := uint64(number(e, "number"))
+	if c, g := b.cuts[n], o.guests[b.guest]; c != nil && g != nil {
+		for at := range c.held { //hdm:order-safe into a map
+			g.pending[at] = true
+		}
+	}
+	delete(b.cuts, n)
+}
+
+// released: a guest that went on elsewhere needs its cloud cache no more.
+func (o *Flushed) released(e *kernel.Event) {
+	b := o.bindings[e.Subject]
+	if b == nil {
+		return
+	}
+	delete(o.bindings, e.Subject)
+	g := o.guests[b.guest]
+	if g == nil || !o.onCache(g.vm) {
+		return
+	}
+	delete(o.guests, b.guest)
+	left := len(g.pending)
+	for _, c := range b.cuts { //hdm:order-safe a sum
+		left += len(c.held)
+	}
+	if left > 0 {
+		o.broken("BACK-03", e.At, b.source, []uint64{g.last, e.Seq}, "its cloud cache is released, and %d blocks that its guest wrote on %s were never applied on premises", left, g.vm)
+		return
+	}
+	o.brought = o.brought || g.wrote
+}
+
+// onCache says whether the VM's name is that of a compute VM.
+func (o *Flushed) onCache(vm string) bool { return strings.HasSuffix(vm, computeSuffix) }
+
+// Finish implements Oracle. What is bound in the end is still to be flushed.
+func (o *Flushed) Finish(*Truth) []record.Violation { return nil }
+
+// Tested implements Oracle.
+func (o *Flushed) Tested() []string {
+	return slices.Concat(tested(o.shown, "CACHE-05", "CACHE-06"), tested(o.brought, "BACK-03"))
+}
