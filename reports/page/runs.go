@@ -220,7 +220,7 @@ func lossOfRun(r *record.Run, of *Run) loss {
 	if of.Line != nil {
 		l.Told = !of.Thin
 		l.Writes, l.Cut = grouped(of.Line.Writes), grouped(of.Line.Cut)
-		l.Migrated = of.Line.Completed
+		l.Migrated = of.Line.Cold
 	}
 	return l
 }
