@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/hdm-project/hdm/core/cache"
 	"github.com/hdm-project/hdm/core/component"
 	"github.com/hdm-project/hdm/core/deployment"
 	"github.com/hdm-project/hdm/core/vsphere"
@@ -292,6 +293,13 @@ func (a *Appliance) Hear(h component.Heartbeat) {
 	if len(h.FlushWanted) > 0 {
 		a.flusher.wanted(h.FlushWanted)
 	}
+}
+
+// cacheRule is that of the deployment, or of the knobs.
+func (a *Appliance) cacheRule() cache.Rule {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.state.offered(a.Knobs).Cloud.Cache
 }
 
 // services reach those of the deployment.

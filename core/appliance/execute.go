@@ -209,7 +209,7 @@ func (a *Appliance) check(ctx context.Context, e migration.Effect, m migration.M
 	if err != nil {
 		return migration.Result{}, err
 	}
-	sites := migration.Sites{PremisesPools: premises.Pools, PremisesClusters: premises.Clusters, Resources: cloud, Reserved: e.Reserved, Cache: a.Deployment().Offers().Cache}
+	sites := migration.Sites{PremisesPools: premises.Pools, PremisesClusters: premises.Clusters, Resources: cloud, Reserved: e.Reserved, Cache: a.cacheRule()}
 	if sites.OnPremises, err = here.Inventory(ctx); err != nil {
 		return migration.Result{}, err
 	}

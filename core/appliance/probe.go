@@ -72,6 +72,7 @@ func (a *Appliance) Health() health.State {
 			down = append(down, p.name)
 		}
 	}
+	a.pulse.Look(a.Runtime.Elapsed())
 	for _, c := range a.pulse.Down() {
 		if name := string(c.Service); !slices.Contains(down, name) {
 			down = append(down, name)

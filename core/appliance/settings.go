@@ -122,6 +122,6 @@ func (p *step) deploy(ev deployment.Event) {
 	default:
 		p.d.Answer = Answer{Outcome: Accepted}
 		p.d.Deploy, p.d.Deploying = &v.Deployment, v.Effect
-		p.knobs.Cloud = v.Deployment.Offers()
+		p.knobs = (&State{deployment: v.Deployment}).offered(p.knobs)
 	}
 }

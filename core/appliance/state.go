@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/hdm-project/hdm/core/cache"
 	"github.com/hdm-project/hdm/core/deployment"
 	"github.com/hdm-project/hdm/core/migration"
 	"github.com/hdm-project/hdm/core/vsphere"
@@ -135,7 +136,7 @@ func (d *Decision) nothing(s *State) bool {
 // Step decides about one event. It is pure and total: it changes nothing, asks
 // no clock, and answers every event in every state.
 func (s *State) Step(knobs migration.Knobs, now migration.Now, ev Event) Decision {
-	knobs.Cloud = s.deployment.Offers()
+	knobs = s.offered(knobs)
 	p := &step{State: s, knobs: knobs, now: now, changed: map[migration.ID]migration.Migration{}}
 	p.d.Counters = s.Counters
 	switch ev := ev.(type) {
@@ -169,6 +170,15 @@ func (s *State) Step(knobs migration.Knobs, now migration.Now, ev Event) Decisio
 	p.fill()
 	p.forget()
 	return p.d
+}
+
+// offered are the knobs with what the deployment offers.
+func (s *State) offered(k migration.Knobs) migration.Knobs {
+	k.Cloud = s.deployment.Offers()
+	if k.Cache != (cache.Rule{}) {
+		k.Cloud.Cache = k.Cache
+	}
+	return k
 }
 
 // step is a Step in progress: the State below, what has changed on top.

@@ -23,6 +23,8 @@ type Knobs struct {
 	Cold int
 	// Cloud is what the deployment offers beside: nothing in the zero value.
 	Cloud Cloud
+	// Cache, if it says anything, stands in for the rule of the deployment's mode.
+	Cache cache.Rule
 	// Boots and BootWait bound how often the guest of a VM in the cloud is rebooted
 	// and how long it is waited for, from its first power-on (BOOT-01, A-13).
 	Boots    int

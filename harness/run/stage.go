@@ -239,7 +239,7 @@ func (st *stage) boot() {
 	m.Go(context.Background(), "boot", func(context.Context) {
 		here, there := st.world.Endpoints(agent)
 		app, err := appliance.Boot(context.Background(), appliance.Config{
-			ID: applianceID, Runtime: m, Journal: st.journal, Knobs: knobs(), Patience: appliance.DefaultPatience,
+			ID: applianceID, Runtime: m, Journal: st.journal, Knobs: st.scenario.Knobs.Of(knobs()), Patience: appliance.DefaultPatience,
 			OnPremises: vsphere.NewClient(m, here), Cloud: vsphere.NewClient(m, there),
 			Components: st.services, ProbeEvery: st.probeEvery(),
 			Observer: st.teller, BeforeCompletion: func(string) { st.reach(faults.AppliedBeforeCompletion) },

@@ -94,6 +94,9 @@ func (c *checker) head() {
 	if s.Limit < 0 || s.Limit > MaxLimit {
 		c.fail("limit", fmt.Sprintf("use a duration above 0 and up to %v", MaxLimit), "a run cannot last %v", s.Limit)
 	}
+	if r := s.Knobs.Cache; r != nil && (r.Percent < 0 || r.Percent > 100 || r.Floor < MinFloor) {
+		c.fail("knobs.cache", fmt.Sprintf("use a percentage and a floor of at least %v", MinFloor), "%d %% with a floor of %v is no cache", r.Percent, r.Floor)
+	}
 	if s.Until < 0 || s.Until > s.End() {
 		c.fail("until", fmt.Sprintf("use a duration up to the limit of the run, %v", s.End()), "a run with that limit cannot go on for %v", s.Until)
 	}

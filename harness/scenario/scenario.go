@@ -18,6 +18,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/hdm-project/hdm/core/cache"
 	"github.com/hdm-project/hdm/core/migration"
 	"github.com/hdm-project/hdm/core/vsphere"
 	"github.com/hdm-project/hdm/faults"
@@ -54,6 +55,7 @@ type Scenario struct {
 	Limit Duration `yaml:"limit,omitempty" nonzero:"default"` // default DefaultLimit
 	// Until is how long a run goes on at least, quiet or not: VMs that run on the
 	// cloud cache are flushed for ever, which keeps no run from ending.
+	Knobs  Knobs          `yaml:"knobs,omitempty"`
 	Until  Duration       `yaml:"until,omitempty" nonzero:"leave the key out"`
 	Steps  []Step         `yaml:"steps"`
 	Faults []faults.Fault `yaml:"faults,omitempty"`
@@ -74,6 +76,32 @@ type Scenario struct {
 
 // File is where the scenario was read from; "" if it was made.
 func (s *Scenario) File() string { return s.file }
+
+// Knobs are numbers of HDM's that an operator may change. What is left out is as
+// documented.
+type Knobs struct {
+	// Cache replaces the rule of the mode for the size of VMs' cloud caches, so that
+	// a small one can be filled.
+	Cache *CacheRule `yaml:"cache,omitempty"`
+}
+
+// CacheRule is how much cloud cache a VM gets: a share of its disks, and no less
+// than the floor.
+type CacheRule struct {
+	Percent int       `yaml:"percent"`
+	Floor   site.Size `yaml:"floor"`
+}
+
+// MinFloor is the least floor of a CacheRule.
+const MinFloor = 1 * site.MB
+
+// Of is the default, with what the scenario changes.
+func (k Knobs) Of(def migration.Knobs) migration.Knobs {
+	if k.Cache != nil {
+		def.Cache = cache.Rule{Percent: k.Cache.Percent, Floor: int64(k.Cache.Floor)}
+	}
+	return def
+}
 
 // End is the virtual time at which a run of it ends at the latest.
 func (s *Scenario) End() Duration {
