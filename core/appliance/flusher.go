@@ -28,13 +28,14 @@ func newFlusher(a *Appliance) *flusher {
 }
 
 // bound are the migrations whose VM is on the cloud cache and runs there, or may,
-// in order of their numbers. The appliance's mu is held.
+// in order of their numbers: not those that are brought back or run from their
+// image. The appliance's mu is held.
 func (a *Appliance) bound() []migration.Migration {
 	var all []migration.Migration
 	for _, list := range [][]migration.Migration{a.state.live, a.state.ended} {
 		for _, m := range list {
 			comesBack := slices.ContainsFunc(a.state.live, func(back migration.Migration) bool { return back.Of == m.ID })
-			if m.Bound && m.Of == "" && m.State != migration.Undoing && !comesBack {
+			if m.Bound && m.Of == "" && m.State != migration.Undoing && !comesBack && !slices.Contains(m.Started, migration.StepReboot) {
 				all = append(all, m)
 			}
 		}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/hdm-project/hdm/core/migration"
 	"github.com/hdm-project/hdm/reports/record"
 	"github.com/hdm-project/hdm/sim/disk"
 	"github.com/hdm-project/hdm/sim/event"
@@ -97,7 +98,7 @@ func (o *Flushed) started(e *kernel.Event) {
 	vm := vmOf(e)
 	g := o.guests[e.Subject]
 	switch {
-	case !strings.HasPrefix(vm, inCloud):
+	case vm != inCloud+migration.ComputeName(e.Subject): // on premises, or on disks of its own in the cloud
 		delete(o.guests, e.Subject)
 	case g == nil || g.vm != vm:
 		o.guests[e.Subject] = &away{vm: vm, up: true, pending: map[place]bool{}}
