@@ -55,7 +55,7 @@ func Again(w io.Writer, catalogue record.Catalogue, folders []string) error {
 		all.Runs = append(all.Runs, runs...)
 		all.Facts = append(all.Facts, page.Fact{Name: "and from", Value: filepath.Base(path)})
 	}
-	all.Record.Clauses = catalogue.Judge(all.Record.Runs)
+	all.Record.Judge(catalogue)
 	return page.Write(w, all)
 }
 

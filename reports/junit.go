@@ -67,6 +67,13 @@ func JUnit(w io.Writer, s *record.Suite) error {
 			suite.Skipped++
 		}
 	}
+	for i := range s.Families {
+		if f := &s.Families[i]; len(f.Broken) > 0 {
+			suite.Cases = append(suite.Cases, familyCase(f))
+			suite.Tests++
+			suite.Failures++
+		}
+	}
 	if _, err := io.WriteString(w, xml.Header); err != nil {
 		return err
 	}
@@ -109,6 +116,15 @@ func newCase(r *record.Run) junitCase {
 		c.Skipped = &junitSkipped{Message: "stopped before its end, as asked"}
 	case r.Verdict == record.Interrupted:
 		c.Skipped = &junitSkipped{Message: "interrupted before its end"}
+	}
+	return c
+}
+
+// familyCase is a case of its own for what runs that passed break together.
+func familyCase(f *record.Family) junitCase {
+	c := junitCase{Class: "hdm.family", Name: f.Name, Time: wall(0)}
+	for _, what := range f.Broken {
+		c.Failures = append(c.Failures, junitFailure{Type: "family", Message: what, Text: "runs: " + strings.Join(f.Runs, ", ")})
 	}
 	return c
 }

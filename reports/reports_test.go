@@ -111,6 +111,21 @@ func TestJUnitReadsAsAgreedAndIsXML(t *testing.T) {
 	require.NoError(t, xml.Unmarshal(b.Bytes(), new(struct{})))
 }
 
+func TestWhatRunsBreakTogetherIsToldWithThem(t *testing.T) {
+	s := &record.Suite{Families: []record.Family{
+		{Name: "fine", Runs: []string{"a", "b"}, Compared: true},
+		{Name: "flush-interval", Runs: []string{"5m", "10m"}, Compared: true, Broken: []string{"a flush every 5m0s carried 1 bytes, fewer than the 2 of one every 10m0s"}},
+	}}
+	var text, xml bytes.Buffer
+	require.NoError(t, reports.TextSummary(&text, s, false))
+	assert.Contains(t, text.String(), "\nVIOLATED family=flush-interval  runs=5m,10m\n  a flush every 5m0s carried 1 bytes, fewer than the 2 of one every 10m0s\n")
+	assert.NotContains(t, text.String(), "fine")
+	require.NoError(t, reports.JUnit(&xml, s))
+	assert.Contains(t, xml.String(), `<testsuite name="hdm" tests="1" failures="1"`)
+	assert.Contains(t, xml.String(), `<testcase classname="hdm.family" name="flush-interval"`)
+	assert.Contains(t, xml.String(), `message="a flush every 5m0s carried 1 bytes, fewer than the 2 of one every 10m0s"`)
+}
+
 func TestJSONHoldsExactlyTheAgreedKeysAndOfAFailedRunWhatFailed(t *testing.T) {
 	var b bytes.Buffer
 	require.NoError(t, reports.JSON(&b, suite()))

@@ -29,6 +29,7 @@ func TextRun(w io.Writer, r *record.Run) error {
 func TextSummary(w io.Writer, s *record.Suite, whole bool) error {
 	b := bufio.NewWriter(w)
 	writeClauses(b, s, whole)
+	writeFamilies(b, s)
 	writeCounts(b, s)
 	return b.Flush()
 }
@@ -115,6 +116,23 @@ func writeClauses(b *bufio.Writer, s *record.Suite, whole bool) {
 		fmt.Fprintln(b)
 		for _, line := range wrap(fmt.Sprintf("uncovered (%d): %s", len(uncovered), strings.Join(uncovered, " ")), Width) {
 			fmt.Fprintln(b, line)
+		}
+	}
+}
+
+// writeFamilies says what runs that passed break together.
+func writeFamilies(b *bufio.Writer, s *record.Suite) {
+	for i := range s.Families {
+		f := &s.Families[i]
+		for j, what := range f.Broken {
+			if j == mostViolations {
+				fmt.Fprintf(b, "  and %d more: see verdicts.json\n", len(f.Broken)-j)
+				break
+			}
+			fmt.Fprintf(b, "\nVIOLATED family=%s  runs=%s\n", f.Name, strings.Join(f.Runs, ","))
+			for _, line := range wrap(what, Width-2) {
+				fmt.Fprintf(b, "  %s\n", line)
+			}
 		}
 	}
 }

@@ -17,7 +17,7 @@ func TestEveryClauseSaysAllThereIsToSay(t *testing.T) {
 		assert.NotEmpty(t, c.Guide, c.ID)
 		assert.Regexp(t, `\.$`, c.Must, "%s is a sentence", c.ID)
 		assert.NotEmpty(t, c.See, c.ID)
-		assert.Contains(t, []How{ByScenario, ByProperty, BySurface}, c.How, c.ID)
+		assert.Contains(t, []How{ByScenario, ByProperty, ByFamily, BySurface}, c.How, c.ID)
 		assert.NotEqual(t, 1, len(c.Parts), "%s: one part is the whole", c.ID)
 		parts := map[string]bool{}
 		for _, p := range c.Parts {

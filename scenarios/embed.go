@@ -44,6 +44,7 @@ type How string
 const (
 	ByScenario How = "scenario"
 	ByProperty How = "property"
+	ByFamily   How = "family"
 	BySurface  How = "surface"
 )
 

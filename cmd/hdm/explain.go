@@ -19,7 +19,7 @@ import (
 func catalogue() record.Catalogue {
 	var all record.Catalogue
 	for _, c := range scenarios.Clauses() {
-		p := record.Promise{ID: c.ID, Guide: c.Guide, Must: c.Must}
+		p := record.Promise{ID: c.ID, Guide: c.Guide, Must: c.Must, Together: c.How == scenarios.ByFamily}
 		for _, part := range c.Parts {
 			p.Parts = append(p.Parts, record.Part{ID: part.ID, What: part.What})
 		}
@@ -67,6 +67,7 @@ func listClauses(t *terminal) error {
 var judged = map[scenarios.How]string{
 	scenarios.ByScenario: "a scripted run shows it",
 	scenarios.ByProperty: "it holds in every run, whatever happens",
+	scenarios.ByFamily:   "runs that differ in one setting show it together",
 	scenarios.BySurface:  "API, console or command line shows it",
 }
 

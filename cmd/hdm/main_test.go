@@ -341,6 +341,16 @@ func TestAnInterruptLeavesWholeReportsOfWhatWasDone(t *testing.T) {
 	assert.ElementsMatch(t, kept, filesOf(t, "out"))
 }
 
+func TestRunsThatPassedMayBreakAPromiseTogether(t *testing.T) {
+	passed := record.Run{Verdict: record.Passed}
+	suite := &record.Suite{Runs: []record.Run{passed, passed}, Families: []record.Family{{Name: "flush-interval", Compared: true}}}
+	require.NoError(t, outcome(suite, nil))
+	suite.Families[0].Broken = []string{"a shorter interval cost less"}
+	err := new(exitError)
+	require.ErrorAs(t, outcome(suite, nil), &err)
+	assert.Equal(t, exitBroken, err.code)
+}
+
 func TestTheExitCodeTellsABrokenPromiseFirstAndAnInterruptLast(t *testing.T) {
 	broke := record.Run{Verdict: record.Failed, Violations: []record.Violation{{}}}
 	stuck := record.Run{Verdict: record.Failed, Error: "a watchdog, or a panic"}

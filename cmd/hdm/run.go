@@ -132,6 +132,7 @@ func outcome(suite *record.Suite, failed error) error {
 	broken := slices.ContainsFunc(suite.Runs, func(r record.Run) bool {
 		return r.Verdict == record.Failed && (len(r.Violations) > 0 || failed == nil)
 	})
+	broken = broken || slices.ContainsFunc(suite.Families, func(f record.Family) bool { return len(f.Broken) > 0 })
 	switch {
 	case broken:
 		return &exitError{code: exitBroken, err: failed}

@@ -166,7 +166,7 @@ func serve(ctx context.Context, t *terminal, c *common, s *scenario.Scenario, ar
 		fmt.Fprintf(t.err, "by a person: %s\n", why)
 	}
 	suite := record.Suite{Seed: config.Seed, Runs: []record.Run{r}, Transport: string(site.Direct), Workers: 1, WallSeconds: r.WallSeconds}
-	suite.Clauses = catalogue().Judge(suite.Runs)
+	suite.Judge(catalogue())
 	_ = reports.TextRun(t.out, &r) // output keeps the error
 	command := reports.Command{
 		Args: args, Started: began.UTC(), Seconds: r.WallSeconds, Seed: suite.Seed, Transport: suite.Transport,

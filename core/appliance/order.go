@@ -84,11 +84,11 @@ func (p *step) boundOf(vm string) (migration.Migration, bool) {
 
 // bound counts the VMs of migrations that are over which are on the cloud cache.
 func (p *step) bound() (n int) {
-	for _, m := range p.ended {
+	for _, m := range slices.Concat(p.ended, p.live) {
 		if c, ok := p.changed[m.ID]; ok {
 			m = c
 		}
-		if m.Bound && m.Of == "" {
+		if m.State.Final() && m.Bound && m.Of == "" {
 			n++
 		}
 	}

@@ -96,7 +96,7 @@ func (w *world) endCut() {
 
 // rot changes a byte of a slot that holds something.
 func (w *world) rot() {
-	if slot := int32(rapid.IntRange(0, w.c.layout.slots-1).Draw(w.t, "slot")); w.rotting && w.c.slots.refs[slot] != 0 {
+	if slot := int32(rapid.IntRange(0, w.c.layout.slots-1).Draw(w.t, "slot")); w.rotting && w.c.slots.used(slot) {
 		w.dev.rot(w.c.layout.slotAt(slot) + int64(rapid.IntRange(0, BlockSize-1).Draw(w.t, "byte")))
 	}
 }
@@ -229,7 +229,7 @@ func (c *Cache) audit() error {
 	if cleans != c.table.clean || dirties != len(c.table.dirty) || listed != c.table.listed {
 		return fmt.Errorf("counts are wrong: %d %d %d", cleans, dirties, listed)
 	}
-	free := 0
+	free := c.layout.slots - len(c.slots.refs)
 	for i, r := range c.slots.refs {
 		known := refs[i]
 		if r&^(refNow|refDoubt) != known&^refNow || known&^r != 0 {

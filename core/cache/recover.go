@@ -124,7 +124,7 @@ func (c *Cache) adopt(blocks map[key]record) error {
 		case k.disk() >= len(c.config.Disks) || k.block()*BlockSize >= c.config.Disks[k.disk()],
 			r.slot < 0 || int(r.slot) >= c.layout.slots:
 			return recoverError(ErrCorrupt, fmt.Errorf("it names slot %d for block %d of disk %d", r.slot, k.block(), k.disk()))
-		case c.slots.refs[r.slot] != 0:
+		case c.slots.used(r.slot):
 			return recoverError(ErrCorrupt, fmt.Errorf("it names slot %d twice", r.slot))
 		}
 		i := c.table.ensure(k)

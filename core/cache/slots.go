@@ -10,37 +10,55 @@ const (
 	refDoubt                     // what a sync that failed may have written into the index
 )
 
-// slots are the places for data on the device. Free ones are taken in the
-// order in which they became free.
+// slots are the places for data on the device. One that was used before is
+// taken first, in the order in which they became free; then the lowest one that
+// never was. What is known of slots grows with those that were used, so that a
+// cache of terabytes costs no more than what it holds.
 type slots struct {
-	refs []uint8
-	pins []uint16 // reads that are under way
-	ring []int32  // the free ones
-	head int
-	free int
+	total int
+	refs  []uint8
+	pins  []uint16 // reads that are under way
+	queue []int32  // those that are free again
+	head  int      // of the queue: what is before it was taken
+	free  int      // those that never were used included
 }
 
-func newSlots(n int) slots {
-	s := slots{refs: make([]uint8, n), pins: make([]uint16, n), ring: make([]int32, n), free: n}
-	for i := range s.ring {
-		s.ring[i] = int32(i)
-	}
-	return s
-}
+func newSlots(n int) slots { return slots{total: n, free: n} }
 
 // take returns a free slot, referred to as now. There must be one.
 func (s *slots) take() int32 {
 	if s.free == 0 {
 		panic("cache: no slot is free")
 	}
-	i := s.ring[s.head]
-	s.head = (s.head + 1) % len(s.ring)
+	i := int32(len(s.refs))
+	if s.head < len(s.queue) {
+		i = s.queue[s.head]
+		if s.head++; s.head > 1024 && s.head > len(s.queue)/2 {
+			s.queue = s.queue[:copy(s.queue, s.queue[s.head:])]
+			s.head = 0
+		}
+	}
+	s.reach(i)
 	s.free--
 	s.refs[i] = refNow
 	return i
 }
 
-func (s *slots) ref(i int32, r uint8) { s.refs[i] |= r }
+// reach makes a slot one that was used.
+func (s *slots) reach(i int32) {
+	if n := int(i) + 1 - len(s.refs); n > 0 {
+		s.refs = append(s.refs, make([]uint8, n)...)
+		s.pins = append(s.pins, make([]uint16, n)...)
+	}
+}
+
+// used says whether something refers to a slot.
+func (s *slots) used(i int32) bool { return int(i) < len(s.refs) && s.refs[i] != 0 }
+
+func (s *slots) ref(i int32, r uint8) {
+	s.reach(i)
+	s.refs[i] |= r
+}
 
 // unref drops a reference; none is no slot.
 func (s *slots) unref(i int32, r uint8) {
@@ -60,14 +78,14 @@ func (s *slots) unpin(i int32) {
 
 func (s *slots) release(i int32) {
 	if s.refs[i] == 0 && s.pins[i] == 0 {
-		s.ring[(s.head+s.free)%len(s.ring)] = i
+		s.queue = append(s.queue, i)
 		s.free++
 	}
 }
 
 // refill makes free what nothing refers to, and nothing else.
 func (s *slots) refill() {
-	s.head, s.free = 0, 0
+	s.queue, s.head, s.free = s.queue[:0], 0, s.total-len(s.refs)
 	for i := range s.refs {
 		s.release(int32(i))
 	}

@@ -75,8 +75,7 @@ type binding struct {
 	cache    *cache.Cache
 	room     window
 	home     *channel
-	requests map[uint64]asked // of guests, by the cache's number
-	request  uint64
+	requests requests
 	reads    []read // that are on their way to the home, in order
 	read     uint64
 	known    bool   // what the home's last flush is
@@ -86,13 +85,6 @@ type binding struct {
 	told     bool   // that it does
 	flush    *flush
 	pending  []cache.BlockRef // taken for a reconcile, and not copied yet
-}
-
-// asked is a request that is not done.
-type asked struct {
-	write bool
-	disk  int
-	done  func(error)
 }
 
 // read is a message that asks the home for something.
@@ -122,7 +114,7 @@ func NewCloudCache(cfg CacheConfig) (*CloudCache, error) {
 }
 
 func (c *CloudCache) attach(e *entry) *binding {
-	b := &binding{owner: c, entry: e, room: window{c.volume, e}, home: c.channel(e.Home), requests: map[uint64]asked{}}
+	b := &binding{owner: c, entry: e, room: window{c.volume, e}, home: c.channel(e.Home)}
 	c.bindings = append(c.bindings, b)
 	c.byID[e.Binding.ID] = b
 	return b
@@ -189,7 +181,12 @@ func (c *CloudCache) bind(j *job) {
 		j.refuse(err.Error(), "")
 		return
 	}
-	if err := c.volume.add(e, cfg.Size()); errors.Is(err, ErrFull) {
+	var made *cache.Cache
+	format := func(w window) (err error) {
+		made, err = newCache(cfg, w)
+		return err
+	}
+	if err := c.volume.add(e, cfg.Size(), format); errors.Is(err, ErrFull) {
 		j.refuse(fmt.Sprintf("the cache device has no room for a quota of %d bytes: %v", e.Binding.Quota, err), "migrate VMs back, or deploy a larger mode")
 		return
 	} else if err != nil {
@@ -197,11 +194,23 @@ func (c *CloudCache) bind(j *job) {
 		return
 	}
 	b := c.attach(e)
-	made, out := cache.New(cfg)
 	b.cache, b.known = made, true
-	b.settle(out)
 	c.tell(Event{Kind: EventBound, Binding: e.Binding.ID})
 	c.tellBound(j, b)
+}
+
+// newCache makes an empty cache in a window, durably.
+func newCache(cfg cache.Config, w window) (*cache.Cache, error) {
+	made, out := cache.New(cfg)
+	var failure error
+	for todo := out.Ops; len(todo) > 0; {
+		err := w.do(todo[0])
+		if failure == nil {
+			failure = err
+		}
+		todo = append(todo[1:], made.Complete(todo[0].ID, err).Ops...)
+	}
+	return made, failure
 }
 
 func same(a, b component.Binding) bool {
@@ -232,8 +241,10 @@ func (c *CloudCache) release(j *job) {
 			return
 		}
 	}
-	if b.flush != nil {
-		c.give(b.flush, vsphere.Refused, "the binding is released")
+	for _, f := range slices.Clone(c.flushes) {
+		if slices.ContainsFunc(f.members, func(m *member) bool { return m.binding == b }) {
+			c.give(f, vsphere.Refused, "a binding of it is released")
+		}
 	}
 	c.stopCopying(b)
 	if err := c.volume.remove(b.entry); err != nil {

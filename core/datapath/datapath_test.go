@@ -276,3 +276,36 @@ func TestWhatADeviceHasNoRoomForIsRefusedWithWhatToDo(t *testing.T) {
 	_, err := NewCloudCache(CacheConfig{Device: newMemory(mib)})
 	assert.ErrorIs(t, err, ErrDevice)
 }
+
+func TestNoneOfAGroupIsAppliedBeforeEveryChunkOfAllIsThere(t *testing.T) {
+	p := newPairOf(t, 16*mib, extentsStart+4*minExtent)
+	p.bind("app", 2*mib, mib)
+	p.bind("db", 2*mib, mib)
+	p.write("app", 0, 0, block(1))
+	for i := range int64(200) { // more than the stage takes
+		p.write("db", 0, i*4096, block(2))
+	}
+	before := p.premises("app")
+	require.Equal(t, component.Failed, p.flush("app", "db").State)
+	assert.Equal(t, before, p.premises("app"))
+	require.Equal(t, component.Done, p.flush("app").State, "alone it goes")
+	assert.Equal(t, block(1), p.premises("app")[0][:4096])
+}
+
+func TestReleasingABindingEndsTheFlushesThatWaitForIt(t *testing.T) {
+	p := newPair(t)
+	p.bind("app", 2*mib, mib)
+	p.bind("db", 2*mib, mib)
+	p.write("db", 0, 0, block(2))
+	p.setCut(true)
+	first := p.key(component.Command{Service: component.CloudCache, Verb: component.Flush, IDs: []string{"db"}})
+	second := p.key(component.Command{Service: component.CloudCache, Verb: component.Flush, IDs: []string{"app", "db"}})
+	p.cache.Command(p.now, first)
+	p.cache.Command(p.now, second)
+	require.Equal(t, component.Done, p.do(component.Command{Service: component.CloudCache, Verb: component.Discard, IDs: []string{"db"}}).State)
+	for _, cmd := range []component.Command{first, second} {
+		assert.Equal(t, component.Failed, p.cache.Command(p.now, cmd).State)
+	}
+	p.setCut(false)
+	assert.Equal(t, component.Done, p.flush("app").State)
+}

@@ -112,6 +112,9 @@ func (c *CloudCache) cut(f *flush) {
 			return
 		}
 		*m = member{binding: b, number: number, blocks: blocks}
+		if b.base+number <= b.last { // this service has counted anew since
+			b.base = b.last + 1 - number
+		}
 		b.flush, b.wants = f, false
 		b.send(home.Message{Kind: home.Begin, Number: m.home()}, true)
 	}
@@ -230,10 +233,7 @@ func (b *binding) flushFailed(msg home.Message) {
 		return
 	}
 	if err := msg.Err(); errors.Is(err, home.ErrStale) || errors.Is(err, home.ErrConflict) {
-		// This service has counted anew since the home's last flush.
-		b.owner.again(b.flush, err.Error())
-		b.base = max(b.base, msg.Last)
-		return
+		b.last = max(b.last, msg.Last)
 	}
 	b.owner.again(b.flush, msg.Err().Error())
 }

@@ -3,7 +3,6 @@ package datapath
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/hdm-project/hdm/core/cache"
@@ -32,22 +31,10 @@ func (c *CloudCache) Submit(now time.Duration, id string, r cache.Request, done 
 func (c *CloudCache) Withdraw(now time.Duration, id string, disk int) {
 	c.now = now
 	if b := c.byID[id]; b != nil {
-		for _, request := range b.waiting(disk) {
+		for _, request := range b.requests.writes(disk) {
 			b.settle(b.cache.Withdraw(request))
 		}
 	}
-}
-
-// waiting are the writes to a disk that are not done, in order.
-func (b *binding) waiting(disk int) []uint64 {
-	var ids []uint64
-	for id, a := range b.requests { //hdm:order-safe sorted below
-		if a.write && a.disk == disk {
-			ids = append(ids, id)
-		}
-	}
-	slices.Sort(ids)
-	return ids
 }
 
 // Peek fills p, a block, with what the guest of a binding sees of it, if the
@@ -90,9 +77,7 @@ func (c *CloudCache) Stats(id string) (cache.Stats, bool) {
 }
 
 func (b *binding) submit(r cache.Request, done func(error)) (poll bool) {
-	b.request++
-	r.ID = b.request
-	b.requests[r.ID] = asked{r.Kind == cache.Write, r.Disk, done}
+	r.ID = b.requests.add(asked{r.Kind == cache.Write, r.Disk, done})
 	return b.settle(b.cache.Submit(r))
 }
 
@@ -100,32 +85,43 @@ func (b *binding) submit(r cache.Request, done func(error)) (poll bool) {
 // reports whether something else has to be done: frames to send, or people to
 // be told that a flush is wanted.
 func (b *binding) settle(out cache.Out) (poll bool) {
-	var todo []cache.Op
-	for next := 0; ; next++ {
-		wanted := b.wants
-		b.wants = out.FlushWanted
-		if b.wants && !wanted {
-			b.told, poll = false, true
-		}
-		todo = append(todo, out.Ops...)
-		for _, chunk := range out.Chunks {
-			b.flushed(chunk)
-			poll = true
-		}
-		for _, d := range out.Done {
-			a := b.requests[d.ID]
-			delete(b.requests, d.ID)
-			a.done(d.Err)
-		}
-		for ; next < len(todo) && todo[next].Kind == cache.Fetch; next++ {
-			b.fetch(todo[next])
-			poll = true
-		}
-		if next == len(todo) {
+	var more []cache.Op // beside the first of out.Ops, which is the only one most often
+	for {
+		poll = b.took(out) || poll
+		switch {
+		case len(out.Ops) > 0:
+			more = append(more, out.Ops[1:]...)
+			out.Ops = out.Ops[:1]
+		case len(more) > 0:
+			out.Ops, more = more[:1:1], more[1:]
+		default:
 			return poll
 		}
-		out = b.cache.Complete(todo[next].ID, b.room.do(todo[next]))
+		op := out.Ops[0]
+		out = cache.Out{FlushWanted: b.wants}
+		if op.Kind == cache.Fetch {
+			b.fetch(op)
+			poll = true
+		} else {
+			out = b.cache.Complete(op.ID, b.room.do(op))
+		}
 	}
+}
+
+// took deals with what a cache says besides what it asks for.
+func (b *binding) took(out cache.Out) (poll bool) {
+	if out.FlushWanted && !b.wants {
+		b.told, poll = false, true
+	}
+	b.wants = out.FlushWanted
+	for _, chunk := range out.Chunks {
+		b.flushed(chunk)
+		poll = true
+	}
+	for _, d := range out.Done {
+		b.requests.take(d.ID).done(d.Err)
+	}
+	return poll
 }
 
 // do does an operation on the cache device.
@@ -223,11 +219,5 @@ func (b *binding) probe() {
 }
 
 func (b *binding) learn(last uint64) {
-	b.known = true
-	if last > b.last {
-		b.last = last
-	}
-	if b.flush == nil {
-		b.base = max(b.base, last)
-	}
+	b.known, b.last = true, max(b.last, last)
 }

@@ -144,7 +144,7 @@ func (m *IOManager) openHome(j *job) {
 	}
 	r := &residence{entry: &entry{Binding: *b, Tag: m.volume.unique()}}
 	r.entry.Stream = uint32(r.entry.Tag)
-	if err := m.prepare(r); err != nil {
+	if err := m.volume.add(r.entry, 1, blank); err != nil {
 		class, hint := vsphere.Retryable, ""
 		if errors.Is(err, ErrFull) {
 			class, hint = vsphere.Refused, "migrate VMs back, or deploy a larger mode"
@@ -162,17 +162,6 @@ func (m *IOManager) openHome(j *job) {
 	}
 	m.homes = append(m.homes, r)
 	m.tellOpened(j, r)
-}
-
-// prepare gives a home an empty stage.
-func (m *IOManager) prepare(r *residence) error {
-	if err := m.volume.add(r.entry, 1); err != nil {
-		return err
-	}
-	if err := (window{m.volume, r.entry}).blank(); err != nil {
-		return errors.Join(err, m.volume.remove(r.entry))
-	}
-	return nil
 }
 
 func (m *IOManager) tellOpened(j *job, r *residence) {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/hdm-project/hdm/core/cache"
+	"github.com/hdm-project/hdm/core/component"
 	"github.com/hdm-project/hdm/core/vsphere"
 )
 
@@ -24,7 +25,6 @@ type reconcile struct {
 	binding *binding
 	image   []Device
 	total   int // blocks of this pass
-	taken   int
 	done    int
 	batch   []cache.BlockRef // taken, in order, not copied
 	waiting int              // reads of the batch that are not done
@@ -70,7 +70,7 @@ func (c *CloudCache) startReconcile(j *job) {
 // copyOn goes on with every reconcile that has nothing to wait for.
 func (c *CloudCache) copyOn() {
 	for _, r := range slices.Clone(c.copying) {
-		for r.waiting == 0 && r.job.done.State == "running" && r.since <= c.now {
+		for r.waiting == 0 && r.job.done.State == component.Running && r.since <= c.now {
 			if r.failure != nil || r.done >= r.total {
 				c.endPass(r)
 				break

@@ -94,22 +94,19 @@ func openVolume(dev Device) (*volume, error) {
 	}
 	v.used = make([]bool, n)
 	var last directory
-	found, blank := false, true
-	for i := range int64(2) {
-		d, sequence, state, err := readDirectory(dev, i*directorySize)
+	var states [2]copyState
+	for i := range states {
+		d, sequence, state, err := readDirectory(dev, int64(i)*directorySize)
 		if err != nil {
 			return nil, fmt.Errorf("%w: reading its directory: %w", ErrDevice, err)
 		}
-		blank = blank && state == slotBlank
-		if state == slotWhole && (!found || sequence > v.sequence) {
-			last, v.sequence, found = d, sequence, true
+		if states[i] = state; state == whole && sequence > v.sequence {
+			last, v.sequence = d, sequence
 		}
 	}
-	// The first write of all may be torn: then the other slot is blank.
-	if !found && !blank {
-		if _, _, state, _ := readDirectory(dev, 0); state != slotBlank {
-			return nil, fmt.Errorf("%w: both copies of its directory are damaged", ErrDevice)
-		}
+	// The first write of all may be torn: it goes to copy 1, and copy 0 is blank.
+	if v.sequence == 0 && states[0] != unwritten {
+		return nil, fmt.Errorf("%w: both copies of its directory are damaged", ErrDevice)
 	}
 	v.counter, v.entries = last.Counter, last.Entries
 	return v, v.occupy()
@@ -138,34 +135,39 @@ func (v *volume) occupy() error {
 	return nil
 }
 
-// What a copy of the directory can be.
+// copyState is what a copy of the directory can be.
+type copyState int
+
 const (
-	slotBlank = iota
-	slotTorn
-	slotWhole
+	unwritten copyState = iota
+	torn
+	whole
 )
 
-func readDirectory(dev Device, at int64) (d directory, sequence uint64, state int, err error) {
+func readDirectory(dev Device, at int64) (d directory, sequence uint64, state copyState, err error) {
 	head := make([]byte, directoryHead)
 	if _, err := dev.ReadAt(head, at); err != nil {
-		return d, 0, slotTorn, err
+		return d, 0, torn, err
 	}
 	if bytes.Equal(head, make([]byte, directoryHead)) {
-		return d, 0, slotBlank, nil
+		return d, 0, unwritten, nil
 	}
 	length := binary.LittleEndian.Uint32(head[16:])
 	if !bytes.Equal(head[:8], directoryMagic) || length > directorySize-directoryHead {
-		return d, 0, slotTorn, nil
+		return d, 0, torn, nil
 	}
 	body := make([]byte, length)
 	if _, err := dev.ReadAt(body, at+directoryHead); err != nil {
-		return d, 0, slotTorn, err
+		return d, 0, torn, err
 	}
 	sequence = binary.LittleEndian.Uint64(head[8:])
-	if crc32.ChecksumIEEE(append(head[8:20:20], body...)) != binary.LittleEndian.Uint32(head[20:]) || json.Unmarshal(body, &d) != nil {
-		return directory{}, 0, slotTorn, nil
+	if crc32.ChecksumIEEE(append(head[8:20:20], body...)) != binary.LittleEndian.Uint32(head[20:]) {
+		return d, 0, torn, nil
 	}
-	return d, sequence, slotWhole, nil
+	if err := json.Unmarshal(body, &d); err != nil {
+		return d, 0, torn, err // it is whole, and not ours
+	}
+	return d, sequence, whole, nil
 }
 
 // save makes the directory durable, over the older copy.
@@ -198,26 +200,23 @@ func (v *volume) unique() uint64 {
 	return v.counter
 }
 
-func (v *volume) find(id string) *entry {
-	i := slices.IndexFunc(v.entries, func(e *entry) bool { return e.Binding.ID == id })
-	if i < 0 {
-		return nil
-	}
-	return v.entries[i]
-}
-
-// add gives a new entry room for size bytes and writes it down.
-func (v *volume) add(e *entry, size int64) error {
+// add gives a new entry room for size bytes, lets format prepare that, and only
+// then writes the entry down: what a crash leaves in the directory is usable.
+func (v *volume) add(e *entry, size int64, format func(window) error) error {
 	if err := v.grow(e, size); err != nil {
 		return err
 	}
-	v.entries = append(v.entries, e)
-	if err := v.save(); err != nil {
-		v.entries = v.entries[:len(v.entries)-1]
-		v.release(e, 0)
-		return err
+	err := format(window{v, e})
+	if err == nil {
+		v.entries = append(v.entries, e)
+		if err = v.save(); err != nil {
+			v.entries = v.entries[:len(v.entries)-1]
+		}
 	}
-	return nil
+	if err != nil {
+		v.release(e, 0)
+	}
+	return err
 }
 
 // remove takes an entry out and lets go of its room.

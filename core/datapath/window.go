@@ -16,18 +16,26 @@ func (w window) Capacity() int64 { return int64(len(w.volume.used)) * w.volume.e
 func (w window) Flush() error { return w.volume.dev.Flush() }
 
 func (w window) ReadAt(p []byte, off int64) (int, error) {
-	return w.each(p, off, func(p []byte, at int64) error {
+	if err := w.inside(p, off); err != nil {
+		return 0, err
+	}
+	for done := 0; done < len(p); {
+		at, n := w.piece(off+int64(done), len(p)-done)
 		if at < 0 {
-			clear(p)
-			return nil
+			clear(p[done : done+n])
+		} else if _, err := w.volume.dev.ReadAt(p[done:done+n], at); err != nil {
+			return done, err
 		}
-		_, err := w.volume.dev.ReadAt(p, at)
-		return err
-	})
+		done += n
+	}
+	return len(p), nil
 }
 
 // WriteAt takes what room is missing, durably, before it writes.
 func (w window) WriteAt(p []byte, off int64) (int, error) {
+	if err := w.inside(p, off); err != nil {
+		return 0, err
+	}
 	if end := off + int64(len(p)); end > int64(w.entry.extents())*w.volume.extent {
 		before := w.entry.extents()
 		if err := w.volume.grow(w.entry, end); err != nil {
@@ -38,31 +46,32 @@ func (w window) WriteAt(p []byte, off int64) (int, error) {
 			return 0, err
 		}
 	}
-	return w.each(p, off, func(p []byte, at int64) error {
-		_, err := w.volume.dev.WriteAt(p, at)
-		return err
-	})
-}
-
-// each hands over p in pieces that lie in one extent, with where that is on the
-// device; negative: nowhere yet.
-func (w window) each(p []byte, off int64, do func(p []byte, at int64) error) (int, error) {
-	if off < 0 || off+int64(len(p)) > w.Capacity() {
-		return 0, fmt.Errorf("%w: %d bytes at %d lie outside of it", ErrDevice, len(p), off)
-	}
-	size := w.volume.extent
 	for done := 0; done < len(p); {
-		at, within := w.place((off+int64(done))/size), (off+int64(done))%size
-		n := int(min(int64(len(p)-done), size-within))
-		if at >= 0 {
-			at += within
-		}
-		if err := do(p[done:done+n], at); err != nil {
+		at, n := w.piece(off+int64(done), len(p)-done)
+		if _, err := w.volume.dev.WriteAt(p[done:done+n], at); err != nil {
 			return done, err
 		}
 		done += n
 	}
 	return len(p), nil
+}
+
+func (w window) inside(p []byte, off int64) error {
+	if off < 0 || off+int64(len(p)) > w.Capacity() {
+		return fmt.Errorf("%w: %d bytes at %d lie outside of it", ErrDevice, len(p), off)
+	}
+	return nil
+}
+
+// piece is where byte off is on the device, negative if nowhere yet, and how
+// many of most bytes from there lie in the same extent.
+func (w window) piece(off int64, most int) (at int64, n int) {
+	size := w.volume.extent
+	within := off % size
+	if at = w.place(off / size); at >= 0 {
+		at += within
+	}
+	return at, int(min(int64(most), size-within))
 }
 
 // place is where the n-th extent of the entry is on the device; -1: nowhere yet.
@@ -76,9 +85,9 @@ func (w window) place(n int64) int64 {
 	return -1
 }
 
-// blank writes zeros over the head of the window, where an empty stage has no
+// blank writes zeros over the head of a window, where an empty stage has no
 // records.
-func (w window) blank() error {
+func blank(w window) error {
 	const head = 64 << 10
 	if _, err := w.WriteAt(make([]byte, head), 0); err != nil {
 		return err

@@ -63,6 +63,17 @@ type pair struct {
 	keys    int
 	epochs  uint64
 	events  []Event
+	onCut   func() // at each
+}
+
+// watch calls f at each cut.
+func (p *pair) watch(f func()) { p.onCut = f }
+
+func (p *pair) observe(e Event) {
+	p.events = append(p.events, e)
+	if e.Kind == FlushCut && p.onCut != nil {
+		p.onCut()
+	}
 }
 
 type sent struct {
@@ -89,9 +100,11 @@ func devices(list []*memory) (all []Device) {
 	return all
 }
 
-func newPair(t *testing.T) *pair {
+func newPair(t *testing.T) *pair { return newPairOf(t, 64*mib, 32*mib) }
+
+func newPairOf(t *testing.T, device, stage int64) *pair {
 	p := &pair{
-		t: t, device: newMemory(64 * mib), stage: newMemory(32 * mib), on: map[vsphere.Ref]bool{},
+		t: t, device: newMemory(device), stage: newMemory(stage), on: map[vsphere.Ref]bool{},
 		sources: map[vsphere.Ref][]*memory{}, images: map[vsphere.Ref][]*memory{},
 	}
 	p.bootHomes()
@@ -103,7 +116,7 @@ func (p *pair) bootCache() {
 	p.epochs++
 	c, err := NewCloudCache(CacheConfig{
 		VM: cacheName, Epoch: p.epochs, Device: p.device, Images: p, Gateway: GatewayConfig(1, p.epochs),
-		Observe: func(e Event) { p.events = append(p.events, e) },
+		Observe: p.observe,
 	})
 	require.NoError(p.t, err)
 	p.cache, p.wakes[0] = c, p.now
@@ -215,10 +228,17 @@ func (p *pair) bind(id string, quota int64, disks ...int64) {
 // write has a guest write, and does not wait for the premises unless it must.
 func (p *pair) write(id string, disk int, off int64, data []byte) {
 	p.t.Helper()
+	p.writeThen(id, disk, off, data, func() {})
+}
+
+// writeThen is write, and calls then when it is acknowledged.
+func (p *pair) writeThen(id string, disk int, off int64, data []byte, then func()) {
+	p.t.Helper()
 	over := false
 	p.cache.Submit(p.now, id, cache.Request{Kind: cache.Write, Disk: disk, Off: off, Data: bytes.Clone(data)}, func(err error) {
 		require.NoError(p.t, err)
 		over = true
+		then()
 	})
 	p.run(time.Hour, func() bool { return over })
 	require.True(p.t, over)

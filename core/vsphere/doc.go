@@ -18,6 +18,9 @@
 //	which fences what was sent in it; open another; call the same verb with the
 //	same mark again.
 //
+// Storage policies (policy.go) are at an endpoint of their own, over HTTP, in the
+// same session.
+//
 // Read client.go first (Client, Session), then errors.go, then one verb, such
 // as snapshot.go; transfers are export.go, import.go and lease.go.
 package vsphere

@@ -122,7 +122,7 @@ func (f *facts) hearCloud(e kernel.Event) {
 		f.happened[factServices] = f.happened[factServices] || strings.Contains(e.Attr("details"), "Cloud Cache, IO Interceptor")
 	case event.Bound:
 		f.happened[factQuota] = true
-		f.bound[e.Attr("source")] = true
+		f.bound[strings.TrimPrefix(e.Attr("source"), string(vsphere.OnPremises)+"/")] = true
 	case event.LinkDown, event.LinkUp:
 		if e.Subject == "wan" {
 			c.down = e.Kind == event.LinkDown

@@ -6,7 +6,7 @@
 //	               |  act.go    what goes wrong
 //	               |  teller.go what the appliance does, told to the trace
 //	               v
-//	             trace --> oracles, observers
+//	             trace --> oracles, observers; flushes.go: what flushes carried, what was at risk
 //	               |
 //	          quiet, or limit --> truth.go, judge.go --> record.Run
 //
@@ -134,7 +134,7 @@ func Suite(ctx context.Context, all []*scenario.Scenario, catalogue record.Catal
 	workers.Wait()
 	suite.Runs = runs[:given]
 	suite.Interrupted = given < len(all) || suite.Count(record.Interrupted) > 0
-	suite.Clauses = catalogue.Judge(suite.Runs)
+	suite.Judge(catalogue)
 	suite.WallSeconds = time.Since(began).Seconds()
 	return suite, errors.Join(errs...)
 }
@@ -177,7 +177,7 @@ func One(ctx context.Context, s *scenario.Scenario, o Options) (r record.Run, er
 		Scenario: Name(s), Title: s.Title, Seed: seed, Hash: record.Hash(st.kernel.Hash()),
 		VirtualSeconds: st.kernel.Now().Seconds(), WallSeconds: time.Since(began).Seconds(), Events: st.events,
 		VSphereCalls: uint64(st.world.OnPremises.Path.Calls() + st.world.Cloud.Path.Calls()),
-		Violations:   st.violations, Covers: st.covered(),
+		Violations:   st.violations, Covers: st.covered(), Family: s.Family, Flushes: st.flushed(),
 	}
 	for _, w := range st.oracles {
 		r.Tested = append(r.Tested, w.Tested()...)

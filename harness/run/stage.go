@@ -64,6 +64,7 @@ type stage struct {
 	outcomes []*outcome        // of the steps; nil: none yet
 	meddled  []meddling
 	facts    *facts
+	flushes  *flushes
 	story    *story
 	hands    map[string]int // steps whose tasks run, by site and task
 	unover   bool           // it was not over at its limit
@@ -82,6 +83,7 @@ func newStage(s *scenario.Scenario, seed uint64, o Options) (*stage, error) {
 		gauges: map[string]gauge{},
 		acting: acting{acted: map[int]bool{}, outage: map[wan.Direction]int{}, internet: map[wan.Direction]int{}},
 	}
+	st.flushes = newFlushes(st.servedBy, st.countersOf)
 	st.teller = newTeller(st.kernel)
 	st.oracles = oracle.All(rules(), eyes{st})
 	st.driver = kernel.NewDriver(st.kernel, o.Speed, o.limits())
@@ -134,6 +136,7 @@ func (st *stage) hear(e kernel.Event) {
 	}
 	st.presence.hear(e)
 	st.facts.hear(e)
+	st.flushes.hear(e)
 	st.tell(e)
 	st.agenda.hear(st, e)
 	st.handed(e)

@@ -88,6 +88,9 @@ func (c *checker) head() {
 	for i, cover := range s.Covers {
 		c.cover(fmt.Sprintf("covers[%d]", i), cover)
 	}
+	if len(s.Family) > MaxFamily || strings.TrimSpace(s.Family) != s.Family {
+		c.fail("family", fmt.Sprintf("use a name of at most %d bytes", MaxFamily), "no family is called %.60q", s.Family)
+	}
 	if s.Limit < 0 || s.Limit > MaxLimit {
 		c.fail("limit", fmt.Sprintf("use a duration above 0 and up to %v", MaxLimit), "a run cannot last %v", s.Limit)
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/hdm-project/hdm/core/appliance"
+	"github.com/hdm-project/hdm/core/component"
 	"github.com/hdm-project/hdm/core/deployment"
 	"github.com/hdm-project/hdm/core/migration"
 	"github.com/hdm-project/hdm/core/vsphere"
@@ -212,6 +213,21 @@ var wordKeys = map[migration.Word]string{
 
 // made are the names of what HDM makes of the VMs that it migrates, by site.
 func (c *checker) made(at vsphere.Site) (names []string) {
+	for _, step := range c.s.Steps {
+		if step.Deploy == nil {
+			continue
+		}
+		mode, err := deployment.Parse(step.Deploy.Mode)
+		if err != nil {
+			continue // the step itself says so
+		}
+		plan, err := deployment.Plan(mode)
+		for _, vm := range plan {
+			if err == nil && vm.Site == at && vm.Kind != component.Appliance {
+				names = append(names, vm.Name)
+			}
+		}
+	}
 	for _, vm := range sorted(c.context.Migrations) {
 		onCache := slices.Contains(c.context.Migrations[vm], migration.Warm) || slices.Contains(c.context.Migrations[vm], migration.TBC)
 		switch {

@@ -34,6 +34,7 @@ const DefaultLimit = Duration(24 * time.Hour)
 // Limits of a scenario.
 const (
 	MaxTitle  = 200 // bytes
+	MaxFamily = 40  // bytes
 	MaxSteps  = 10_000
 	MaxExpect = 10_000
 	MaxLimit  = Duration(366 * 24 * time.Hour)
@@ -60,8 +61,10 @@ type Scenario struct {
 	// did not act breaks the scenario's word.
 	IdleFaults bool `yaml:"idle-faults,omitempty"`
 	// IdleSteps lets a step never be taken, or come to nothing, in the same way.
-	IdleSteps bool          `yaml:"idle-steps,omitempty"`
-	Expect    []Expectation `yaml:"expect,omitempty"`
+	IdleSteps bool `yaml:"idle-steps,omitempty"`
+	// Family names runs that differ in their flush interval only, and are compared.
+	Family string        `yaml:"family,omitempty"`
+	Expect []Expectation `yaml:"expect,omitempty"`
 
 	file string     // where it was read from; "" if it was made
 	root *yaml.Node // nil if it was made

@@ -98,6 +98,7 @@ type view struct {
 	Counts   []standing
 	Clauses  []clauseRow
 	Loss     loss
+	Together []familyView
 	Runs     []runView
 	Left     int // runs whose time line was left out
 }
@@ -126,6 +127,7 @@ func newView(s *Suite) *view {
 		}
 	}
 	v.Loss = lossOf(s)
+	v.Together = familyViews(r, anchors)
 	v.Figures = figures(s, &v.Loss)
 	room := MostShapes
 	for _, failed := range []bool{true, false} { // what failed comes first
@@ -164,6 +166,8 @@ func headline(r *record.Suite) (text string, broken bool) {
 	}
 	failed := r.Count(record.Failed)
 	switch {
+	case violated > 0 && failed == 0:
+		return plural(violated, "promise") + " broken by runs that were compared", true
 	case violated > 0:
 		return fmt.Sprintf("%s broken in %s", plural(violated, "promise"), plural(failed, "run")), true
 	case failed > 0:

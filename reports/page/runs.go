@@ -1,6 +1,7 @@
 package page
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -27,6 +28,8 @@ type runView struct {
 	Faults     []faultRow
 	MoreFaults int
 	VMs        []vmRow
+	Interval   string
+	Flushed    bool // one of them ran on a cloud cache
 	MoreVMs    int
 	Loss       loss
 }
@@ -52,6 +55,8 @@ type vmRow struct {
 	Runs       string // where its guest runs in the end
 	Writes     string
 	Cut        uint64
+	AtRisk     string // while it ran on a cloud cache; "" if it did not
+	Waited     string // its guest, for its disks in the cloud
 }
 
 func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
@@ -78,6 +83,9 @@ func newRunView(r *record.Run, of *Run, anchor string) runView {
 		return v
 	}
 	v.Drawing = draw(of.Line, r)
+	if r.Flushes != nil {
+		v.Interval = axisTime(r.Flushes.Interval)
+	}
 	v.MoreFaults = of.Line.MoreFaults
 	for i := range of.Line.Faults {
 		if i == mostFaultRows {
@@ -88,7 +96,10 @@ func newRunView(r *record.Run, of *Run, anchor string) runView {
 	}
 	v.MoreVMs = of.Line.MoreVMs
 	for i := range of.Line.VMs {
-		v.VMs = append(v.VMs, newVMRow(&of.Line.VMs[i], of))
+		row := newVMRow(&of.Line.VMs[i], of)
+		row.flushed(r.Flushes)
+		v.Flushed = v.Flushed || row.AtRisk != ""
+		v.VMs = append(v.VMs, row)
 	}
 	return v
 }
@@ -152,6 +163,19 @@ func newVMRow(vm *timeline.VM, of *Run) vmRow {
 	return row
 }
 
+// flushed tells what was at risk of a VM while it ran on a cloud cache.
+func (v *vmRow) flushed(f *record.Flushes) {
+	if f == nil {
+		return
+	}
+	for i := range f.VMs {
+		if vm := &f.VMs[i]; vm.Name == v.Name {
+			v.AtRisk = fmt.Sprintf("%s, %s", tenths(vm.Loss), plural(int(min(vm.AtRisk, 1<<40)), "write"))
+			v.Waited = fmt.Sprintf("%s; longest request %s", clock(vm.Stalled), clock(vm.Longest))
+		}
+	}
+}
+
 // loss is what was lost against the bound.
 type loss struct {
 	Writes   string
@@ -196,7 +220,7 @@ func lossOfRun(r *record.Run, of *Run) loss {
 	if of.Line != nil {
 		l.Told = !of.Thin
 		l.Writes, l.Cut = grouped(of.Line.Writes), grouped(of.Line.Cut)
-		l.Migrated = of.Line.Completed
+		l.Migrated = of.Line.Cold
 	}
 	return l
 }

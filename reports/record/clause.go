@@ -8,6 +8,9 @@ type Promise struct {
 	Guide string // the section of the guide that makes the promise
 	Must  string // in a sentence
 	Parts []Part // if its parts are shown apart
+	// Together: it is about a setting, and shown by a family of runs that differ in
+	// it, not by one alone.
+	Together bool
 }
 
 // Part is a part of a promise, such as one type of migration of several.
@@ -57,15 +60,26 @@ type Clause struct {
 // its scenario covers and what its violations name; what its oracles tested
 // besides, it neither shows nor breaks. Runs that were not judged count for
 // nothing. To cite a clause that has parts without naming one shows nothing, but
-// breaks it whole.
+// breaks it whole. What runs show together, their family decides.
 func (c Catalogue) Judge(runs []Run) []Clause {
 	passed, broken := map[string][]string{}, map[string][]string{}
+	families := Families(runs)
 	for i := range runs {
 		r := &runs[i]
 		switch r.Verdict {
 		case Passed:
-			cite(passed, r.Covers, r.Scenario)
+			together, alone := c.split(r.Covers)
+			cite(passed, alone, r.Scenario)
 			cite(passed, r.Tested, r.Scenario)
+			for _, f := range families {
+				switch {
+				case f.Name != r.Family:
+				case len(f.Broken) > 0:
+					cite(broken, together, r.Scenario)
+				case f.Compared:
+					cite(passed, together, r.Scenario)
+				}
+			}
 		case Failed:
 			cite(broken, r.Covers, r.Scenario)
 			for _, v := range r.Violations {
@@ -78,6 +92,19 @@ func (c Catalogue) Judge(runs []Run) []Clause {
 		clauses[i] = c[i].judge(passed, broken)
 	}
 	return clauses
+}
+
+// split divides what a run covers into what a family shows and what it shows by
+// itself.
+func (c Catalogue) split(covers []string) (together, alone []string) {
+	for _, id := range covers {
+		if slices.ContainsFunc(c, func(p Promise) bool { return p.Together && p.ID == id }) {
+			together = append(together, id)
+		} else {
+			alone = append(alone, id)
+		}
+	}
+	return together, alone
 }
 
 func cite(in map[string][]string, cited []string, scenario string) {

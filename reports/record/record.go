@@ -2,15 +2,17 @@
 // they say about each promise.
 //
 // It holds the types that the harness fills in and the reports print, and the
-// one rule that turns runs into the standing of a promise (clause.go). It never
-// runs anything, prints anything or reads a clock. Read this file, then
-// clause.go.
+// rules that turn runs into the standing of a promise: each by itself
+// (clause.go), and those that differ in one setting together (family.go). It
+// never runs anything, prints anything or reads a clock. Read this file, then
+// clause.go, flushes.go and family.go.
 package record
 
 import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 	"unicode/utf8"
@@ -44,6 +46,8 @@ type Run struct {
 	Violations     []Violation `json:"violations,omitempty"` // in the order in which they were seen
 	Error          string      `json:"error,omitempty"`      // why it could not go on: a watchdog, or a panic with its stack
 	Replay         string      `json:"replay,omitempty"`     // the command that runs it again exactly
+	Family         string      `json:"family,omitempty"`     // of runs that it is compared with; see Family
+	Flushes        *Flushes    `json:"flushes,omitempty"`    // nil: no VM ran on a cloud cache
 }
 
 // Hash prints a trace's hash. Equal hashes mean equal runs.
@@ -170,6 +174,7 @@ type Suite struct {
 	Interrupted bool     `json:"interrupted,omitempty"` // not every scenario was run
 	Seeds       *Seeds   `json:"seeds,omitempty"`       // of an exploration
 	Runs        []Run    `json:"runs"`                  // in the order in which they were asked for
+	Families    []Family `json:"families,omitempty"`    // of the runs that are compared with others
 	Clauses     []Clause `json:"clauses"`               // in the catalogue's order
 }
 
@@ -179,6 +184,12 @@ type Seeds struct {
 	First  uint64   `json:"first"`
 	Run    int      `json:"run"`    // how many were run to their end, from First on
 	Failed []uint64 `json:"failed"` // sorted
+}
+
+// Judge holds the runs against the catalogue, each by itself and together.
+func (s *Suite) Judge(c Catalogue) {
+	s.Families = Families(s.Runs)
+	s.Clauses = c.Judge(s.Runs)
 }
 
 // Count is how many runs ended with that verdict.
@@ -192,5 +203,8 @@ func (s *Suite) Count(v Verdict) int {
 	return n
 }
 
-// Held says whether no promise was broken: every run passed.
-func (s *Suite) Held() bool { return s.Count(Passed) == len(s.Runs) }
+// Held says whether no promise was broken: every run passed, and none in
+// comparison with others.
+func (s *Suite) Held() bool {
+	return s.Count(Passed) == len(s.Runs) && !slices.ContainsFunc(s.Families, func(f Family) bool { return len(f.Broken) > 0 })
+}

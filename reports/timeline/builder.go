@@ -20,6 +20,9 @@ const (
 	linkDown       = "link.down"
 	linkUp         = "link.up"
 	transfer       = "link.transfer"
+	flushCut       = "flush.cut"
+	flushApplied   = "flush.applied"
+	flushAbandoned = "flush.abandoned"
 	guestStarted   = "guest.started"
 	guestStopped   = "guest.stopped"
 	guestWrite     = "guest.write"
@@ -65,6 +68,7 @@ type move struct {
 	vm    *VM
 	state string
 	moved bool // its bulk transfer was begun
+	cold  bool
 }
 
 // NewBuilder returns one for a run.
@@ -100,6 +104,8 @@ func (b *Builder) Add(e *record.Event) {
 		b.end(key("link", e.Subject, e.Attr("direction")), e.At)
 	case transfer:
 		b.transfer(e)
+	case flushCut, flushApplied, flushAbandoned:
+		b.flush(e)
 	case guestStarted, guestStopped:
 		b.guest(e)
 	case migration:

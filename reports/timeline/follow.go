@@ -34,10 +34,25 @@ func (b *Builder) transfer(e *record.Event) {
 		}
 		return
 	}
+	b.over(k, e, e.Attr("state") == "finished") // else how much of it was carried is not told
+}
+
+// flush is a transfer from its cut until it is applied.
+func (b *Builder) flush(e *record.Event) {
+	k := key("flush", e.Subject)
+	if e.Kind != flushCut {
+		b.over(k, e, e.Kind == flushApplied)
+	} else if len(b.goes) < mostKnown {
+		b.goes[k] = flow{from: e.At}
+	}
+}
+
+// over ends a transfer.
+func (b *Builder) over(k string, e *record.Event, whole bool) {
 	f, is := b.goes[k]
 	delete(b.goes, k)
-	if e.Attr("state") != "finished" {
-		return // how much of it was carried is not told
+	if !whole {
+		return
 	}
 	bytes := number(e.Attr("bytes"))
 	b.line.Carried += bytes
@@ -86,6 +101,7 @@ func (b *Builder) migration(e *record.Event) {
 		vm.Migrations++
 		b.line.People.mark(Mark{e.At, Order, text("order: " + e.Attr("type") + " migration of " + e.Attr("vm")), e.Seq})
 	}
+	m.cold = m.cold || e.Attr("type") == "cold"
 	to, at := e.Attr("to"), e.Attr("step")
 	b.tally(m.state, -1)
 	b.tally(to, 1)
@@ -101,6 +117,9 @@ func (b *Builder) migration(e *record.Event) {
 		m.vm.Ended = end
 		if end == Completed {
 			b.line.Completed++
+			if m.cold {
+				b.line.Cold++
+			}
 		}
 		m.vm.trouble = m.vm.trouble || end == Failed
 		m.vm.Migration.mark(Mark{e.At, end, text(join(what, reason(e))), e.Seq})

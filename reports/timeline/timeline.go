@@ -39,11 +39,12 @@ type Timeline struct {
 	Waiting Curve // migrations that are checked or queued
 	Running Curve // migrations under way, or being undone
 	Rate    Curve // bytes per second over the WAN
-	Carried int64 // bytes over the WAN, whole transfers
+	Carried int64 // bytes over the WAN, of whole transfers and flushes
 	Queues  []Queue
 	MoreQs  bool // there were more than MostQueues
 
 	Completed int // migrations
+	Cold      int // those of them that were cold
 
 	Writes uint64 // that guests were told are done; 0 if the trace does not tell
 	Cut    uint64 // blocks whose last write a power cut took before it was flushed

@@ -85,6 +85,7 @@ func TestEachComponentHasALaneOfWhatItDid(t *testing.T) {
 	assert.Equal(t, "waits 1s-2s, waits 2s-3s, before 3s-5s, moving 5s-10s, after 10s-12s, retry@9s, completed@12s", spans(&vm.Migration))
 	assert.Equal(t, timeline.Completed, vm.Ended)
 	assert.Equal(t, 1, l.Completed)
+	assert.Equal(t, 1, l.Cold)
 	assert.Equal(t, "order@1s", spans(&l.People))
 	require.Len(t, l.Faults, 1)
 	assert.Equal(t, timeline.Fault{Number: "1", Kind: "wan-down", Target: "wan both", From: 7 * time.Second, To: 9 * time.Second, Ended: true, Seq: 11}, l.Faults[0])
@@ -97,6 +98,21 @@ func TestCurvesTellQueueAndTransfer(t *testing.T) {
 	assert.Equal(t, int64(300), l.Carried)
 	assert.Equal(t, []timeline.Point{{At: 6 * time.Second, Value: 100}, {At: 9 * time.Second}}, l.Rate.Points)
 	assert.Equal(t, uint64(3), l.Writes, "each block is a write")
+}
+
+func TestAFlushIsCarriedFromItsCutUntilItIsApplied(t *testing.T) {
+	l := history(t, `
+0s migration m-0001 vm=db-01 type=tbc to=running
+1s migration m-0001 vm=db-01 type=tbc to=completed
+10s flush.cut b number=1 bytes=400
+14s flush.applied b number=1 bytes=400
+20s flush.cut b number=2 bytes=999
+22s flush.abandoned b number=2
+`)
+	assert.Equal(t, int64(400), l.Carried)
+	assert.Equal(t, []timeline.Point{{At: 10 * time.Second, Value: 100}, {At: 14 * time.Second}}, l.Rate.Points)
+	assert.Equal(t, 1, l.Completed)
+	assert.Zero(t, l.Cold, "what tries before it commits is not held against the bound of cold migrations")
 }
 
 func TestAPowerCutTellsWhatWasNotFlushed(t *testing.T) {

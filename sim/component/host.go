@@ -88,6 +88,8 @@ func (h *Host) Power(site vsphere.Site, name string, on bool) {
 	if !ok {
 		return
 	}
+	h.boots[vm.Name]++
+	n.epoch = h.boots[vm.Name]
 	h.nodes = append(h.nodes, n)
 	n.boot()
 }
@@ -106,8 +108,7 @@ func (h *Host) described(site vsphere.Site, vm vcenter.VM) (*node, bool) {
 	if i < 0 || string(plan[i].Kind) != vm.Marks[component.MarkComponent] || plan[i].Kind == component.Appliance {
 		return nil, false
 	}
-	h.boots[vm.Name]++
-	n := &node{host: h, site: site, name: vm.Name, plan: plan[i], mode: plan, epoch: h.boots[vm.Name]}
+	n := &node{host: h, site: site, name: vm.Name, plan: plan[i], mode: plan}
 	for _, d := range vm.Disks {
 		n.disks = append(n.disks, d.Disk)
 	}

@@ -26,7 +26,7 @@ type lane struct {
 
 // lanesOf are the pairs of VMs with message gateways in a plan: the first of
 // each site, the second of each, and so on.
-func (h *Host) lanesOf(plan []deployment.VM) []*lane {
+func (h *Host) lanesOf(plan []deployment.VM) (lanes []*lane) {
 	with := func(s component.Service) (names []string) {
 		for _, vm := range plan {
 			if slices.Contains(vm.Services, s) {
@@ -36,19 +36,28 @@ func (h *Host) lanesOf(plan []deployment.VM) []*lane {
 		return names
 	}
 	cloud, premises := with(component.CloudGateway), with(component.PremMessageGateway)
-	for len(h.lanes) < min(len(cloud), len(premises)) {
-		i := len(h.lanes)
-		h.lanes = append(h.lanes, &lane{
-			cloud: cloud[i], premises: premises[i], toCloud: h.cfg.WAN.Stream(wan.ToCloud), toPremises: h.cfg.WAN.Stream(wan.ToPremises),
-		})
+	for i := range min(len(cloud), len(premises)) {
+		lanes = append(lanes, h.lane(cloud[i], premises[i]))
 	}
-	return h.lanes[:min(len(cloud), len(premises))]
+	return lanes
+}
+
+// lane is the one between these VMs.
+func (h *Host) lane(cloud, premises string) *lane {
+	for _, l := range h.lanes {
+		if l.cloud == cloud && l.premises == premises {
+			return l
+		}
+	}
+	l := &lane{cloud: cloud, premises: premises, toCloud: h.cfg.WAN.Stream(wan.ToCloud), toPremises: h.cfg.WAN.Stream(wan.ToPremises)}
+	h.lanes = append(h.lanes, l)
+	return l
 }
 
 // refresh finds out which lanes are up, and tells the services of changes.
 func (h *Host) refresh() {
 	changed := false
-	for i, l := range h.lanes {
+	for _, l := range h.lanes {
 		up := h.node(l.cloud) != nil && h.node(l.premises) != nil && !h.cfg.WAN.Down(wan.Both)
 		if up == l.up {
 			continue
@@ -59,9 +68,9 @@ func (h *Host) refresh() {
 			state = "down"
 			l.breaks++
 		}
-		h.cfg.Kernel.Emit(event.ComponentLane, strconv.Itoa(i), "cloud", l.cloud, "premises", l.premises, "state", state)
+		h.cfg.Kernel.Emit(event.ComponentLane, l.cloud, "premises", l.premises, "state", state)
 		for _, n := range h.nodes {
-			n.lane(i, up)
+			n.tell(l)
 		}
 	}
 	if changed {
@@ -74,10 +83,10 @@ func (h *Host) refresh() {
 // carry takes a frame over its lane: to the gateway of its site, over the WAN,
 // from the gateway there to the VM that it is for.
 func (h *Host) carry(from *node, f datapath.Frame) {
-	if f.Lane >= len(h.lanes) || !h.lanes[f.Lane].up {
+	l := from.lanes[f.Lane]
+	if !l.up {
 		return
 	}
-	l := h.lanes[f.Lane]
 	stream, near, far := l.toPremises, l.cloud, l.premises
 	if from.site == vsphere.OnPremises {
 		stream, near, far = l.toCloud, l.premises, l.cloud
@@ -91,7 +100,7 @@ func (h *Host) carry(from *node, f datapath.Frame) {
 	breaks := l.breaks
 	arrive := func() {
 		if to := h.node(f.To); to != nil && l.breaks == breaks {
-			to.arrived(from.name, f.Lane, f.Bytes)
+			to.arrived(from.name, l, f.Bytes)
 		}
 	}
 	// What the stream does not take is lost, as what is on a full link.

@@ -10,6 +10,7 @@ import (
 	"github.com/hdm-project/hdm/core/component"
 	"github.com/hdm-project/hdm/core/datapath"
 	"github.com/hdm-project/hdm/core/deployment"
+	"github.com/hdm-project/hdm/core/gateway"
 	"github.com/hdm-project/hdm/core/vsphere"
 	"github.com/hdm-project/hdm/sim/disk"
 	"github.com/hdm-project/hdm/sim/event"
@@ -29,6 +30,7 @@ type node struct {
 	mode  []deployment.VM // the whole plan that it is part of
 	epoch uint64          // of this boot, and of its services
 	disks []*disk.Disk
+	lanes []*lane // by the number that its services know them by
 	up    bool
 
 	start   *kernel.Timer
@@ -49,11 +51,11 @@ func (n *node) comeUp() {
 	k := n.host.cfg.Kernel
 	n.up, n.wake = true, datapath.Never
 	n.machine = machine.New(k, "component/"+n.name)
-	lanes := n.host.lanesOf(n.mode)
+	n.lanes = n.host.lanesOf(n.mode)
 	if n.has(component.CloudCache) {
 		c, err := datapath.NewCloudCache(datapath.CacheConfig{
 			VM: n.name, Epoch: n.epoch, Device: n.device(deployment.Cache), Images: images{n.host},
-			Gateway: datapath.GatewayConfig(len(lanes), n.epoch), Observe: n.host.observe,
+			Gateway: n.gateway(), Observe: n.host.observe,
 		})
 		if n.cache = c; err != nil {
 			n.down = append(n.down, component.CloudCache)
@@ -62,7 +64,7 @@ func (n *node) comeUp() {
 	if n.has(component.PremIOManager) {
 		m, err := datapath.NewIOManager(datapath.HomeConfig{
 			Epoch: n.epoch, Stage: n.device(deployment.System), Sources: sources{n.host},
-			Gateway: datapath.GatewayConfig(len(lanes), n.epoch),
+			Gateway: n.gateway(),
 		})
 		if n.homes = m; err != nil {
 			n.down = append(n.down, component.PremIOManager)
@@ -75,10 +77,8 @@ func (n *node) comeUp() {
 	k.Emit(event.ComponentUp, n.name, "site", string(n.site), "kind", string(n.plan.Kind),
 		"boot", strconv.FormatUint(n.epoch, 10), "services", strings.Join(names, ", "))
 	n.host.refresh()
-	for i, l := range n.host.lanes {
-		if !l.up {
-			n.lane(i, false)
-		}
+	for _, l := range n.lanes {
+		n.tell(l)
 	}
 	n.host.resubmit(n)
 	n.pump()
@@ -90,6 +90,14 @@ func (n *node) comeUp() {
 			}
 		}
 	})
+}
+
+// gateway is how the services use the message gateways. Nothing is compressed:
+// links charge frames as if nothing were, so that it would only take time.
+func (n *node) gateway() gateway.Config {
+	cfg := datapath.GatewayConfig(len(n.lanes), n.epoch)
+	cfg.Compress = false
+	return cfg
 }
 
 // device is the VM's disk of that use.
@@ -182,25 +190,31 @@ func (n *node) arm(wake time.Duration) {
 }
 
 // arrived takes a frame.
-func (n *node) arrived(from string, lane int, frame []byte) {
-	now := n.host.cfg.Kernel.Now()
+func (n *node) arrived(from string, l *lane, frame []byte) {
+	now, number := n.host.cfg.Kernel.Now(), slices.Index(n.lanes, l)
+	if number < 0 {
+		return // of another deployment
+	}
 	if n.cache != nil {
-		n.cache.Arrived(now, from, lane, frame)
+		n.cache.Arrived(now, from, number, frame)
 	}
 	if n.homes != nil {
-		n.homes.Arrived(now, from, lane, frame)
+		n.homes.Arrived(now, from, number, frame)
 	}
 	n.pump()
 }
 
-// lane tells the services that a lane is down or up.
-func (n *node) lane(i int, up bool) {
-	now := n.host.cfg.Kernel.Now()
+// tell the services whether a lane is up.
+func (n *node) tell(l *lane) {
+	now, number := n.host.cfg.Kernel.Now(), slices.Index(n.lanes, l)
+	if number < 0 {
+		return
+	}
 	if n.cache != nil {
-		n.cache.Lane(now, i, up)
+		n.cache.Lane(now, number, l.up)
 	}
 	if n.homes != nil {
-		n.homes.Lane(now, i, up)
+		n.homes.Lane(now, number, l.up)
 	}
 }
 

@@ -20,7 +20,7 @@ type sources struct{ host *Host }
 func (s sources) OpenSource(ref vsphere.Ref, bound []component.BoundDisk) ([]datapath.Device, error) {
 	vm, ok := lookUp(s.host.cfg.OnPremises, ref)
 	if ok && vm.Power != vsphere.Off {
-		return nil, refused(vsphere.OnPremises, "open", ref, "the VM is powered on", "shut it down: its data path is the cloud's")
+		return nil, refused(vsphere.OnPremises, ref, "the VM is powered on", "shut it down: its data path is the cloud's")
 	}
 	disks, err := s.find(ref, bound)
 	if err != nil {
@@ -33,13 +33,13 @@ func (s sources) OpenSource(ref vsphere.Ref, bound []component.BoundDisk) ([]dat
 func (s sources) find(ref vsphere.Ref, bound []component.BoundDisk) ([]*disk.Disk, error) {
 	vm, ok := lookUp(s.host.cfg.OnPremises, ref)
 	if !ok {
-		return nil, refused(vsphere.OnPremises, "open", ref, "there is no such VM", "")
+		return nil, refused(vsphere.OnPremises, ref, "there is no such VM", "")
 	}
 	var disks []*disk.Disk
 	for _, b := range bound {
 		i := slices.IndexFunc(vm.Disks, func(d vcenter.Disk) bool { return d.Key == b.Key })
 		if i < 0 || vm.Disks[i].Disk.Capacity() != b.Capacity {
-			return nil, refused(vsphere.OnPremises, "open", ref, fmt.Sprintf("the VM has no disk %d of %d bytes", b.Key, b.Capacity), "bind the VM as it is now")
+			return nil, refused(vsphere.OnPremises, ref, fmt.Sprintf("the VM has no disk %d of %d bytes", b.Key, b.Capacity), "bind the VM as it is now")
 		}
 		disks = append(disks, vm.Disks[i].Disk)
 	}
@@ -54,14 +54,14 @@ func (s images) OpenImage(ref vsphere.Ref) ([]datapath.Device, error) {
 	vm, ok := lookUp(s.host.cfg.Cloud, ref)
 	switch {
 	case !ok:
-		return nil, refused(vsphere.Cloud, "open", ref, "there is no such VM", "transfer the VM again")
+		return nil, refused(vsphere.Cloud, ref, "there is no such VM", "transfer the VM again")
 	case vm.Power != vsphere.Off:
-		return nil, refused(vsphere.Cloud, "open", ref, "the VM is powered on", "an image must be off until it is reconciled")
+		return nil, refused(vsphere.Cloud, ref, "the VM is powered on", "an image must be off until it is reconciled")
 	}
 	var disks []*disk.Disk
 	for _, d := range vm.Disks {
 		if d.Served {
-			return nil, refused(vsphere.Cloud, "open", ref, "its disks are a cloud cache's", "name the image, not the compute VM")
+			return nil, refused(vsphere.Cloud, ref, "its disks are a cloud cache's", "name the image, not the compute VM")
 		}
 		disks = append(disks, d.Disk)
 	}
@@ -84,6 +84,6 @@ func devices(disks []*disk.Disk) (all []datapath.Device) {
 	return all
 }
 
-func refused(site vsphere.Site, op string, ref vsphere.Ref, what, hint string) error {
-	return &vsphere.Error{Site: site, Op: op, Object: string(ref), Class: vsphere.Refused, Hint: hint, Err: errors.New(what)}
+func refused(site vsphere.Site, ref vsphere.Ref, what, hint string) error {
+	return &vsphere.Error{Site: site, Op: "open", Object: string(ref), Class: vsphere.Refused, Hint: hint, Err: errors.New(what)}
 }

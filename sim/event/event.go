@@ -54,7 +54,7 @@ const (
 const (
 	ComponentUp    = "component.up"     // component VM: site, kind, boot, services
 	ComponentDown  = "component.down"   // component VM: site, boot
-	ComponentLane  = "component.lane"   // number of the lane: cloud, premises (the gateways' VMs), state=up|down
+	ComponentLane  = "component.lane"   // component VM in the cloud: premises (the VM at the other end), state=up|down: a pair of message gateways
 	Command        = "command"          // component VM: key, service, verb, state=running|done|failed, error: taken up, or over
 	Bound          = "binding.bound"    // binding: vm (the component VM with its cache), source (the VM on premises), quota (bytes)
 	Released       = "binding.released" // binding

@@ -116,6 +116,9 @@ func (g *Guest) Name() string { return g.spec.Name }
 // Disks are the ids of the guest's disks, the boot disk first.
 func (g *Guest) Disks() []string { return g.spec.Disks }
 
+// Workload is what the guest does with its disks while it runs.
+func (g *Guest) Workload() Workload { return g.spec.Workload }
+
 // Writes is the number of the guest's last write.
 func (g *Guest) Writes() uint64 { return g.write }
 

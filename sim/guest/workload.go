@@ -61,6 +61,22 @@ func orDefault[T comparable](v *T, otherwise T) {
 	}
 }
 
+// origins say where the order comes from in which a workload asks for blocks.
+var origins = map[Kind]string{
+	Sequential: "one after another", Random: "each equally often", Zipf: "few of them often, after Zipf",
+	Trace: "in the order, and with the popularity, of the block trace w106 of CloudPhysics",
+}
+
+// String is the workload for people.
+func (w Workload) String() string {
+	w = w.withDefaults()
+	if w.Kind == None {
+		return "none"
+	}
+	return fmt.Sprintf("%s: requests of %d bytes, %.3g a second, %.3g %% of them writes, over the first %d MiB of each disk, %s",
+		w.Kind, w.BlockSize, w.Rate, 100*(1-w.ReadShare), w.Span>>20, origins[w.Kind])
+}
+
 // Validate says whether a guest can do it.
 func (w Workload) Validate() error {
 	w = w.withDefaults()

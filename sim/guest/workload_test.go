@@ -144,3 +144,10 @@ func TestImpossibleWorkloadsAreRefused(t *testing.T) {
 		assert.Error(t, w.Validate(), name)
 	}
 }
+
+func TestAWorkloadSaysForPeopleWhatItDoes(t *testing.T) {
+	assert.Equal(t, "trace: requests of 4096 bytes, 10 a second, 70 % of them writes, over the first 64 MiB of each disk, in the order, and with the popularity, of the block trace w106 of CloudPhysics",
+		Workload{Kind: Trace, Rate: 10, ReadShare: 0.3, Span: 64 << 20}.String())
+	assert.Equal(t, "random: requests of 4096 bytes, 1 a second, 100 % of them writes, over the first 1 MiB of each disk, each equally often", Workload{Kind: Random}.String())
+	assert.Equal(t, "none", Workload{}.String())
+}

@@ -162,6 +162,7 @@ func TestADescriptionThatCannotBeBuiltIsRefusedWithItsPlace(t *testing.T) {
 		{"a SCSI controller too many", vm + "disks: [" + strings.Repeat("{controller: lsilogic}, ", 31) + "{controller: pvscsi}, {controller: buslogic}]}]}", "on-premises.vms[0].disks[32].controller"},
 		{"a snapshot too many", vm + "snapshots: [" + many("s%d, ", MaxSnapshots+1) + "]}]}", "on-premises.vms[0].snapshots"},
 		{"a control character", `cloud: {vms: [{name: "a\x1b[31m"}]}`, "cloud.vms[0].name"},
+		{"a system larger than its disk", "on-premises: {vms: [{name: a, disks: [{capacity: 1 GB}], system-free: 2 GB}]}", "on-premises.vms[0].system-free"},
 		{"all VMs by the world's default", "on-premises: {vms: [{name: a}, {name: b}]}\nguests: {boot-time: -1s}", "guests.boot-time"},
 		{"all writes by the world's default", "on-premises: {vms: [{name: a}, {name: b}]}\nguests: {workload: {kind: random, flush-every: 1ns}}", "guests.workload.flush-every"},
 		{"too small a disk", vm + "disks: [{capacity: 1 B}]}]}", "on-premises.vms[0].disks[0].capacity"},

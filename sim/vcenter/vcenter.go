@@ -4,8 +4,10 @@
 // From the simulator (vcsim) come the inventory, the property collector, views,
 // searches, sessions over HTTP and the wire format. Everything that changes a
 // VM is done here instead: tasks that take time on a clock of the caller's,
-// power, pools, snapshots that are layers of real disks, export and import of
-// real disk images under leases that expire, sessions that end what they left.
+// power, pools, snapshots that are layers of real disks and linked clones that
+// stand on them, datastores that somebody else serves, storage policies that are
+// remembered (over HTTP, under /pbm), export and import of real disk images under
+// leases that expire, sessions that end what they left.
 //
 //	govmomi client --- Direct (in process) --+
 //	govc, PowerCLI --- Serve (SOAP, TLS) ----+--> overlay: one call at a time
