@@ -35,7 +35,6 @@ const (
 	factRiddenOut    = "outage-ridden-out"
 	factOffered      = "offered"
 	factViewed       = "viewed"
-	factFlushed      = "flushed"
 )
 
 // absent says of each fact, for people, that it did not happen.
@@ -58,7 +57,6 @@ var absent = map[string]string{
 	factRiddenOut:    "no migration that ran when the WAN went down completed",
 	factOffered:      "nobody looked whether cold migration is offered",
 	factViewed:       "nobody saw a migration in both views, first in progress and then in the summary",
-	factFlushed:      "no flush that carried something was applied on premises",
 
 	factByMessage:     "no migration that was ordered by message completed and was told so",
 	factToken:         "no message was refused for its token",
@@ -155,8 +153,6 @@ func (f *facts) hear(e kernel.Event) {
 		for _, c := range f.live { //hdm:order-safe each for itself
 			c.outage = c.outage || c.state == string(migration.Running)
 		}
-	case event.FlushApplied:
-		f.happened[factFlushed] = f.happened[factFlushed] || e.Attr("blocks") != "0"
 	case event.LeaseDisk:
 		f.happened[factTransferred] = f.happened[factTransferred] || e.Attr("mode") == "import"
 	case event.VMSnapshot:
