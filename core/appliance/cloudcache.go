@@ -128,6 +128,9 @@ func (a *Appliance) stopCompute(ctx context.Context, s *vsphere.Session, m migra
 		return err
 	}
 	for _, vm := range compute {
+		if err := s.Settle(ctx, vm.Ref); err != nil { // a power-on that nobody waits for any more may still come
+			return err
+		}
 		if err := s.ShutdownGuest(ctx, vm.Ref, a.Patience); err != nil {
 			return err
 		}

@@ -123,7 +123,14 @@ func (a *Appliance) do(ctx context.Context, e migration.Effect, m migration.Migr
 	case migration.DestroyCompute:
 		return a.destroy(ctx, vsphere.Cloud, made(a.mark(m.Maker())))
 	case migration.RemoveClone:
-		return a.destroy(ctx, vsphere.OnPremises, made(a.cloneMark(m)))
+		return a.destroy(ctx, vsphere.OnPremises, func(ctx context.Context, s *vsphere.Session) ([]vsphere.VM, error) {
+			// A clone that nobody waits for any more may still come: it is a task of the
+			// source's.
+			if err := s.Settle(ctx, m.Plan.Source); err != nil {
+				return nil, err
+			}
+			return s.FindMade(ctx, a.cloneMark(m))
+		})
 	case migration.ConfirmOff:
 		return a.confirmOff(ctx, m)
 	}

@@ -221,7 +221,7 @@ func TestATriedVMStaysBoundUntilItIsBroughtBack(t *testing.T) { // TBC-01, BACK-
 }
 
 func TestAVMThatCannotBeBroughtBackGoesOnInTheCloud(t *testing.T) { // BACK-03
-	for _, kind := range []Kind{StopCompute, FinalFlush, Release} {
+	for _, kind := range []Kind{StopCompute, FinalFlush} {
 		s := beginOf(t, Order{VM: "db-01", Type: Back}).until(kind)
 		s.fail(vsphere.Refused)
 		s.toTheEnd()
@@ -229,7 +229,12 @@ func TestAVMThatCannotBeBroughtBackGoesOnInTheCloud(t *testing.T) { // BACK-03
 		assert.Equal(t, StartCompute, s.kinds()[len(s.kinds())-1])
 		assert.True(t, s.m.Bound)
 	}
-	s := beginOf(t, Order{VM: "db-01", Type: Back}).until(ReturnToPool)
+	s := beginOf(t, Order{VM: "db-01", Type: Back}).until(Release)
+	s.fail(vsphere.Refused)
+	assert.Equal(t, Failed, s.m.State)
+	assert.NotContains(t, s.kinds(), StartCompute, "its disks may be gone: a person has to look")
+	assert.Len(t, s.m.Leftovers, 1)
+	s = beginOf(t, Order{VM: "db-01", Type: Back}).until(ReturnToPool)
 	s.fail(vsphere.Refused)
 	s.toTheEnd()
 	assert.Equal(t, Completed, s.m.State, "it is home: what is left is listed")

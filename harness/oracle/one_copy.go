@@ -182,7 +182,7 @@ func (o *OneCopy) migration(e *kernel.Event) {
 func (o *OneCopy) Finish(t *Truth) []record.Violation {
 	for _, guest := range t.Guests {
 		g := o.guest(guest.Name())
-		if g.why != nil && g.why.over != 0 && !g.why.back && len(g.on) == 0 && !g.why.left.has(leftPower) {
+		if g.why != nil && g.why.over != 0 && !g.why.back && len(g.on) == 0 && !g.why.left.has(leftPower) && !g.why.left.has(leftBinding) {
 			o.broken("MIG-13", t.At, guest.Name(), []uint64{g.stopped, g.why.over},
 				"%s stopped it at %v and is over, and it runs nowhere", g.why.id, g.stopAt)
 		}

@@ -168,3 +168,15 @@ func TestRunsOfTheCloudCacheAreTheSameEachTimeAndJudgedTheSameOverEitherTranspor
 		})
 	}
 }
+
+func TestACancelInTheMiddleOfATaskLeavesNothingThatComesLater(t *testing.T) {
+	for _, step := range []string{"linked-clone", "compute-vm", "power-on"} {
+		for _, after := range []string{"30ms", "300ms"} {
+			t.Run(step+" "+after, func(t *testing.T) {
+				r := play(t, parse(t, deployment+warmStep+"  - {when: {vm: vm-1, enters: "+step+", after: "+after+"}, cancel: {vm: vm-1}}\n"+
+					"expect:\n  - {vm: vm-1, migration: cancelled}\n  - {vm: vm-1, runs: on-premises}\n"), run.Options{})
+				assert.Equal(t, record.Passed, r.Verdict, "%s %v", r.Error, r.Violations)
+			})
+		}
+	}
+}
