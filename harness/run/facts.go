@@ -191,6 +191,7 @@ func (f *facts) moved(e kernel.Event) {
 		f.happened[factBegan] = true
 	case s == migration.Completed:
 		f.happened[factCompleted] = f.happened[factCompleted] || cold
+		f.happened[factMigrated] = f.happened[factMigrated] || c.kind != migration.Back
 		f.happened[factResumed] = f.happened[factResumed] || cold && c.restarted
 		f.happened[factRiddenOut] = f.happened[factRiddenOut] || cold && c.outage
 		f.happened[factTarget] = f.happened[factTarget] || f.targeted[c.vm]

@@ -16,6 +16,7 @@ import (
 
 // Facts of deployments, of VMs on a cloud cache, and of the ways there and back.
 const (
+	factMigrated      = "migrated"
 	factWarm          = "warm-completed"
 	factWarmCarried   = "warm-carried"
 	factWarmBrought   = "warm-brought"
@@ -51,6 +52,7 @@ const (
 
 func init() {
 	maps.Copy(absent, map[string]string{
+		factMigrated:      "no migration to the cloud completed",
 		factWarm:          "no warm migration completed",
 		factWarmCarried:   "no warm migration completed whose data HDM carried over the WAN",
 		factWarmBrought:   "no warm migration completed whose data came by other means",
