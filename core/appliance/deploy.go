@@ -66,25 +66,48 @@ func (a *Appliance) shown(ctx context.Context, e deployment.Effect, do func(show
 	if len(resources.Clusters) == 0 {
 		return &vsphere.Error{Site: vsphere.OnPremises, Op: "deploy", Object: e.Mode.String(), Class: vsphere.Refused, Err: errors.New("there is no cluster"), Hint: "add one"}
 	}
+	cluster, of := resources.Clusters[0].Ref, fmt.Sprintf("%s/%s/deployment-%d", a.ID, a.incarnation, e.Number)
 	kind, what := vsphere.TaskDeploy, "HDM deploy as "+e.Mode.String()
 	if e.Remove {
 		kind, what = vsphere.TaskUndeploy, "HDM undeploy"
+		if err := giveUp(ctx, s, cluster, of, e.Failed); err != nil {
+			return err
+		}
 	}
-	task, err := s.EnsureTask(ctx, resources.Clusters[0].Ref, a.ID+"/"+a.incarnation+"/"+e.Key, kind, what)
+	task, err := s.EnsureTask(ctx, cluster, of, kind, what)
 	if err == nil {
-		err = task.Running(ctx)
+		err = unlessOver(task.Running(ctx))
 	}
 	if err != nil {
 		return err
 	}
-	// What the task shows follows behind: what could not be said is left unsaid.
-	err = do(func(percent int32) { _ = task.Progress(ctx, percent) })
-	if err != nil {
-		_ = task.Fail(ctx, err.Error())
+	// How far it is follows behind: what could not be said is left unsaid. A try that
+	// failed leaves the task to the next one.
+	if err := do(func(percent int32) { _ = task.Progress(ctx, percent) }); err != nil {
 		return err
 	}
-	_ = task.Succeed(ctx)
-	return nil
+	return unlessOver(task.Succeed(ctx))
+}
+
+// giveUp ends the task of a deployment that has failed for good.
+func giveUp(ctx context.Context, s *vsphere.Session, cluster vsphere.Ref, of, why string) error {
+	if why == "" {
+		return nil
+	}
+	task, err := s.OpenTask(ctx, cluster, of, vsphere.TaskDeploy)
+	if err != nil || task.Ref == "" {
+		return err
+	}
+	return unlessOver(task.Fail(ctx, why))
+}
+
+// unlessOver forgives what a task says that has ended: an earlier try said its
+// last word, and the answer was lost.
+func unlessOver(err error) error {
+	if vsphere.FaultName(err) == "InvalidState" {
+		return nil
+	}
+	return err
 }
 
 // componentMark is the mark of a component VM. A deployment finds those of its
