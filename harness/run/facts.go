@@ -158,6 +158,7 @@ func (f *facts) hear(e kernel.Event) {
 	case event.VMSnapshot:
 		named := strings.HasPrefix(e.Attr("name"), rules().SnapshotPrefix) && strings.HasPrefix(e.Subject, string(vsphere.OnPremises))
 		f.happened[factSnapshot] = f.happened[factSnapshot] || e.Attr("op") == "created" && named
+		f.happened[factRestored] = f.happened[factRestored] || e.Attr("op") == "reverted" && named
 	case event.GuestStarted:
 		f.started(e)
 	case event.EffectStarted, event.EffectEnded:
