@@ -75,13 +75,13 @@ func (a *Appliance) onCloudCache(ctx context.Context, e migration.Effect, m migr
 // needs.
 func (a *Appliance) checkBack(m migration.Migration, s migration.Sites) migration.Result {
 	find := func(vms []vsphere.VM, ref vsphere.Ref) vsphere.VM {
-		if i := slices.IndexFunc(vms, func(v vsphere.VM) bool { return v.Ref == ref }); i >= 0 {
+		if i := slices.IndexFunc(vms, func(v vsphere.VM) bool { return ref != "" && v.Ref == ref }); i >= 0 {
 			return vms[i]
 		}
 		return vsphere.VM{}
 	}
-	source, compute := find(s.OnPremises, m.Plan.Source), find(s.Cloud, m.Copy)
-	if against := migration.AssessBack(m, source, compute, s.PremisesPools); len(against) > 0 {
+	source, compute, image := find(s.OnPremises, m.Plan.Source), find(s.Cloud, m.Copy), find(s.Cloud, m.Image)
+	if against := migration.AssessBack(m, source, compute, image, s.PremisesPools); len(against) > 0 {
 		return migration.Result{Refusals: against}
 	}
 	return migration.Result{Plan: &m.Plan}

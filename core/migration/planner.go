@@ -161,7 +161,8 @@ func join(types []Type) string {
 // over and bound.
 func NewBack(number int, o Order, now time.Time, of Migration) Migration {
 	m := New(number, o, now)
-	m.Of, m.Plan, m.Copy, m.Snapshot, m.LastOn, m.Bound, m.Served, m.Flushed = of.ID, of.Plan, of.Copy, of.Snapshot, of.LastOn, true, of.Served, of.Flushed
+	m.Of, m.Plan, m.Copy, m.Image, m.Snapshot, m.LastOn = of.ID, of.Plan, of.Copy, of.Image, of.Snapshot, of.LastOn
+	m.Bound, m.Served, m.Flushed = true, of.Served, of.Flushed
 	return m
 }
 
