@@ -171,6 +171,9 @@ func NewBack(number int, o Order, now time.Time, of Migration) Migration {
 const (
 	MaxName     = 320 // bytes
 	MaxMappings = 16
+	// MaxNames are the bytes of all names of an order: those that come along with
+	// it are written down in one batch.
+	MaxNames = 8 << 10
 )
 
 // TooLarge says why an order cannot even be written down; nil if it can.
@@ -182,6 +185,13 @@ func TooLarge(o Order) []Reason {
 	var against []Reason
 	if n := len(o.Target.Networks); n > MaxMappings {
 		against = append(against, Reason{CodeTooLarge, fmt.Sprintf("the order maps %d networks, more than %d", n, MaxMappings), "map those that the VM is on"})
+	}
+	sum := 0
+	for _, name := range names {
+		sum += len(name)
+	}
+	if sum > MaxNames {
+		against = append(against, Reason{CodeTooLarge, fmt.Sprintf("the names in the order have %d bytes, more than %d", sum, MaxNames), "map only the networks that the VM is on"})
 	}
 	for _, name := range names[:min(len(names), 2*MaxMappings)] {
 		if len(name) > MaxName {
