@@ -179,7 +179,7 @@ func (a *Appliance) flush(ctx context.Context, members []migration.Migration) (m
 // flushAll brings home what a VM that is off has written in the cloud. It does
 // nothing if the VM is on no cloud cache.
 func (a *Appliance) flushAll(ctx context.Context, m migration.Migration) error {
-	bindings, err := a.services().Bindings(ctx)
+	bindings, err := a.services().Bindings(ctx, a.mark(m.Maker()))
 	if err != nil {
 		return err
 	}
