@@ -21,15 +21,15 @@ const (
 	upLook     = 5 * time.Second
 )
 
-// deployment does an effect of the deployment and answers with an event.
+// deploys does an effect of the deployment and answers with an event.
 func (a *Appliance) deploys(ctx context.Context, e deployment.Effect) {
 	if a.Runtime.Sleep(ctx, e.Delay) != nil {
 		return
 	}
 	var made []deployment.Made
 	var err error
-	if a.Components == nil {
-		err = &vsphere.Error{Site: vsphere.OnPremises, Op: "deploy", Object: e.Mode.String(), Class: vsphere.Refused, Err: errors.New("this appliance has no component services")}
+	if a.Components == nil && !e.Remove { // to remove takes none: what was made before may be there
+		err = noComponents("deploy", e.Mode.String())
 	} else {
 		err = a.shown(ctx, e, func(show func(percent int32)) (err error) {
 			if e.Remove {
@@ -47,6 +47,14 @@ func (a *Appliance) deploys(ctx context.Context, e deployment.Effect) {
 		ev = deployment.Failed{Key: e.Key, Failure: failure(ctx, err)}
 	}
 	_, _ = a.deliver(DeploymentHeard{ev}, e.Key) // an error is the journal's
+}
+
+// noComponents: this appliance was started without a way to component services.
+func noComponents(op, object string) error {
+	return &vsphere.Error{
+		Site: vsphere.OnPremises, Op: op, Object: object, Class: vsphere.Refused,
+		Hint: "start the appliance with them, or migrate cold", Err: errors.New("this appliance has no component services"),
+	}
 }
 
 // shown does something while a task in vCenter shows how far it is.
