@@ -236,6 +236,56 @@ func (a *Appliance) reconcile(ctx context.Context, m migration.Migration, last b
 	return migration.Result{}, nil
 }
 
+// startImage makes the image the VM. Somebody may have powered the compute VM on
+// since it was stopped: while it runs the image must not (MIG-13), and what it
+// wrote until it was off again is copied first (WARM-05).
+func (a *Appliance) startImage(ctx context.Context, m migration.Migration) (migration.Result, error) {
+	runs := false // from an attempt that was cut short: it is not written to any more
+	_, err := a.at(ctx, vsphere.Cloud, func(s *vsphere.Session) (migration.Result, error) {
+		if err := s.Settle(ctx, m.Image); err != nil {
+			return migration.Result{}, err
+		}
+		image, err := s.VM(ctx, m.Image)
+		runs = image.Power != vsphere.Off
+		if err != nil || runs {
+			return migration.Result{}, err
+		}
+		return done(a.computeOff(ctx, s, m))
+	})
+	if err == nil && !runs {
+		_, err = a.reconcile(ctx, m, true)
+	}
+	if err != nil {
+		return migration.Result{}, err
+	}
+	return a.powerOn(ctx, m, m.Image)
+}
+
+// computeOff says whether the compute VM is off, as HDM left it.
+func (a *Appliance) computeOff(ctx context.Context, s *vsphere.Session, m migration.Migration) error {
+	compute, err := s.FindMade(ctx, a.mark(m.Maker()))
+	if err != nil {
+		return err
+	}
+	for _, vm := range compute {
+		if err := s.Settle(ctx, vm.Ref); err != nil { // somebody's power-on may still come
+			return err
+		}
+		now, err := s.VM(ctx, vm.Ref)
+		if err != nil {
+			return err
+		}
+		if now.Power != vsphere.Off {
+			return &vsphere.Error{
+				Site: vsphere.Cloud, Op: "rely on", Object: vm.Name, Class: vsphere.Refused,
+				Hint: "leave the compute VM off once the migration is committed, and order the migration again",
+				Err:  errors.New("it was powered on after HDM had stopped it"),
+			}
+		}
+	}
+	return nil
+}
+
 // brought is the VM in the cloud that holds the data which a person brought: it
 // has the image's name, is off, and has disks of the sizes of the source's. ""
 // if there is none.

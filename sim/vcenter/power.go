@@ -127,6 +127,9 @@ func (vc *VCenter) powerOnFault(m *machine) types.BaseMethodFault {
 	if f := m.reachFault(h); f != nil {
 		return f
 	}
+	if f := vc.goneFault(m); f != nil {
+		return f
+	}
 	return vc.lockFault(m)
 }
 

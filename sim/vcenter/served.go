@@ -17,8 +17,8 @@ import (
 
 // A served datastore is one that a component VM exports over NFS. Hosts mount it
 // one by one; it is in the inventory as long as one does. What is on it is its
-// server's: Config.Backing opens a disk when a VM is made that names its file,
-// nothing else can be made there, and such a disk is neither snapshotted, cloned
+// server's: Config.Backing opens a disk when a VM is made that names its file, and
+// a VM whose file is gone does not power on; nothing else can be made there, and such a disk is neither snapshotted, cloned
 // nor exported, for its server has the only view of it that is right.
 
 // hostStoreCalls: vcsim's make directories on the machine that it runs on.
@@ -208,6 +208,19 @@ func (vc *VCenter) lockFault(m *machine) types.BaseMethodFault {
 			if o != m && o.vm.Runtime.PowerState == poweredOn && slices.ContainsFunc(o.disks, func(b *attached) bool { return b.store == a.store && b.path == a.path }) {
 				return &types.FileLocked{FileFault: types.FileFault{File: a.file()}}
 			}
+		}
+	}
+	return nil
+}
+
+// goneFault says that a disk of the VM is served no more.
+func (vc *VCenter) goneFault(m *machine) types.BaseMethodFault {
+	for _, a := range m.disks {
+		if a.store.served == nil || vc.config.Backing == nil {
+			continue
+		}
+		if _, err := vc.config.Backing(a.store.obj.Name, a.path); errors.Is(err, fs.ErrNotExist) {
+			return &types.FileNotFound{FileFault: types.FileFault{File: a.file()}}
 		}
 	}
 	return nil

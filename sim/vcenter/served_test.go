@@ -100,6 +100,26 @@ func (e *env) clusterOf(host string) *types.ManagedObjectReference {
 	return h.Parent
 }
 
+func TestAVMWhoseDiskIsServedNoMoreDoesNotPowerOn(t *testing.T) {
+	over(t, func(e *env) {
+		served := true
+		e.backing = func(string, string) (*disk.Disk, error) {
+			if !served {
+				return nil, fs.ErrNotExist
+			}
+			return disk.New("db-01/0", gib), nil
+		}
+		_, err := e.stores("esx-1").CreateNasDatastore(ctx, nas)
+		require.NoError(e, err)
+		vm := e.compute()
+		served = false
+		task, err := vm.PowerOn(ctx)
+		failed[types.FileNotFound](e, task, err)
+		served = true
+		e.done(vm.PowerOn(ctx))
+	})
+}
+
 func TestAServedDiskIsItsServersAlone(t *testing.T) {
 	over(t, func(e *env) {
 		served := disk.New("db-01/0", gib)

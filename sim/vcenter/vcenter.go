@@ -105,7 +105,7 @@ type Config struct {
 	// no guest ever does.
 	ShutdownGuest func(vm string)
 	// Backing opens the disk that a served datastore holds at a path, when a VM is
-	// made that has it. An error that is fs.ErrNotExist says that there is none. It
+	// made that has it, and again when that is powered on. An error that is fs.ErrNotExist says that there is none. It
 	// is called while the vCenter is busy: it must not call back. Nil: served
 	// datastores hold nothing.
 	Backing func(datastore, path string) (*disk.Disk, error)
