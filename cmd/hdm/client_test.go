@@ -31,6 +31,7 @@ type hdmOnBus struct {
 	mu      sync.Mutex
 	sqs     *sqs.Service
 	answers map[protocol.Type][]protocol.Response
+	asked   func(protocol.Request) // hears of each, if it is not nil
 	sent    int
 	url     string
 }
@@ -97,6 +98,9 @@ func (b *hdmOnBus) observe(c sqs.Change) {
 		return
 	}
 	assert.True(b.t, r.Head().Token.Equal(protocol.NewSecret(busToken)))
+	if b.asked != nil {
+		b.asked(r)
+	}
 	for _, answer := range b.answers[r.Type()] {
 		answer.Head().RequestID = r.Head().RequestID
 		b.say(answer)

@@ -49,7 +49,8 @@ func (a *Appliance) deploys(ctx context.Context, e deployment.Effect) {
 	_, _ = a.deliver(DeploymentHeard{ev}, e.Key) // an error is the journal's
 }
 
-// shown does something while a task in vCenter shows how far it is.
+// shown does something while a task in vCenter shows how far it is, and events
+// that it began, and how it ended.
 func (a *Appliance) shown(ctx context.Context, e deployment.Effect, do func(show func(int32)) error) error {
 	s, err := a.open(ctx, vsphere.OnPremises)
 	if err != nil {
@@ -66,24 +67,29 @@ func (a *Appliance) shown(ctx context.Context, e deployment.Effect, do func(show
 	if len(resources.Clusters) == 0 {
 		return &vsphere.Error{Site: vsphere.OnPremises, Op: "deploy", Object: e.Mode.String(), Class: vsphere.Refused, Err: errors.New("there is no cluster"), Hint: "add one"}
 	}
+	cluster := resources.Clusters[0].Ref
 	kind, what := vsphere.TaskDeploy, "HDM deploy as "+e.Mode.String()
 	if e.Remove {
-		kind, what = vsphere.TaskUndeploy, "HDM undeploy"
+		kind, what = vsphere.TaskUndeploy, "HDM undeploy of "+e.Mode.String()
 	}
-	task, err := s.EnsureTask(ctx, resources.Clusters[0].Ref, a.ID+"/"+a.incarnation+"/"+e.Key, kind, what)
+	task, err := s.EnsureTask(ctx, cluster, a.ID+"/"+a.incarnation+"/"+e.Key, kind, what)
 	if err == nil {
 		err = task.Running(ctx)
 	}
 	if err != nil {
 		return err
 	}
-	// What the task shows follows behind: what could not be said is left unsaid.
+	// What vCenter shows follows behind: what could not be said is left unsaid.
+	tell := func(kind, text string) { _ = s.PostEvent(ctx, cluster, kind, what+" ("+e.Key+") "+text) }
+	tell(EventDeploymentStarted, "began")
 	err = do(func(percent int32) { _ = task.Progress(ctx, percent) })
 	if err != nil {
 		_ = task.Fail(ctx, err.Error())
+		tell(EventDeploymentFailed, "failed: "+err.Error())
 		return err
 	}
 	_ = task.Succeed(ctx)
+	tell(EventDeploymentEnded, "ended")
 	return nil
 }
 
