@@ -245,7 +245,7 @@ func TestClientRefusesWhatItCannotUseAndSendsNothing(t *testing.T) {
 		"write FROM=TO":            append([]string{"clone", "db-01", "--network", "a"}, where...),
 		"--complete is missing":    append([]string{"bulk-done", "r-1"}, where...),
 		"page_size":                append([]string{"inventory", "--page-size", "5000"}, where...),
-		"there is no mode \"hot\"": append([]string{"clone", "db-01", "--mode", "hot", "--for", "5s", "--bus", "bus.json"}, where...),
+		"--mode \"hot\": choose cold or warm": append([]string{"clone", "db-01", "--mode", "hot", "--for", "5s", "--bus", "bus.json"}, where...),
 		"--api \"ftp://x\"":        {"migrations", "--api", "ftp://x"},
 		"unknown flag: --token":    append([]string{"watch", "--token", "x"}, where...),
 		"accepts 1 arg":            append([]string{"clone"}, where...),
