@@ -108,12 +108,21 @@ func oneLine(s string) string {
 }
 
 func newClientClone(t *terminal) *cobra.Command {
-	b, r, mode, bulk := &busFlags{}, protocol.CloneRequest{}, "", ""
+	b, g, r := &busFlags{}, &guestFlags{}, protocol.CloneRequest{}
 	var networks []string
 	cmd := &cobra.Command{
 		Use:   "clone VM",
 		Short: "Migrate a VM, and tell how it goes until it has ended",
-		Args:  cobra.ExactArgs(1),
+		Long: `Migrate a VM, and tell how it goes until it has ended.
+
+A warm migration needs an administrator of the VM's guest: --user, and a file
+with nothing but the password. If its data travels --bulk offline, it waits until
+the data was brought to the cloud: then interrupt this command, say
+hdm client bulk-done REQUEST --complete=true, and listen again with
+--request REQUEST, which orders nothing a second time.`,
+		Example: "  hdm client clone web-01 --bus bus.json --network \"VM Network=Cloud Net\"\n" +
+			"  hdm client clone db-01 --bus bus.json --mode warm --bulk online --user root --password-file secret",
+		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			for _, n := range networks {
 				from, to, ok := strings.Cut(n, "=")
@@ -122,17 +131,20 @@ func newClientClone(t *terminal) *cobra.Command {
 				}
 				r.Target.Networks = append(r.Target.Networks, protocol.Mapping{From: from, To: to})
 			}
+			if err := g.into(&r); err != nil {
+				return err
+			}
 			if err := b.check(); err != nil {
 				return err
 			}
-			r.RequestID, r.VM, r.Mode, r.BulkTransfer = b.request, args[0], protocol.Mode(mode), protocol.BulkTransfer(bulk)
+			r.RequestID, r.VM = b.request, args[0]
 			return t.clone(cmd.Context(), b, r)
 		},
 	}
 	b.register(cmd)
 	b.registerRequest(cmd)
+	g.register(cmd)
 	f := cmd.Flags()
-	f.StringVar(&mode, "mode", string(protocol.Cold), "cold")
 	f.StringArrayVar(&networks, "network", nil, "FROM=TO: the cloud network for one on premises; once for each")
 	f.StringVar(&r.Target.Pool, "pool", "", "resource pool in the cloud (default: HDM chooses)")
 	f.StringVar(&r.Target.Datastore, "datastore", "", "datastore in the cloud (default: HDM chooses)")

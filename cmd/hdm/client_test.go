@@ -31,6 +31,7 @@ type hdmOnBus struct {
 	mu      sync.Mutex
 	sqs     *sqs.Service
 	answers map[protocol.Type][]protocol.Response
+	asked   func(protocol.Request) // hears of each, if it is not nil
 	sent    int
 	url     string
 }
@@ -97,6 +98,9 @@ func (b *hdmOnBus) observe(c sqs.Change) {
 		return
 	}
 	assert.True(b.t, r.Head().Token.Equal(protocol.NewSecret(busToken)))
+	if b.asked != nil {
+		b.asked(r)
+	}
 	for _, answer := range b.answers[r.Type()] {
 		answer.Head().RequestID = r.Head().RequestID
 		b.say(answer)
@@ -241,7 +245,7 @@ func TestClientRefusesWhatItCannotUseAndSendsNothing(t *testing.T) {
 		"write FROM=TO":            append([]string{"clone", "db-01", "--network", "a"}, where...),
 		"--complete is missing":    append([]string{"bulk-done", "r-1"}, where...),
 		"page_size":                append([]string{"inventory", "--page-size", "5000"}, where...),
-		"there is no mode \"hot\"": append([]string{"clone", "db-01", "--mode", "hot", "--for", "5s", "--bus", "bus.json"}, where...),
+		"--mode \"hot\": choose cold or warm": append([]string{"clone", "db-01", "--mode", "hot", "--for", "5s", "--bus", "bus.json"}, where...),
 		"--api \"ftp://x\"":        {"migrations", "--api", "ftp://x"},
 		"unknown flag: --token":    append([]string{"watch", "--token", "x"}, where...),
 		"accepts 1 arg":            append([]string{"clone"}, where...),

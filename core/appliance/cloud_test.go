@@ -3,6 +3,7 @@ package appliance_test
 import (
 	"context"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"github.com/hdm-project/hdm/core/deployment"
 	"github.com/hdm-project/hdm/core/migration"
 	"github.com/hdm-project/hdm/core/vsphere"
+	"github.com/hdm-project/hdm/sim/site"
 	"github.com/hdm-project/hdm/sim/vcenter"
 )
 
@@ -150,7 +152,7 @@ func TestAnImageIsNotPoweredOnBesideAComputeVMThatSomebodyStartedAgain(t *testin
 		return w.last("db-01").State.Final()
 	})
 	assert.Equal(t, migration.Failed, w.last("db-01").State)
-	assert.Contains(t, w.last("db-01").Reasons[0].What, "powered on after it was stopped")
+	assert.Contains(t, w.last("db-01").Reasons[0].What, "powered on after HDM had stopped it")
 	w.stands(vsphere.OnPremises, "db-01", vsphere.On, "")
 }
 
@@ -166,4 +168,46 @@ func TestADeploymentThatTheApplianceCannotMakeIsGivenUpOnce(t *testing.T) { // D
 	calls := w.calls()
 	w.pass(time.Hour)
 	assert.Equal(t, calls, w.calls(), "and nothing goes on")
+}
+
+func TestVCenterTellsOfEachDeployment(t *testing.T) { // DEP-01, DEP-04
+	w := newWorld(t)
+	require.NoError(t, w.boot())
+	w.deploy("lite")
+	a := w.ask(func(context.Context) (appliance.Answer, error) { return w.app.Undeploy() })
+	require.Equal(t, appliance.Accepted, a.Outcome, "%+v", a.Reasons)
+	w.until(30*time.Minute, func() bool { return w.app.Deployment().Phase == deployment.None })
+	assert.Equal(t, []string{
+		"com.hdm.deployment.started: HDM deploy as lite standalone (deployment-1/1) began",
+		"com.hdm.deployment.ended: HDM deploy as lite standalone (deployment-1/1) ended",
+		"com.hdm.deployment.started: HDM undeploy of lite standalone (deployment-1/2) began",
+		"com.hdm.deployment.ended: HDM undeploy of lite standalone (deployment-1/2) ended",
+	}, w.told("com.hdm.deployment."))
+}
+
+func TestVCenterTellsWhyADeploymentFailed(t *testing.T) {
+	w := newWorld(t, func(d *site.Description) {
+		d.Cloud.Datastores = []site.Datastore{{Name: "small", Capacity: 1 << 30}}
+	})
+	require.NoError(t, w.boot())
+	m, err := deployment.Parse("lite")
+	require.NoError(t, err)
+	w.ask(func(context.Context) (appliance.Answer, error) { return w.app.Deploy(m) })
+	w.until(time.Hour, func() bool { return w.app.Deployment().Phase == deployment.None })
+	told := w.told("com.hdm.deployment.")
+	require.Len(t, told, 4)
+	assert.Equal(t, "com.hdm.deployment.started: HDM deploy as lite standalone (deployment-1/1) began", told[0])
+	assert.Regexp(t, `^com\.hdm\.deployment\.failed: HDM deploy as lite standalone \(deployment-1/1\) failed: .*no datastore of .* has \d+ GB free`, told[1])
+	assert.Equal(t, "com.hdm.deployment.ended: HDM undeploy of lite standalone (deployment-1/2) ended", told[len(told)-1], "what was made is removed")
+}
+
+// told are the events of a kind that the vCenter on premises has, the oldest
+// first.
+func (w *world) told(kind string) (told []string) {
+	for _, e := range w.OnPremises.VCenter.Events() {
+		if strings.HasPrefix(e.Type, kind) {
+			told = append(told, e.Type+": "+e.Text)
+		}
+	}
+	return told
 }

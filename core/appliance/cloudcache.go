@@ -179,37 +179,6 @@ func bootWait(all time.Duration, first, now time.Time) time.Duration {
 	return min(max(all-now.Sub(first), 0), all)
 }
 
-// startImage makes the reconciled image the VM. If somebody started the compute
-// VM again since it was stopped, two copies would run, and what the one wrote
-// meanwhile would be lost.
-func (a *Appliance) startImage(ctx context.Context, m migration.Migration) (migration.Result, error) {
-	return a.atBoth(ctx, func(here, there *vsphere.Session) (migration.Result, error) {
-		if err := offSince(ctx, m, here); err != nil {
-			return migration.Result{}, err
-		}
-		compute, err := there.FindMade(ctx, a.mark(m.ID))
-		if err != nil {
-			return migration.Result{}, err
-		}
-		for _, found := range compute {
-			if err := there.Settle(ctx, found.Ref); err != nil {
-				return migration.Result{}, err
-			}
-			now, err := there.VM(ctx, found.Ref)
-			if err != nil {
-				return migration.Result{}, err
-			}
-			if now.Power != vsphere.Off {
-				return migration.Result{}, &vsphere.Error{
-					Site: vsphere.Cloud, Op: "reboot", Object: now.Name, Class: vsphere.Refused,
-					Hint: "leave the VM off while it is committed, and order the migration again", Err: errors.New("it was powered on after it was stopped"),
-				}
-			}
-		}
-		return done(there.PowerOn(ctx, m.Image))
-	})
-}
-
 // reconcilePasses bounds the passes over what the compute VM goes on writing.
 const reconcilePasses = 8
 

@@ -57,7 +57,8 @@ func noComponents(op, object string) error {
 	}
 }
 
-// shown does something while a task in vCenter shows how far it is.
+// shown does something while a task in vCenter shows how far it is, and events
+// that it began, and how it ended.
 func (a *Appliance) shown(ctx context.Context, e deployment.Effect, do func(show func(int32)) error) error {
 	s, err := a.open(ctx, vsphere.OnPremises)
 	if err != nil {
@@ -77,7 +78,7 @@ func (a *Appliance) shown(ctx context.Context, e deployment.Effect, do func(show
 	cluster, of := resources.Clusters[0].Ref, fmt.Sprintf("%s/%s/deployment-%d", a.ID, a.incarnation, e.Number)
 	kind, what := vsphere.TaskDeploy, "HDM deploy as "+e.Mode.String()
 	if e.Remove {
-		kind, what = vsphere.TaskUndeploy, "HDM undeploy"
+		kind, what = vsphere.TaskUndeploy, "HDM undeploy of "+e.Mode.String()
 		if err := giveUp(ctx, s, cluster, of, e.Failed); err != nil {
 			return err
 		}
@@ -89,11 +90,15 @@ func (a *Appliance) shown(ctx context.Context, e deployment.Effect, do func(show
 	if err != nil {
 		return err
 	}
-	// How far it is follows behind: what could not be said is left unsaid. A try that
-	// failed leaves the task to the next one.
+	// What vCenter shows follows behind: what could not be said is left unsaid. A try
+	// that failed leaves the task to the next one.
+	tell := func(kind, text string) { _ = s.PostEvent(ctx, cluster, kind, what+" ("+e.Key+") "+text) }
+	tell(EventDeploymentStarted, "began")
 	if err := do(func(percent int32) { _ = task.Progress(ctx, percent) }); err != nil {
+		tell(EventDeploymentFailed, "failed: "+err.Error())
 		return err
 	}
+	tell(EventDeploymentEnded, "ended")
 	return unlessOver(task.Succeed(ctx))
 }
 

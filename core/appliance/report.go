@@ -27,6 +27,12 @@ const (
 	EventStarted = "com.hdm.migration.started"
 	EventRetried = "com.hdm.migration.retried"
 	EventEnded   = "com.hdm.migration.ended"
+
+	// Of the component VMs, about the first cluster on premises: each attempt to make
+	// or to remove them begins, and ends or fails.
+	EventDeploymentStarted = "com.hdm.deployment.started"
+	EventDeploymentEnded   = "com.hdm.deployment.ended"
+	EventDeploymentFailed  = "com.hdm.deployment.failed"
 )
 
 // reporter shows in the on-premises vCenter what the migrations do: a task on

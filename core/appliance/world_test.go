@@ -34,17 +34,21 @@ type world struct {
 	runtime func(runtime.Runtime) runtime.Runtime // what stands between the appliance and its machine
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t *testing.T, change ...func(*site.Description)) *world {
 	t.Helper()
 	k := kernel.New(1)
 	used := site.Size(1 << 20)
-	w, err := site.Build(k, site.Description{
+	d := site.Description{
 		OnPremises: site.Site{VMs: []site.VM{
 			{Name: "db-01", Disks: []site.Disk{{Capacity: 4 << 20, Used: &used}}},
 			{Name: "web-01", Disks: []site.Disk{{Capacity: 4 << 20, Used: &used}}},
 		}},
 		Cloud: site.Site{Networks: []string{"Cloud Net"}},
-	}, site.Options{})
+	}
+	for _, c := range change {
+		c(&d)
+	}
+	w, err := site.Build(k, d, site.Options{})
 	require.NoError(t, err)
 	t.Cleanup(func() {
 		k.Close()

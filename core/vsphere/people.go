@@ -91,8 +91,9 @@ type TaskHandle struct {
 }
 
 // EnsureTask finds the task of that type on the VM, or on what else the
-// inventory has, that has this mark, or makes one: queued, with a text that people read. The mark becomes the task's
-// activation id. The extension must be registered.
+// inventory has, that has this mark, or makes one: queued, with a text that
+// people read. The mark becomes the task's activation id. The extension must be
+// registered.
 func (s *Session) EnsureTask(ctx context.Context, vm Ref, mark, kind, text string) (TaskHandle, error) {
 	const op = "make a task for"
 	if found, _, err := s.findTask(ctx, vm, mark, kind); err != nil || found.Ref != "" {
@@ -215,24 +216,24 @@ func (t TaskHandle) fail(op string, err error) error {
 	return t.session.fail(op, "the task "+string(t.Ref), err, changes)
 }
 
-// PostEvent writes an event about a VM into the vCenter's log: kind begins
-// with "com.hdm.". Posting has no mark: after a lost answer an event can be
-// there twice.
-func (s *Session) PostEvent(ctx context.Context, vm Ref, kind, text string) error {
+// PostEvent writes an event about a VM or a cluster into the vCenter's log: kind
+// begins with "com.hdm.". Posting has no mark: after a lost answer an event can
+// be there twice.
+func (s *Session) PostEvent(ctx context.Context, about Ref, kind, text string) error {
 	if !strings.HasPrefix(kind, extensionKey+".") {
 		return s.refuse("post event", strconv.Quote(kind), "its type does not begin with "+extensionKey+".", "")
 	}
-	ref := vm.managed()
-	_, err := methods.PostEvent(ctx, s.vim, &types.PostEvent{
-		This: *s.vim.ServiceContent.EventManager,
-		EventToPost: &types.EventEx{
-			Event: types.Event{
-				CreatedTime: s.runtime.Now(), UserName: s.user, FullFormattedMessage: text,
-				Vm: &types.VmEventArgument{Vm: ref},
-			},
-			EventTypeId: kind, Severity: string(types.EventEventSeverityInfo), Message: text,
-			ObjectId: ref.Value, ObjectType: ref.Type,
-		},
-	})
+	ref := about.managed()
+	e := &types.EventEx{
+		Event:       types.Event{CreatedTime: s.runtime.Now(), UserName: s.user, FullFormattedMessage: text},
+		EventTypeId: kind, Severity: string(types.EventEventSeverityInfo), Message: text,
+		ObjectId: ref.Value, ObjectType: ref.Type,
+	}
+	if ref.Type == "VirtualMachine" { // who looks at an object's events looks by these
+		e.Vm = &types.VmEventArgument{Vm: ref}
+	} else {
+		e.ComputeResource = &types.ComputeResourceEventArgument{ComputeResource: ref}
+	}
+	_, err := methods.PostEvent(ctx, s.vim, &types.PostEvent{This: *s.vim.ServiceContent.EventManager, EventToPost: e})
 	return s.fail("post event", strconv.Quote(kind), err, changes)
 }

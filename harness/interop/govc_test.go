@@ -149,7 +149,8 @@ type machine struct {
 	ResourcePool struct{ Type, Value string }
 	Snapshot     struct{ RootSnapshotList []struct{ Name string } }
 	Config       struct {
-		Hardware struct {
+		ExtraConfig []struct{ Key, Value string }
+		Hardware    struct {
 			Device []struct {
 				MacAddress string
 				Backing    struct{ DeviceName, FileName string }
@@ -159,10 +160,16 @@ type machine struct {
 }
 
 func (g govc) vm(name string) machine {
+	all := g.vms(name)
+	require.Len(g.t, all, 1, name)
+	return all[0]
+}
+
+// vms are those of a name, which may be none.
+func (g govc) vms(name string) []machine {
 	var out struct{ VirtualMachines []machine }
 	require.NoError(g.t, json.Unmarshal([]byte(g.do("vm.info", "-json", name)), &out))
-	require.Len(g.t, out.VirtualMachines, 1)
-	return out.VirtualMachines[0]
+	return out.VirtualMachines
 }
 
 func (g govc) name(r struct{ Type, Value string }) string {

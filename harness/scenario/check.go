@@ -29,6 +29,9 @@ func (s *Scenario) Check() error {
 		vsphere.OnPremises: names(world.OnPremises.VMs), vsphere.Cloud: names(world.Cloud.VMs),
 	}}
 	c.context = s.Context()
+	if s.served {
+		c.outside()
+	}
 	c.head()
 	c.bus()
 	taken := s.reachable()
@@ -51,6 +54,18 @@ func (s *Scenario) Check() error {
 		e.Promise.check(c)
 	}
 	return errors.Join(c.errs...)
+}
+
+// outside adds what clients of a served world may order, whatever the steps do:
+// a step may wait for that.
+func (c *checker) outside() {
+	for _, vm := range c.vms[vsphere.OnPremises] {
+		for _, t := range []migration.Type{migration.Cold, migration.Warm} {
+			if !slices.Contains(c.context.Migrations[vm], t) {
+				c.context.Migrations[vm] = append(c.context.Migrations[vm], t)
+			}
+		}
+	}
 }
 
 func names(vms []site.VM) []string {
@@ -189,14 +204,14 @@ func waitsForDeployment(s Step) bool { return s.At == nil && s.When != nil && s.
 
 // reachable says of each step whether it can ever be taken: at its time, or
 // after a step that orders the migration, or asks for the deployment, that it
-// waits for.
+// waits for. In a served world those may order who come from outside.
 func (s *Scenario) reachable() []bool {
 	taken, ordered := make([]bool, len(s.Steps)), map[string]bool{}
 	deployed := !s.deploys() // the trigger itself tells that nobody does
 	for grew := true; grew; {
 		grew = false
 		for i, step := range s.Steps {
-			if vm := waitsFor(step); taken[i] || vm != "" && !ordered[vm] || waitsForDeployment(step) && !deployed {
+			if vm := waitsFor(step); taken[i] || vm != "" && !ordered[vm] && !s.served || waitsForDeployment(step) && !deployed {
 				continue
 			}
 			taken[i], grew = true, true

@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"bytes"
 	"strings"
 	"testing"
 	"time"
@@ -115,4 +116,14 @@ func TestStepsOfTheCloudCacheSayWhatTheApplianceIsGiven(t *testing.T) {
 	}
 	assert.True(t, offline.Offline && offline.Alone)
 	assert.Equal(t, migration.Order{VM: "123", Type: migration.Back, Alone: true}, back)
+}
+
+func TestAStepOfAServedWorldMayWaitForWhatAClientOrders(t *testing.T) {
+	text := []byte("title: A test\nworld: tiny\nsteps:\n  - {at: 0s, deploy: {mode: lite}}\n  - {when: {vm: vm-1, enters: waiting}, ship: {vm: vm-1, takes: 1h}}\n")
+	_, err := ParseServed("test.yaml", text)
+	require.NoError(t, err)
+	_, err = ParseText("test.yaml", text)
+	assert.ErrorContains(t, err, `no step migrates "vm-1" warm`, "nobody else is there to order it")
+	_, err = ParseServed("test.yaml", bytes.ReplaceAll(text, []byte("vm: vm-1"), []byte("vm: vm-9")))
+	assert.ErrorContains(t, err, "vm-9", "there is none to be ordered")
 }
