@@ -2,30 +2,35 @@ package bench
 
 import (
 	"context"
+	"runtime"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/hdm-project/hdm/harness/run"
 	"github.com/hdm-project/hdm/harness/scenario"
-	"github.com/hdm-project/hdm/reports/record"
 )
 
+// The reference scenario, every oracle on, passes at least hourFactor times as
+// fast as the clock of a processor: what the machine does besides does not
+// count, garbage collection does. What is in it stands at its head.
 func BenchmarkFourHoursInTheCloudAgainstRealTime(b *testing.B) {
 	s, err := scenario.Parse("testdata/reference.yaml")
 	require.NoError(b, err)
 	factors := make([]float64, 5)
 	for b.Loop() {
 		for i := range factors {
-			var r record.Run
-			from := busy()
-			r, err = run.One(context.Background(), s, run.Options{})
-			took := busy() - from
+			runtime.GC()
+			before := busy()
+			r, err := run.One(context.Background(), s, run.Options{})
+			took := busy() - before
 			require.NoError(b, err)
 			require.Empty(b, r.Violations)
-			b.Log(r.VirtualSeconds, took, r.Events)
+			require.GreaterOrEqual(b, r.VirtualSeconds, 4*3600.0)
 			factors[i] = r.VirtualSeconds / took.Seconds()
 		}
 	}
 	report(b, "times-as-fast", median(factors), atLeast(hourFactor))
+	b.ReportMetric(slices.Min(factors), "times-as-fast-at-least")
 }
