@@ -74,7 +74,7 @@ func (h *Home) secure() error {
 	if err := h.stage.Flush(); err != nil {
 		return err
 	}
-	return h.replay(func(cache.Block) error { return nil })
+	return h.replay(nil)
 }
 
 // finish applies a flush that is decided: all of it, from the beginning,

@@ -23,7 +23,8 @@
 // whatever was not flushed.
 //
 // Read this file, then commit.go (the decision), record.go (how the decision
-// lies on the stage), staged.go (how chunks do) and wire.go (messages).
+// lies on the stage), staged.go (how chunks do), sparse.go (how what a block
+// holds is written) and wire.go (messages).
 package home
 
 import (
@@ -208,7 +209,7 @@ func (h *Home) put(seq int, blocks []cache.Block) error {
 	if _, err := h.stage.WriteAt(h.buf, dataStart+h.flush.bytes); err != nil {
 		return err
 	}
-	addBlocks(h.sum, blocks)
+	h.sum.Write(h.buf[chunkHead:]) // the same bytes that a Sum takes
 	h.flush.bytes += int64(len(h.buf))
 	h.flush.chunks++
 	return nil

@@ -9,36 +9,39 @@ import (
 	"github.com/hdm-project/hdm/core/cache"
 )
 
-// A chunk on the stage is a head and its blocks, each a head and its content.
-// The number and the place of the chunk are in it, so that what an older flush
-// left in the same place is not taken for it.
+// A chunk on the stage is a head and its blocks, each a head and its content
+// (see sparse.go). The number and the place of the chunk are in it, so that what
+// an older flush left in the same place is not taken for it.
 const (
-	chunkHead = 8 + 4 + 4 + 4 // number, seq, blocks, CRC of all that follows
-	blockHead = 4 + 8 + 4     // disk, block, length
+	chunkHead = 8 + 4 + 4 + 4 + 4 // number, seq, blocks, bytes that follow, CRC of them
+	blockHead = 4 + 8 + 4         // disk, block, length
 )
 
 func appendChunk(p []byte, number uint64, seq int, blocks []cache.Block) []byte {
 	p = binary.LittleEndian.AppendUint64(p, number)
 	p = binary.LittleEndian.AppendUint32(p, uint32(seq))
 	p = binary.LittleEndian.AppendUint32(p, uint32(len(blocks)))
-	p = binary.LittleEndian.AppendUint32(p, 0)
+	p = binary.LittleEndian.AppendUint64(p, 0)
 	body := len(p)
-	for _, b := range blocks {
-		p = appendBlockHead(p, b)
-		p = append(p, b.Data...)
-	}
+	p = appendBlocks(p, blocks)
+	binary.LittleEndian.PutUint32(p[body-8:], uint32(len(p)-body))
 	binary.LittleEndian.PutUint32(p[body-4:], crc32.Checksum(p[body:], castagnoli))
 	return p
 }
 
-func appendBlockHead(p []byte, b cache.Block) []byte {
-	p = binary.LittleEndian.AppendUint32(p, uint32(b.Disk))
-	p = binary.LittleEndian.AppendUint64(p, uint64(b.Block))
-	return binary.LittleEndian.AppendUint32(p, uint32(len(b.Data)))
+func appendBlocks(p []byte, blocks []cache.Block) []byte {
+	for _, b := range blocks {
+		p = binary.LittleEndian.AppendUint32(p, uint32(b.Disk))
+		p = binary.LittleEndian.AppendUint64(p, uint64(b.Block))
+		p = binary.LittleEndian.AppendUint32(p, uint32(len(b.Data)))
+		p = appendContent(p, b.Data)
+	}
+	return p
 }
 
-// replay hands every block of the flush, as it lies on the stage, to do. A
-// stage that does not hold the flush is ErrDamaged; do has seen a part of it.
+// replay hands every block of the flush, as it lies on the stage, to do, which
+// may not keep its content; a do of nil reads and checks them. A stage that does
+// not hold the flush is ErrDamaged; do has seen a part of it.
 func (h *Home) replay(do func(cache.Block) error) error {
 	var head [chunkHead]byte
 	at, end := int64(dataStart), dataStart+h.flush.bytes
@@ -49,15 +52,17 @@ func (h *Home) replay(do func(cache.Block) error) error {
 		if _, err := h.stage.ReadAt(head[:], at); err != nil {
 			return err
 		}
-		number, blocks := binary.LittleEndian.Uint64(head[:]), binary.LittleEndian.Uint32(head[12:])
-		if number != h.flush.number || binary.LittleEndian.Uint32(head[8:]) != seq || blocks > MaxChunkBlocks {
+		at += chunkHead
+		le := binary.LittleEndian
+		number, blocks, size := le.Uint64(head[:]), le.Uint32(head[12:]), int64(le.Uint32(head[16:]))
+		if number != h.flush.number || le.Uint32(head[8:]) != seq || blocks > MaxChunkBlocks ||
+			size > end-at || size > int64(blocks)*(blockHead+maxContent) {
 			return ErrDamaged
 		}
-		n, err := h.replayChunk(at+chunkHead, end, int(blocks), binary.LittleEndian.Uint32(head[16:]), do)
-		if err != nil {
+		if err := h.replayChunk(at, int(size), int(blocks), le.Uint32(head[20:]), do); err != nil {
 			return err
 		}
-		at += chunkHead + n
+		at += size
 	}
 	if at != end {
 		return ErrDamaged
@@ -65,55 +70,72 @@ func (h *Home) replay(do func(cache.Block) error) error {
 	return nil
 }
 
-// replayChunk reads a chunk's blocks at at, checks all, then does them. It
-// returns how many bytes they are.
-func (h *Home) replayChunk(at, end int64, blocks int, crc uint32, do func(cache.Block) error) (int64, error) {
-	most := min(end-at, int64(blocks)*(blockHead+cache.BlockSize))
-	if h.buf == nil || int64(cap(h.buf)) < most {
-		h.buf = make([]byte, most)
+// replayChunk reads a chunk's blocks at at, checks all, then does them.
+func (h *Home) replayChunk(at int64, size, blocks int, crc uint32, do func(cache.Block) error) error {
+	if cap(h.buf) < size {
+		h.buf = make([]byte, size)
 	}
-	p := h.buf[:most]
+	p := h.buf[:size]
 	if _, err := h.stage.ReadAt(p, at); err != nil {
-		return 0, err
+		return err
 	}
-	list := make([]cache.Block, 0, blocks)
-	n := 0
+	if crc32.Checksum(p, castagnoli) != crc {
+		return ErrDamaged
+	}
+	if err := walk(p, blocks, nil); err != nil || do == nil {
+		return err
+	}
+	return walk(p, blocks, do)
+}
+
+// walk hands every block of a chunk to do; with a do of nil it checks that they
+// are blocks, and nothing else.
+func walk(p []byte, blocks int, do func(cache.Block) error) error {
+	var content [cache.BlockSize]byte
 	for range blocks {
-		if len(p)-n < blockHead {
-			return 0, ErrDamaged
+		if len(p) < blockHead {
+			return ErrDamaged
 		}
-		head := p[n:]
-		size := int(binary.LittleEndian.Uint32(head[12:]))
-		if size > cache.BlockSize || len(head)-blockHead < size {
-			return 0, ErrDamaged
+		b := cache.Block{Disk: int(binary.LittleEndian.Uint32(p)), Block: int64(binary.LittleEndian.Uint64(p[4:]))}
+		size := int(binary.LittleEndian.Uint32(p[12:]))
+		if size > cache.BlockSize {
+			return ErrDamaged
 		}
-		list = append(list, cache.Block{
-			Disk: int(binary.LittleEndian.Uint32(head)), Block: int64(binary.LittleEndian.Uint64(head[4:])),
-			Data: head[blockHead : blockHead+size],
-		})
-		n += blockHead + size
-	}
-	if crc32.Checksum(p[:n], castagnoli) != crc {
-		return 0, ErrDamaged
-	}
-	for _, b := range list {
+		if do != nil {
+			b.Data = content[:size]
+		}
+		rest, ok := takeContent(p[blockHead:], b.Data, size)
+		if !ok {
+			return ErrDamaged
+		}
+		p = rest
+		if do == nil {
+			continue
+		}
 		if err := do(b); err != nil {
-			return 0, err
+			return err
 		}
 	}
-	return int64(n), nil
+	if len(p) > 0 {
+		return ErrDamaged
+	}
+	return nil
 }
 
 // Sum is what Commit compares, computed by whoever sends the flush: of all its
 // blocks, in order, whatever the chunks. The zero Sum is ready to use.
-type Sum struct{ h hash.Hash }
+type Sum struct {
+	h   hash.Hash
+	buf []byte
+}
 
 // Add the blocks of the next chunk.
 func (s *Sum) Add(blocks []cache.Block) {
 	if s.h == nil {
 		s.h = sha256.New()
 	}
-	addBlocks(s.h, blocks)
+	s.buf = appendBlocks(s.buf[:0], blocks)
+	s.h.Write(s.buf)
 }
 
 // Bytes of the sum: SHA-256.
@@ -121,11 +143,4 @@ func (s *Sum) Bytes() (sum [32]byte) {
 	s.Add(nil)
 	s.h.Sum(sum[:0])
 	return sum
-}
-
-func addBlocks(h hash.Hash, blocks []cache.Block) {
-	for _, b := range blocks {
-		h.Write(appendBlockHead(make([]byte, 0, blockHead), b))
-		h.Write(b.Data)
-	}
 }

@@ -13,19 +13,19 @@ const (
 	// MaxBlock is one more than the highest block of a disk: 62 TiB of them.
 	MaxBlock = 62 << 40 / cache.BlockSize
 	// MaxMessage is the size of the largest encoded message, in bytes.
-	MaxMessage = 1 + 4*binary.MaxVarintLen64 + MaxChunkBlocks*(3*binary.MaxVarintLen64+cache.BlockSize)
+	MaxMessage = 1 + 4*binary.MaxVarintLen64 + MaxChunkBlocks*(3*binary.MaxVarintLen64+maxContent)
 )
 
 // ErrMessage is wrapped by what Encode and Decode refuse with.
 var ErrMessage = errors.New("not a message between cloud cache and premises")
 
 // Encode a message: a byte for its kind, then its fields in the order of
-// fields, as unsigned varints, counted bytes, or the sum as it is. Error: a
-// field is beyond its limit.
+// fields, as unsigned varints, counted bytes, what a block holds (see
+// sparse.go), or the sum as it is. Error: a field is beyond its limit.
 func Encode(m Message) ([]byte, error) {
 	size := 64 + len(m.Data) + len(m.Text)
-	for _, b := range m.Blocks {
-		size += 16 + len(b.Data)
+	for range m.Blocks {
+		size += 32 + shortContent
 	}
 	e := encoder{p: append(make([]byte, 0, size), byte(m.Kind))}
 	fields(&e, &m)
@@ -36,7 +36,7 @@ func Encode(m Message) ([]byte, error) {
 }
 
 // Decode what Encode made. It is total: anything else is an error. What the
-// message holds lies in p.
+// message holds lies in p, but for what blocks hold.
 func Decode(p []byte) (Message, error) {
 	if len(p) == 0 || len(p) > MaxMessage {
 		return Message{}, fmt.Errorf("%w: %d bytes", ErrMessage, len(p))
@@ -58,6 +58,7 @@ type codec interface {
 	uint(name string, v *uint64, most uint64)
 	int(name string, v *int, most int)
 	bytes(name string, v *[]byte, most int)
+	content(v *[]byte) // of a block: see sparse.go
 	sum(v *[32]byte)
 	fail(name string)
 }
@@ -112,7 +113,7 @@ func blocks(c codec, list *[]cache.Block) {
 	for i := range *list {
 		b := &(*list)[i]
 		address(c, &b.Disk, &b.Block)
-		c.bytes("content", &b.Data, cache.BlockSize)
+		c.content(&b.Data)
 	}
 }
 
@@ -144,6 +145,14 @@ func (e *encoder) bytes(name string, v *[]byte, most int) {
 	e.int(name, &n, most)
 	if e.err == nil {
 		e.p = append(e.p, *v...)
+	}
+}
+
+func (e *encoder) content(v *[]byte) {
+	n := len(*v)
+	e.int("content", &n, cache.BlockSize)
+	if e.err == nil {
+		e.p = appendContent(e.p, *v)
 	}
 }
 
@@ -185,6 +194,22 @@ func (d *decoder) bytes(name string, v *[]byte, most int) {
 		return
 	}
 	*v, d.p = d.p[:n:n], d.p[n:]
+}
+
+func (d *decoder) content(v *[]byte) {
+	var n int
+	d.int("content", &n, cache.BlockSize)
+	if len(d.p) < maskSize {
+		d.fail("content")
+		return
+	}
+	data := make([]byte, n)
+	rest, ok := takeContent(d.p, data, n)
+	if !ok {
+		d.fail("content")
+		return
+	}
+	*v, d.p = data, rest
 }
 
 func (d *decoder) sum(v *[32]byte) {

@@ -1,6 +1,7 @@
 package oracle
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"slices"
 	"strconv"
@@ -28,6 +29,9 @@ type Flushed struct {
 	guests   map[string]*away   // by name: those in the cloud
 	shown    bool               // a flush brought home what a guest had written
 	brought  bool               // a binding ended with all of it on premises
+
+	block [disk.BlockSize]byte // what is looked at
+	text  []byte               // what of it is hashed
 }
 
 // cached is a binding.
@@ -136,22 +140,32 @@ func (o *Flushed) cut(e *kernel.Event) {
 	}
 	disks := o.world.Disks(g.vm)
 	for at := range g.pending { //hdm:order-safe from a map into a map
-		c.held[at] = held(disks, at)
+		c.held[at] = o.held(disks, at)
 	}
 	g.pending = map[place]bool{}
 }
 
 // held is what a block holds; the zero content if it cannot be read.
-func held(disks []Disk, at place) content {
-	var block [disk.BlockSize]byte
+func (o *Flushed) held(disks []Disk, at place) content {
 	if at.disk >= len(disks) {
 		return content{}
 	}
-	if _, err := disks[at.disk].Image.ReadAt(block[:], at.block*disk.BlockSize); err != nil {
+	if _, err := disks[at.disk].Image.ReadAt(o.block[:], at.block*disk.BlockSize); err != nil {
 		return content{}
 	}
-	return sha256.Sum256(block[:])
+	// Guests write a little into each sector. Zeros are left out, and the place of
+	// the rest is kept, so that no two blocks give the same text.
+	o.text = o.text[:0]
+	const part = 64
+	for i := byte(0); i < disk.BlockSize/part; i++ {
+		if p := o.block[int(i)*part:][:part]; !bytes.Equal(p, zeros[:]) {
+			o.text = append(append(o.text, i), p...)
+		}
+	}
+	return sha256.Sum256(o.text)
 }
+
+var zeros [64]byte
 
 func (o *Flushed) applied(e *kernel.Event) {
 	b := o.bindings[e.Subject]
@@ -167,7 +181,7 @@ func (o *Flushed) applied(e *kernel.Event) {
 	here := o.world.Disks(b.source)
 	wrong := place{-1, 0}
 	for at, want := range c.held { //hdm:order-safe the lowest of those that differ
-		if held(here, at) != want && (wrong.disk < 0 || at.before(wrong)) {
+		if o.held(here, at) != want && (wrong.disk < 0 || at.before(wrong)) {
 			wrong = at
 		}
 	}
