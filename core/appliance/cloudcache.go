@@ -53,6 +53,15 @@ func (a *Appliance) onCloudCache(ctx context.Context, e migration.Effect, m migr
 	case migration.AwaitBoot:
 		return there(func(s *vsphere.Session) error { return a.awaitBoot(ctx, s, m) })
 	case migration.Reconcile:
+		if !slices.Contains(m.Started, migration.StepTransfer) {
+			// A person brought the image. It is marked only now that the journal has
+			// it: what is marked can be taken for what a transfer made, and removed.
+			if _, err := there(func(s *vsphere.Session) error {
+				return s.SetMark(ctx, m.Image, vsphere.MarkImport, a.imageMark(m))
+			}); err != nil {
+				return migration.Result{}, err
+			}
+		}
 		return a.reconcile(ctx, m, false)
 	case migration.LastReconcile:
 		return a.reconcile(ctx, m, true)
@@ -272,7 +281,7 @@ func (a *Appliance) brought(ctx context.Context, m migration.Migration) (vsphere
 		if vm.Name != migration.ImageName(m.Plan.Name) || vm.Power != vsphere.Off || !m.Plan.Machine.Fits(vm) {
 			continue
 		}
-		return vm.Ref, s.SetMark(ctx, vm.Ref, vsphere.MarkImport, a.imageMark(m))
+		return vm.Ref, nil
 	}
 	return "", nil
 }

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/hdm-project/hdm/core/migration"
 	"github.com/hdm-project/hdm/core/vsphere"
@@ -117,6 +118,8 @@ type course struct {
 	carried bool // HDM carried its data
 	boots   int  // of its guest in the cloud, before it was over
 	noBoot  bool // its guest never came up
+	// queued is when it was, beside others that ran; 0: it was not.
+	queued time.Duration
 }
 
 func newFacts(s *scenario.Scenario) *facts {

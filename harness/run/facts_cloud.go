@@ -63,7 +63,7 @@ func init() {
 		factNoData:        "no Configure & Sync was refused because the data was not in the cloud",
 		factTried:         "no try-before-commit completed",
 		factCameBack:      "no VM was brought back",
-		factCameTogether:  "no VMs came back together",
+		factCameTogether:  "no VMs that depend on each other all came back",
 		factNotBack:       "no migrate-back was refused because the VM was not on a cloud cache",
 		factLate:          "no guest came up in the cloud after a reboot",
 		factNever:         "no migration failed because its guest never came up",
@@ -72,7 +72,7 @@ func init() {
 		factDeployed:      "HDM was not deployed",
 		factUndeployed:    "undeploying was not refused while a VM was on a cloud cache and done afterwards",
 		factServices:      "no heartbeat named the services of a component VM that was off",
-		factCloudQueued:   "no VM waited for the cloud cache while others moved there",
+		factCloudQueued:   "no VM had to wait for the cloud cache while others moved there",
 		factFlushed:       "no flush was applied on premises that had something to bring",
 		factInterval:      "no two flushes of a VM were 20 minutes apart",
 		factOtherInterval: "no two flushes of a VM were at an interval apart that somebody had set",
@@ -94,26 +94,30 @@ const apart = time.Minute
 
 // cloudFacts is what facts about cloud caches are collected from.
 type cloudFacts struct {
-	groups   bool                     // somebody named VMs that depend on each other
+	groups   [][]string               // VMs that depend on each other, as somebody named them
 	interval time.Duration            // that somebody set last; 0: none
 	cuts     map[string]time.Duration // the last cut of each binding
 	flying   map[string]bool          // flushes that are on their way, by binding
-	backs    int                      // VMs that came back
+	backs    map[string]bool          // VMs that came back
 	refused  bool                     // undeploying was, while a VM was on a cloud cache
 	outages  map[migration.Type]bool  // of which a migration was ridden out
 	down     bool                     // the WAN
 }
 
 func newCloudFacts() cloudFacts {
-	return cloudFacts{cuts: map[string]time.Duration{}, flying: map[string]bool{}, outages: map[migration.Type]bool{}}
+	return cloudFacts{backs: map[string]bool{}, cuts: map[string]time.Duration{}, flying: map[string]bool{}, outages: map[migration.Type]bool{}}
 }
 
 func (f *facts) hearCloud(e kernel.Event) {
 	c := &f.cloud
 	switch e.Kind {
 	case event.Settings:
-		c.groups = c.groups || e.Attr("groups") != ""
-		c.interval = 0
+		c.interval, c.groups = 0, nil
+		for _, group := range strings.Split(e.Attr("groups"), ";") {
+			if group != "" {
+				c.groups = append(c.groups, strings.Split(group, ","))
+			}
+		}
 		for _, one := range strings.Split(e.Attr("flush-every"), ";") {
 			if _, text, ok := strings.Cut(one, "="); ok {
 				c.interval, _ = time.ParseDuration(text)
@@ -191,10 +195,15 @@ func (f *facts) movedInCloud(e kernel.Event, c *course) {
 	if to == migration.Queued {
 		for _, other := range f.live { //hdm:order-safe any
 			onCloud := other.kind == migration.Warm || other.kind == migration.TBC
-			f.happened[factCloudQueued] = f.happened[factCloudQueued] || onCloud && other.state == string(migration.Running) && (typ == migration.Warm || typ == migration.TBC)
+			if onCloud && other.state == string(migration.Running) && (typ == migration.Warm || typ == migration.TBC) {
+				c.queued = e.At
+			}
 		}
 	}
 	switch {
+	case to == migration.Running: // one that finds a slot is queued for no time at all
+		f.happened[factCloudQueued] = f.happened[factCloudQueued] || c.queued > 0 && e.At > c.queued
+		c.queued = 0
 	case to == migration.Refused:
 		reason := e.Attr("reason")
 		f.happened[factNotReadyVM] = f.happened[factNotReadyVM] || strings.HasPrefix(reason, "tools-") || reason == "powered-off"
@@ -219,9 +228,11 @@ func (f *facts) completedInCloud(typ migration.Type, c *course) {
 		set(factCloudResumed, c.restarted)
 		set(factLate, c.boots > 1)
 	case migration.Back:
-		f.cloud.backs++
+		f.cloud.backs[c.vm] = true
 		set(factCameBack, true)
-		set(factCameTogether, f.cloud.groups && f.cloud.backs > 1)
+		set(factCameTogether, slices.ContainsFunc(f.cloud.groups, func(group []string) bool {
+			return !slices.ContainsFunc(group, func(vm string) bool { return !f.cloud.backs[vm] })
+		}))
 	}
 	if typ != migration.Warm && c.outage {
 		f.cloud.outages[typ] = true
