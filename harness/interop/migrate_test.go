@@ -47,7 +47,7 @@ func (s *serving) order(heard func(line string), name string, args ...string) to
 	ctx, cancel := context.WithTimeout(context.Background(), longest)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, name, args...)
-	cmd.Env = append(foreign.Env(),
+	cmd.Env = append(append(foreign.Env(), s.env...),
 		"PATH="+filepath.Dir(foreign.Tool(s.t, "aws"))+":"+os.Getenv("PATH"), "NODE_NO_WARNINGS=1",
 		"HDM_SQS_URL="+s.info.SQS.URL, "HDM_COMMANDS="+s.info.SQS.Commands, "HDM_RESPONSES="+s.info.SQS.Responses, "HDM_BUS_TOKEN="+s.info.SQS.Token,
 	)
