@@ -102,7 +102,7 @@ func bothShow(here, there govc, vm, now, network string) {
 	assert.Equal(t, source.macs(), copied.macs())
 	here.finished(t, "com.hdm.migrate", "VirtualMachine.createSnapshot", "VirtualMachine.exportVm")
 	there.finished(t, "ResourcePool.importVApp", "VirtualMachine.powerOnVM")
-	assert.Contains(t, here.do("events", "-type", "com.hdm.migration.started", "/DC/vm/"+now), "cold migration m-0001 to the cloud began")
+	assert.Contains(t, here.do("events", "-type", "com.hdm.migration.started", "/DC/vm/"+now), "HDM cold migration m-0001 began")
 }
 
 // ended looks until vCenter shows the end, which HDM says there last.
