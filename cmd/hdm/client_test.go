@@ -235,20 +235,20 @@ func TestClientRefusesWhatItCannotUseAndSendsNothing(t *testing.T) {
 	t.Setenv(tokenVariable, busToken)
 	where := []string{"--url", b.url, "--region", "r", "--commands", "commands.fifo", "--responses", "responses.fifo"}
 	for says, args := range map[string][]string{
-		"--commands is missing":    {"watch"},
-		"--region is missing":      {"watch", "--commands", "a", "--responses", "b"},
-		"cannot be read as JSON":   {"watch", "--bus", "broken.json"},
-		"gone.json":                {"watch", "--bus", "gone.json"},
-		"--token-file \"gone\"":    append([]string{"watch", "--token-file", "gone"}, where...),
-		"choose text or json":      append([]string{"watch", "--format", "xml"}, where...),
-		"--for -1s":                append([]string{"watch", "--for", "-1s"}, where...),
-		"write FROM=TO":            append([]string{"clone", "db-01", "--network", "a"}, where...),
-		"--complete is missing":    append([]string{"bulk-done", "r-1"}, where...),
-		"page_size":                append([]string{"inventory", "--page-size", "5000"}, where...),
+		"--commands is missing":               {"watch"},
+		"--region is missing":                 {"watch", "--commands", "a", "--responses", "b"},
+		"cannot be read as JSON":              {"watch", "--bus", "broken.json"},
+		"gone.json":                           {"watch", "--bus", "gone.json"},
+		"--token-file \"gone\"":               append([]string{"watch", "--token-file", "gone"}, where...),
+		"choose text or json":                 append([]string{"watch", "--format", "xml"}, where...),
+		"--for -1s":                           append([]string{"watch", "--for", "-1s"}, where...),
+		"write FROM=TO":                       append([]string{"clone", "db-01", "--network", "a"}, where...),
+		"--complete is missing":               append([]string{"bulk-done", "r-1"}, where...),
+		"page_size":                           append([]string{"inventory", "--page-size", "5000"}, where...),
 		"--mode \"hot\": choose cold or warm": append([]string{"clone", "db-01", "--mode", "hot", "--for", "5s", "--bus", "bus.json"}, where...),
-		"--api \"ftp://x\"":        {"migrations", "--api", "ftp://x"},
-		"unknown flag: --token":    append([]string{"watch", "--token", "x"}, where...),
-		"accepts 1 arg":            append([]string{"clone"}, where...),
+		"--api \"ftp://x\"":                   {"migrations", "--api", "ftp://x"},
+		"unknown flag: --token":               append([]string{"watch", "--token", "x"}, where...),
+		"accepts 1 arg":                       append([]string{"clone"}, where...),
 	} {
 		r := call(t, context.Background(), "", append([]string{"client"}, args...)...)
 		assert.Equal(t, exitUsage, r.code, "%s: %s", args, r.err)

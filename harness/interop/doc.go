@@ -7,5 +7,6 @@
 // Read process_test.go for how the program is run; then migrate_test.go, in which
 // clients of the message bus order a migration each: testdata/migrate.sh (awscli),
 // migrate.py (boto3) and migrate.mjs (AWS SDK for JavaScript), which are there to
-// be copied.
+// be copied. migrate.py migrates warm, too: see warm_test.go. flows_test.go is a
+// table of what govc must see where each flow has led.
 package interop

@@ -47,7 +47,7 @@ func (s *serving) order(heard func(line string), name string, args ...string) to
 	ctx, cancel := context.WithTimeout(context.Background(), longest)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, name, args...)
-	cmd.Env = append(foreign.Env(),
+	cmd.Env = append(append(foreign.Env(), s.env...),
 		"PATH="+filepath.Dir(foreign.Tool(s.t, "aws"))+":"+os.Getenv("PATH"), "NODE_NO_WARNINGS=1",
 		"HDM_SQS_URL="+s.info.SQS.URL, "HDM_COMMANDS="+s.info.SQS.Commands, "HDM_RESPONSES="+s.info.SQS.Responses, "HDM_BUS_TOKEN="+s.info.SQS.Token,
 	)
@@ -102,7 +102,7 @@ func bothShow(here, there govc, vm, now, network string) {
 	assert.Equal(t, source.macs(), copied.macs())
 	here.finished(t, "com.hdm.migrate", "VirtualMachine.createSnapshot", "VirtualMachine.exportVm")
 	there.finished(t, "ResourcePool.importVApp", "VirtualMachine.powerOnVM")
-	assert.Contains(t, here.do("events", "-type", "com.hdm.migration.started", "/DC/vm/"+now), "cold migration m-0001 to the cloud began")
+	assert.Contains(t, here.do("events", "-type", "com.hdm.migration.started", "/DC/vm/"+now), "HDM cold migration m-0001 began")
 }
 
 // ended looks until vCenter shows the end, which HDM says there last.

@@ -65,6 +65,9 @@ type serving struct {
 	info  loopback.Info
 	rest  chan string
 	err   bytes.Buffer
+	env   []string // what its clients are told, beside how to reach it
+
+	printed string // on stdout, after the commands; once it has ended
 }
 
 // serve starts it and reads what it says at once: the first line and the commands.
@@ -105,6 +108,7 @@ var ended = regexp.MustCompile(`(?m)^(passed|FAILED) .* events  ([0-9a-f]{16})$`
 func (s *serving) end() (byPeople []string) {
 	require.NoError(s.t, s.cmd.Process.Signal(os.Interrupt))
 	rest := <-s.rest
+	s.printed = rest
 	_ = s.cmd.Wait() // its exit code says it
 	assert.Equal(s.t, 0, s.cmd.ProcessState.ExitCode(), "%s%s", rest, &s.err)
 	assert.NotContains(s.t, s.err.String(), "VIOLATED")

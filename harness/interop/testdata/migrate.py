@@ -81,17 +81,23 @@ class Offline:
     """The data of a warm migration that somebody brings to the cloud."""
 
     def __init__(self, bus, clone):
-        self.bus, self.clone, self.asked, self.done = bus, clone, None, False
+        self.bus, self.clone, self.bringing, self.asked, self.done = bus, clone, None, None, False
 
     def tell(self):
-        """Lets the data be brought, and tells HDM whether all of it is there."""
-        if self.asked is None and not self.done:
-            self.done = subprocess.run(os.environ["HDM_BRING"], shell=True, check=False).returncode == 0
+        """Lets the data be brought and, once that has ended, tells HDM whether all of
+        it is there. It does not wait for that: a response that is held for hours
+        comes again."""
+        if self.asked is not None or self.done:
+            return
+        if self.bringing is None:
+            self.bringing = subprocess.Popen(os.environ["HDM_BRING"], shell=True)
+        elif self.bringing.poll() is not None:
+            self.done, self.bringing = self.bringing.returncode == 0, None
             self.asked = self.bus.send("BulkMigrationDoneRequest", clone_request_id=self.clone, complete=self.done)
 
     def hear(self, response):
         """Hears what HDM makes of it. If the data is not there, it is asked for again."""
-        if response.get("request_id") != self.asked:
+        if self.asked is None or response.get("request_id") != self.asked:
             return
         self.asked = None
         if response["type"] == "ErrorResponse":
