@@ -67,10 +67,9 @@ func (c *Cache) Pull(blocks int) Out {
 	}
 	n := min(max(blocks, 1), maxChunk, len(k.blocks)-k.pulled)
 	p := &pull{cut: k, blocks: make([]Block, n), left: n}
-	memory := make([]byte, n*BlockSize)
 	for j := range p.blocks {
 		e := &c.table.entries[k.blocks[k.pulled+j]]
-		p.blocks[j] = Block{e.key.disk(), e.key.block(), memory[j*BlockSize : (j+1)*BlockSize : (j+1)*BlockSize]}
+		p.blocks[j] = Block{e.key.disk(), e.key.block(), make([]byte, BlockSize)}
 		c.begin(Op{Kind: DeviceRead, Off: c.layout.slotAt(e.held), Data: p.blocks[j].Data},
 			pending{done: (*Cache).pulledOne, pull: p, at: k.pulled + j})
 	}

@@ -24,15 +24,24 @@ func (i image) ReadAt(p []byte, off int64) (int, error) {
 	if view == nil {
 		return len(p), nil
 	}
-	var block [blockSize]byte
+	var part []byte // of a block that is asked for in part
 	for at := off / blockSize; at*blockSize < off+int64(len(p)); at++ {
-		held, err := view.Peek(i.binding, i.index, at, block[:])
+		if from := at*blockSize - off; from >= 0 && from+blockSize <= int64(len(p)) {
+			if _, err := view.Peek(i.binding, i.index, at, p[from:from+blockSize]); err != nil {
+				return 0, err
+			}
+			continue
+		}
+		if part == nil {
+			part = make([]byte, blockSize)
+		}
+		held, err := view.Peek(i.binding, i.index, at, part)
 		if err != nil {
 			return 0, err
 		}
 		if held {
 			from := max(off, at*blockSize)
-			copy(p[from-off:], block[from-at*blockSize:])
+			copy(p[from-off:], part[from-at*blockSize:])
 		}
 	}
 	return len(p), nil

@@ -50,6 +50,7 @@ type Disk struct {
 	touched int64        // blocks of the image of now that were written
 	dirty   []dirtyBlock // the volatile cells of the top
 	free    freeList
+	whole   []byte // of completed; nil until it is needed
 	faults  faults
 }
 
@@ -148,12 +149,15 @@ func (d *Disk) writeBlock(b int64, from int, p []byte) error {
 	return nil
 }
 
-// completed is block b as it is, with p put into it at from.
+// completed is block b as it is, with p put into it at from. The next call uses
+// its memory again.
 func (d *Disk) completed(b int64, from int, p []byte) []byte {
-	whole := make([]byte, BlockSize)
-	d.top.find(b).read(whole, 0)
-	copy(whole[from:], p)
-	return whole
+	if d.whole == nil {
+		d.whole = make([]byte, BlockSize)
+	}
+	d.top.find(b).read(d.whole, 0)
+	copy(d.whole[from:], p)
+	return d.whole
 }
 
 // Flush makes every acknowledged write durable, or returns an *Error and makes

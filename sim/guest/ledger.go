@@ -73,18 +73,19 @@ func (g *Guest) holds(disk int, want Ack, got Stamp, whole bool) bool {
 // in ascending order, and returns at most limit losses. A block may hold a
 // later write than the last acknowledged: one that the device carried out and
 // did not acknowledge.
-func (g *Guest) Check(disk int, image disk.Reader, limit int) []Loss {
+func (g *Guest) Check(index int, image disk.Reader, limit int) []Loss {
 	var losses []Loss
-	for block, want := range g.Acknowledged(disk) {
+	memory := make([]byte, disk.BlockSize) // of one block after another
+	for block, want := range g.Acknowledged(index) {
 		if len(losses) == limit {
 			break
 		}
 		if want.Torn {
 			continue
 		}
-		got, whole := ReadStamp(image, block)
-		if !g.holds(disk, want, got, whole) {
-			losses = append(losses, Loss{Guest: g.spec.Name, Disk: disk, Block: block, Want: want, Got: got, Whole: whole})
+		got, whole := readStamp(image, block, memory)
+		if !g.holds(index, want, got, whole) {
+			losses = append(losses, Loss{Guest: g.spec.Name, Disk: index, Block: block, Want: want, Got: got, Whole: whole})
 		}
 	}
 	return losses

@@ -44,6 +44,14 @@ func Identity(name string) uint64 {
 // zeros.
 func (s Stamp) put(block []byte) {
 	head := block[:stampSize]
+	s.encode(head)
+	for at := disk.SectorSize; at < disk.BlockSize; at += disk.SectorSize {
+		copy(block[at:], head)
+	}
+}
+
+// encode the stamp into the head of a sector.
+func (s Stamp) encode(head []byte) {
 	le := binary.LittleEndian
 	le.PutUint32(head, stampMagic)
 	le.PutUint32(head[4:], uint32(s.Disk))
@@ -51,26 +59,28 @@ func (s Stamp) put(block []byte) {
 	le.PutUint64(head[16:], uint64(s.Block))
 	le.PutUint64(head[24:], s.Write)
 	le.PutUint32(head[stampSum:], crc32.Checksum(head[:stampSum], castagnoli))
-	for at := disk.SectorSize; at < disk.BlockSize; at += disk.SectorSize {
-		copy(block[at:], head)
-	}
 }
 
 // ReadStamp reads the stamp of a block of an image. A block of zeros gives the
 // zero Stamp, whole. It is not whole when it was torn, belongs to another
 // place, holds something else, or cannot be read.
 func ReadStamp(r disk.Reader, block int64) (s Stamp, whole bool) {
-	var p [disk.BlockSize]byte
-	if _, err := r.ReadAt(p[:], block*disk.BlockSize); err != nil {
+	return readStamp(r, block, make([]byte, disk.BlockSize))
+}
+
+// readStamp is ReadStamp with memory to read into.
+func readStamp(r disk.Reader, block int64, p []byte) (s Stamp, whole bool) {
+	if _, err := r.ReadAt(p, block*disk.BlockSize); err != nil {
 		return Stamp{}, false
 	}
-	return parseStamp(p[:], block)
+	return parseStamp(p, block)
 }
+
+var zeros [disk.BlockSize]byte
 
 // parseStamp is ReadStamp of what was read of the block.
 func parseStamp(p []byte, block int64) (s Stamp, whole bool) {
-	var want [disk.BlockSize]byte
-	if bytes.Equal(p, want[:]) {
+	if bytes.Equal(p, zeros[:]) {
 		return Stamp{}, true
 	}
 	le := binary.LittleEndian
@@ -80,6 +90,16 @@ func parseStamp(p []byte, block int64) (s Stamp, whole bool) {
 		Block: int64(le.Uint64(p[16:])),
 		Write: le.Uint64(p[24:]),
 	}
-	s.put(want[:])
-	return s, s.Block == block && bytes.Equal(p, want[:])
+	if s.Block != block {
+		return s, false
+	}
+	var head [stampSize]byte
+	s.encode(head[:])
+	for at := 0; at < disk.BlockSize; at += disk.SectorSize {
+		sector := p[at : at+disk.SectorSize]
+		if !bytes.Equal(sector[:stampSize], head[:]) || !bytes.Equal(sector[stampSize:], zeros[stampSize:disk.SectorSize]) {
+			return s, false
+		}
+	}
+	return s, true
 }
