@@ -122,3 +122,48 @@ func TestAVMMovesWarmByItsThreeWords(t *testing.T) { // WARM-03, MIG-10
 	_, there := w.OnPremises.VCenter.VM("db-01_hdm_clone")
 	assert.False(t, there)
 }
+
+func TestAnImageIsNotPoweredOnBesideAComputeVMThatSomebodyStartedAgain(t *testing.T) { // MIG-13
+	w := newWorld(t)
+	require.NoError(t, w.boot())
+	w.deploy("lite")
+	w.give(migration.Order{VM: "db-01", Type: migration.Warm})
+	for _, word := range []migration.Word{migration.StartTransfer, migration.ConfigureSync} {
+		w.reaches("db-01", migration.Waiting)
+		require.Equal(t, appliance.Accepted, w.say("db-01", word).Outcome)
+	}
+	w.reaches("db-01", migration.Waiting)
+	w.machine.Go(context.Background(), "request", func(ctx context.Context) {
+		_, err := w.app.Say(ctx, "db-01", migration.Commit)
+		assert.NoError(t, err)
+	})
+	for w.last("db-01").Step != migration.StepRename {
+		require.NotEqual(t, migration.StepReboot, w.last("db-01").Step)
+		w.pass(10 * time.Millisecond)
+	}
+	_, err := w.Cloud.Power("db-01 ARM", true)
+	require.NoError(t, err)
+	w.until(time.Hour, func() bool {
+		image, _ := w.Cloud.VCenter.VM("db-01")
+		compute, _ := w.Cloud.VCenter.VM("db-01 ARM")
+		require.False(t, image.Power == vsphere.On && compute.Power == vsphere.On, "two copies run")
+		return w.last("db-01").State.Final()
+	})
+	assert.Equal(t, migration.Failed, w.last("db-01").State)
+	assert.Contains(t, w.last("db-01").Reasons[0].What, "powered on after it was stopped")
+	w.stands(vsphere.OnPremises, "db-01", vsphere.On, "")
+}
+
+func TestADeploymentThatTheApplianceCannotMakeIsGivenUpOnce(t *testing.T) { // DEP-02
+	w := newWorld(t)
+	w.without = true
+	require.NoError(t, w.boot())
+	m, err := deployment.Parse("lite")
+	require.NoError(t, err)
+	require.Equal(t, appliance.Accepted, w.ask(func(context.Context) (appliance.Answer, error) { return w.app.Deploy(m) }).Outcome)
+	w.until(30*time.Minute, func() bool { return w.app.Deployment().Phase == deployment.None })
+	assert.Contains(t, w.app.Deployment().Why[0].What, "no component services")
+	calls := w.calls()
+	w.pass(time.Hour)
+	assert.Equal(t, calls, w.calls(), "and nothing goes on")
+}

@@ -31,6 +31,9 @@ func (a *Appliance) onCloudCache(ctx context.Context, e migration.Effect, m migr
 	there := func(do func(*vsphere.Session) error) (migration.Result, error) {
 		return a.at(ctx, vsphere.Cloud, func(s *vsphere.Session) (migration.Result, error) { return done(do(s)) })
 	}
+	if a.Components == nil { // and a journal of one that had
+		return migration.Result{}, noComponents(string(e.Kind), m.Plan.Name)
+	}
 	switch e.Kind {
 	case migration.Prepare:
 		return here(func(s *vsphere.Session) error { return prepareVM(ctx, s, m) })
@@ -75,13 +78,13 @@ func (a *Appliance) onCloudCache(ctx context.Context, e migration.Effect, m migr
 // needs.
 func (a *Appliance) checkBack(m migration.Migration, s migration.Sites) migration.Result {
 	find := func(vms []vsphere.VM, ref vsphere.Ref) vsphere.VM {
-		if i := slices.IndexFunc(vms, func(v vsphere.VM) bool { return v.Ref == ref }); i >= 0 {
+		if i := slices.IndexFunc(vms, func(v vsphere.VM) bool { return ref != "" && v.Ref == ref }); i >= 0 {
 			return vms[i]
 		}
 		return vsphere.VM{}
 	}
-	source, compute := find(s.OnPremises, m.Plan.Source), find(s.Cloud, m.Copy)
-	if against := migration.AssessBack(m, source, compute, s.PremisesPools); len(against) > 0 {
+	source, compute, image := find(s.OnPremises, m.Plan.Source), find(s.Cloud, m.Copy), find(s.Cloud, m.Image)
+	if against := migration.AssessBack(m, source, compute, image, s.PremisesPools); len(against) > 0 {
 		return migration.Result{Refusals: against}
 	}
 	return migration.Result{Plan: &m.Plan}
@@ -146,8 +149,9 @@ func (a *Appliance) awaitBoot(ctx context.Context, s *vsphere.Session, m migrati
 	if m.Step == migration.StepReboots {
 		vm = m.Image
 	}
-	each := a.Knobs.BootWait / time.Duration(a.Knobs.Boots+1)
-	left := func() time.Duration { return a.Knobs.BootWait - a.Runtime.Now().Sub(m.FirstOn) }
+	each := max(a.Knobs.BootWait/time.Duration(a.Knobs.Boots+1), 1)
+	began, wait := a.Runtime.Elapsed(), bootWait(a.Knobs.BootWait, m.FirstOn, a.Runtime.Now())
+	left := func() time.Duration { return wait - (a.Runtime.Elapsed() - began) }
 	for {
 		patience := left() % each
 		if patience <= 0 {
@@ -167,6 +171,43 @@ func (a *Appliance) awaitBoot(ctx context.Context, s *vsphere.Session, m migrati
 			return err
 		}
 	}
+}
+
+// bootWait is how much of the wait for a guest is left. A wall clock that was
+// stepped back does not prolong it: each part of it ends with a reboot.
+func bootWait(all time.Duration, first, now time.Time) time.Duration {
+	return min(max(all-now.Sub(first), 0), all)
+}
+
+// startImage makes the reconciled image the VM. If somebody started the compute
+// VM again since it was stopped, two copies would run, and what the one wrote
+// meanwhile would be lost.
+func (a *Appliance) startImage(ctx context.Context, m migration.Migration) (migration.Result, error) {
+	return a.atBoth(ctx, func(here, there *vsphere.Session) (migration.Result, error) {
+		if err := offSince(ctx, m, here); err != nil {
+			return migration.Result{}, err
+		}
+		compute, err := there.FindMade(ctx, a.mark(m.ID))
+		if err != nil {
+			return migration.Result{}, err
+		}
+		for _, found := range compute {
+			if err := there.Settle(ctx, found.Ref); err != nil {
+				return migration.Result{}, err
+			}
+			now, err := there.VM(ctx, found.Ref)
+			if err != nil {
+				return migration.Result{}, err
+			}
+			if now.Power != vsphere.Off {
+				return migration.Result{}, &vsphere.Error{
+					Site: vsphere.Cloud, Op: "reboot", Object: now.Name, Class: vsphere.Refused,
+					Hint: "leave the VM off while it is committed, and order the migration again", Err: errors.New("it was powered on after it was stopped"),
+				}
+			}
+		}
+		return done(there.PowerOn(ctx, m.Image))
+	})
 }
 
 // reconcilePasses bounds the passes over what the compute VM goes on writing.

@@ -21,15 +21,15 @@ const (
 	upLook     = 5 * time.Second
 )
 
-// deployment does an effect of the deployment and answers with an event.
+// deploys does an effect of the deployment and answers with an event.
 func (a *Appliance) deploys(ctx context.Context, e deployment.Effect) {
 	if a.Runtime.Sleep(ctx, e.Delay) != nil {
 		return
 	}
 	var made []deployment.Made
 	var err error
-	if a.Components == nil {
-		err = &vsphere.Error{Site: vsphere.OnPremises, Op: "deploy", Object: e.Mode.String(), Class: vsphere.Refused, Err: errors.New("this appliance has no component services")}
+	if a.Components == nil && !e.Remove { // to remove takes none: what was made before may be there
+		err = noComponents("deploy", e.Mode.String())
 	} else {
 		err = a.shown(ctx, e, func(show func(percent int32)) (err error) {
 			if e.Remove {
@@ -49,6 +49,14 @@ func (a *Appliance) deploys(ctx context.Context, e deployment.Effect) {
 	_, _ = a.deliver(DeploymentHeard{ev}, e.Key) // an error is the journal's
 }
 
+// noComponents: this appliance was started without a way to component services.
+func noComponents(op, object string) error {
+	return &vsphere.Error{
+		Site: vsphere.OnPremises, Op: op, Object: object, Class: vsphere.Refused,
+		Hint: "start the appliance with them, or migrate cold", Err: errors.New("this appliance has no component services"),
+	}
+}
+
 // shown does something while a task in vCenter shows how far it is.
 func (a *Appliance) shown(ctx context.Context, e deployment.Effect, do func(show func(int32)) error) error {
 	s, err := a.open(ctx, vsphere.OnPremises)
@@ -66,25 +74,48 @@ func (a *Appliance) shown(ctx context.Context, e deployment.Effect, do func(show
 	if len(resources.Clusters) == 0 {
 		return &vsphere.Error{Site: vsphere.OnPremises, Op: "deploy", Object: e.Mode.String(), Class: vsphere.Refused, Err: errors.New("there is no cluster"), Hint: "add one"}
 	}
+	cluster, of := resources.Clusters[0].Ref, fmt.Sprintf("%s/%s/deployment-%d", a.ID, a.incarnation, e.Number)
 	kind, what := vsphere.TaskDeploy, "HDM deploy as "+e.Mode.String()
 	if e.Remove {
 		kind, what = vsphere.TaskUndeploy, "HDM undeploy"
+		if err := giveUp(ctx, s, cluster, of, e.Failed); err != nil {
+			return err
+		}
 	}
-	task, err := s.EnsureTask(ctx, resources.Clusters[0].Ref, a.ID+"/"+a.incarnation+"/"+e.Key, kind, what)
+	task, err := s.EnsureTask(ctx, cluster, of, kind, what)
 	if err == nil {
-		err = task.Running(ctx)
+		err = unlessOver(task.Running(ctx))
 	}
 	if err != nil {
 		return err
 	}
-	// What the task shows follows behind: what could not be said is left unsaid.
-	err = do(func(percent int32) { _ = task.Progress(ctx, percent) })
-	if err != nil {
-		_ = task.Fail(ctx, err.Error())
+	// How far it is follows behind: what could not be said is left unsaid. A try that
+	// failed leaves the task to the next one.
+	if err := do(func(percent int32) { _ = task.Progress(ctx, percent) }); err != nil {
 		return err
 	}
-	_ = task.Succeed(ctx)
-	return nil
+	return unlessOver(task.Succeed(ctx))
+}
+
+// giveUp ends the task of a deployment that has failed for good.
+func giveUp(ctx context.Context, s *vsphere.Session, cluster vsphere.Ref, of, why string) error {
+	if why == "" {
+		return nil
+	}
+	task, err := s.OpenTask(ctx, cluster, of, vsphere.TaskDeploy)
+	if err != nil || task.Ref == "" {
+		return err
+	}
+	return unlessOver(task.Fail(ctx, why))
+}
+
+// unlessOver forgives what a task says that has ended: an earlier try said its
+// last word, and the answer was lost.
+func unlessOver(err error) error {
+	if vsphere.FaultName(err) == "InvalidState" {
+		return nil
+	}
+	return err
 }
 
 // componentMark is the mark of a component VM. A deployment finds those of its

@@ -95,9 +95,9 @@ func (a *Appliance) do(ctx context.Context, e migration.Effect, m migration.Migr
 			return done(s.MoveIntoPool(ctx, m.Plan.Source, pool))
 		})
 	case migration.PowerOnCopy, migration.StartCompute:
-		return a.powerOn(ctx, m, m.Copy)
+		return a.powerOn(ctx, m)
 	case migration.StartImage:
-		return a.powerOn(ctx, m, m.Image)
+		return a.startImage(ctx, m)
 	case migration.RestartSource:
 		return a.at(ctx, vsphere.OnPremises, func(s *vsphere.Session) (migration.Result, error) {
 			if !m.Plan.WasOn {
@@ -270,15 +270,15 @@ func nics(plan []migration.NIC) []vsphere.NICPlan {
 	return all
 }
 
-// powerOn makes a VM in the cloud the VM. If somebody started the source since
+// powerOn makes the copy, or the compute VM, the VM. If somebody started the source since
 // its snapshot was taken, the one in the cloud lacks what its guest wrote,
 // although the source may be off again: then it must not run (COLD-05, MIG-13).
-func (a *Appliance) powerOn(ctx context.Context, m migration.Migration, vm vsphere.Ref) (migration.Result, error) {
+func (a *Appliance) powerOn(ctx context.Context, m migration.Migration) (migration.Result, error) {
 	return a.atBoth(ctx, func(here, there *vsphere.Session) (migration.Result, error) {
 		if err := offSince(ctx, m, here); err != nil {
 			return migration.Result{}, err
 		}
-		return done(there.PowerOn(ctx, vm))
+		return done(there.PowerOn(ctx, m.Copy))
 	})
 }
 

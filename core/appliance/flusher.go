@@ -135,8 +135,15 @@ func (f *flusher) fly() {
 func (f *flusher) flush(ctx context.Context, group migration.ID, members []migration.Migration) {
 	a := f.appliance
 	heard, err := a.flush(ctx, members)
+	if len(heard) > 0 {
+		// An error is the journal's, and then nothing more is flushed.
+		_, _ = a.deliver(FlushHeard{heard}, "flush "+string(group))
+	}
+	// The group counts as flying until here: what is due now is planned from the
+	// flush that was just heard of, and a group that is gone is not due again.
 	a.mu.Lock()
-	f.flying[group] = false
+	defer a.mu.Unlock()
+	delete(f.flying, group)
 	now := a.Runtime.Elapsed()
 	if err != nil {
 		f.tries[group]++
@@ -148,13 +155,6 @@ func (f *flusher) flush(ctx context.Context, group migration.ID, members []migra
 			f.due[group] = now
 		}
 	}
-	a.mu.Unlock()
-	if len(heard) > 0 {
-		// An error is the journal's, and then nothing more is flushed.
-		_, _ = a.deliver(FlushHeard{heard}, "flush "+string(group))
-	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
 	f.wake()
 }
 
@@ -179,7 +179,7 @@ func (a *Appliance) flush(ctx context.Context, members []migration.Migration) (m
 // flushAll brings home what a VM that is off has written in the cloud. It does
 // nothing if the VM is on no cloud cache.
 func (a *Appliance) flushAll(ctx context.Context, m migration.Migration) error {
-	bindings, err := a.services().Bindings(ctx)
+	bindings, err := a.services().Bindings(ctx, a.mark(m.Maker()))
 	if err != nil {
 		return err
 	}

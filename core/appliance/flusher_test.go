@@ -24,7 +24,8 @@ type services struct {
 	at     []time.Duration
 	ids    [][]string
 	number uint64
-	fails  int // so many times more
+	fails  int    // so many times more
+	during func() // a flush that succeeds
 }
 
 func (s *services) Flush(_ context.Context, ids []string) ([]component.Flushed, error) {
@@ -32,6 +33,9 @@ func (s *services) Flush(_ context.Context, ids []string) ([]component.Flushed, 
 	if s.fails > 0 {
 		s.fails--
 		return nil, &vsphere.Error{Site: vsphere.Cloud, Op: "flush", Class: vsphere.Unreachable, Err: errors.New("no way")}
+	}
+	if s.during != nil {
+		s.during()
 	}
 	s.number++
 	var flushed []component.Flushed
@@ -151,4 +155,39 @@ func TestACacheThatIsFullIsFlushedAtOnce(t *testing.T) { // CACHE-08
 	})
 	w.pass(time.Minute)
 	assert.Equal(t, []time.Duration{5 * time.Minute}, w.saw.at)
+}
+
+func TestOfAVMThatComesBackDuringAFlushTheFlusherKeepsNothing(t *testing.T) {
+	w := newAfterTBC(t, []string{"web"}, []string{"db"})
+	w.saw.during = func() {
+		id := w.app.bound()[0].ID
+		_, err := w.app.deliver(Heard{id, migration.CameBack{}}, "back")
+		require.NoError(t, err)
+	}
+	w.pass(21 * time.Minute)
+	f := w.app.flusher
+	assert.Empty(t, w.app.bound())
+	assert.Empty(t, f.flying)
+	assert.Empty(t, f.due)
+	assert.Empty(t, f.tries)
+}
+
+func TestAClockThatWasSteppedBackDoesNotProlongTheWaitForAGuest(t *testing.T) { // BOOT-01
+	first := time.Date(2026, time.January, 1, 0, 0, 0, 0, time.UTC)
+	for now, left := range map[time.Duration]time.Duration{
+		-24 * time.Hour: 30 * time.Minute, 0: 30 * time.Minute, 10 * time.Minute: 20 * time.Minute, time.Hour: 0,
+	} {
+		assert.Equal(t, left, bootWait(30*time.Minute, first, first.Add(now)), "%v", now)
+	}
+}
+
+func TestAnApplianceWithoutComponentServicesLetsGoOfNothing(t *testing.T) {
+	w := newAfterTBC(t, []string{"web"})
+	w.pass(time.Minute)
+	w.app.Components = nil
+	for _, kind := range []migration.Kind{migration.Bind, migration.BringHome, migration.Release, migration.Discard, migration.FinalFlush} {
+		_, err := w.app.onCloudCache(context.Background(), migration.Effect{Kind: kind}, w.app.bound()[0])
+		assert.ErrorContains(t, err, "no component services", "%s", kind)
+		assert.Equal(t, vsphere.Refused, vsphere.ClassOf(err))
+	}
 }

@@ -1,6 +1,9 @@
 package appliance
 
 import (
+	"fmt"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -126,6 +129,37 @@ func TestWordsAreHeardInOrderAndRefusedOtherwise(t *testing.T) { // MIG-10
 	assert.Equal(t, "not-migrating", say(migration.Commit).Reasons[0].Code)
 }
 
+// names are so many, each of so many bytes.
+func names(n, size int) (all []string) {
+	for i := range n {
+		all = append(all, fmt.Sprintf("%0*d", size, i))
+	}
+	return all
+}
+
+func TestTheLargestSettingsAndTheLargestOrderFitIntoTheJournal(t *testing.T) { // else they would stop the appliance
+	c := deployed(t)
+	c.knobs.Queue, c.knobs.History = 1000, 1000
+	var s Settings
+	for i := range MaxNames / MaxGroup / 64 {
+		vms := names(MaxGroup, 60)
+		for j := range vms {
+			vms[j] = fmt.Sprintf("%02d%s%s", i, strings.Repeat("\x01", 50), vms[j][50:])
+		}
+		s.Groups = append(s.Groups, Group{VMs: vms})
+	}
+	a := c.hear(SettingsGiven{s}).Answer
+	require.Equal(t, Accepted, a.Outcome, "%v", a.Reasons)
+	vast := strings.Repeat("\x01", migration.MaxName) // six bytes each in JSON
+	o := migration.Order{VM: s.Groups[0].VMs[0], Type: migration.TBC}
+	o.Target.Pool, o.Target.Datastore, o.Target.Adapter = vast, vast, vast
+	for len(migration.TooLarge(o)) == 0 {
+		o.Target.Networks = append(o.Target.Networks, migration.Mapping{From: vast, To: vast})
+	}
+	o.Target.Networks = o.Target.Networks[1:]
+	assert.Equal(t, Accepted, c.give(o).Outcome)
+}
+
 func TestSettingsAreTakenAsAWholeOrNotAtAll(t *testing.T) { // POL-04
 	c := newControl(t)
 	set := func(s Settings) Outcome { return c.hear(SettingsGiven{s}).Answer.Outcome }
@@ -135,6 +169,7 @@ func TestSettingsAreTakenAsAWholeOrNotAtAll(t *testing.T) { // POL-04
 	assert.Equal(t, DefaultFlushEvery, c.state.settings.interval("Other"), "of that cluster and no other")
 	for _, wrong := range []Settings{
 		{FlushEvery: map[string]time.Duration{"Cluster": time.Second}}, {FlushEvery: map[string]time.Duration{"Cluster": 48 * time.Hour}},
+		{Groups: slices.Repeat([]Group{{VMs: names(MaxGroup, 8)}}, 3)}, {Groups: []Group{{VMs: names(MaxGroup, 1000)}}},
 		{Groups: []Group{{VMs: []string{"alone"}}}}, {Groups: []Group{{VMs: []string{"a", ""}}}},
 	} {
 		assert.Equal(t, Rejected, set(wrong))

@@ -21,6 +21,12 @@ const (
 	MaxFlushEvery = 24 * time.Hour
 	MaxGroups     = 1000
 	MaxGroup      = 64 // VMs
+	// MaxTogether is how many VMs may come along with one: their orders are one
+	// batch of the journal.
+	MaxTogether = MaxGroup
+	// MaxNames are the bytes of all names: the settings are one record of the
+	// journal.
+	MaxNames = 128 << 10
 )
 
 // Settings are what a user can change while HDM works.
@@ -70,7 +76,9 @@ func (s Settings) check() []migration.Reason {
 	if len(s.FlushEvery) > MaxGroups {
 		refuse("flush intervals of %d clusters, more than %d", "leave out those that have the default", len(s.FlushEvery), MaxGroups)
 	}
+	names, along := 0, map[string]int{}
 	for _, cluster := range slices.Sorted(maps.Keys(s.FlushEvery)) {
+		names += len(cluster)
 		if d := s.FlushEvery[cluster]; d < MinFlushEvery || d > MaxFlushEvery {
 			refuse("a flush every %v in cluster %q", fmt.Sprintf("choose from %v to %v", MinFlushEvery, MaxFlushEvery), d, cluster)
 		}
@@ -83,10 +91,20 @@ func (s Settings) check() []migration.Reason {
 			refuse("group %d has %d VMs", fmt.Sprintf("a group has from 2 to %d", MaxGroup), i+1, len(g.VMs))
 		}
 		for _, vm := range g.VMs {
+			names += len(vm)
+			along[vm] += len(g.VMs) - 1
 			if vm == "" || len(vm) > migration.MaxName {
 				refuse("group %d names %.20q", "use the names that vCenter shows", i+1, vm)
 			}
 		}
+	}
+	for _, vm := range slices.Sorted(maps.Keys(along)) {
+		if along[vm] > MaxTogether {
+			refuse("%d VMs would come along with %.20q, more than %d", "make its groups smaller", along[vm], vm, MaxTogether)
+		}
+	}
+	if names > MaxNames {
+		refuse("the names of clusters and VMs have %d bytes, more than %d", "leave out clusters that have the default, or remove groups", names, MaxNames)
 	}
 	return against
 }

@@ -30,6 +30,7 @@ type world struct {
 	booted  error // why it did not
 	journal journal.Journal
 	saw     *witness
+	without bool                                  // component services
 	runtime func(runtime.Runtime) runtime.Runtime // what stands between the appliance and its machine
 }
 
@@ -61,14 +62,18 @@ func (w *world) boot() error {
 	w.machine, w.app, w.booted = m, nil, nil
 	m.Go(context.Background(), "boot", func(ctx context.Context) {
 		here, there := w.Endpoints("hdm-appliance")
-		w.app, w.booted = appliance.Boot(context.Background(), appliance.Config{
+		config := appliance.Config{
 			ID: "hdm-1", Runtime: r, Journal: w.journal, Knobs: migration.DefaultKnobs, Patience: appliance.DefaultPatience,
 			OnPremises: vsphere.NewClient(r, here), Cloud: vsphere.NewClient(r, there), Observer: w.saw,
 			Components: func(c component.ClientConfig) component.Port {
 				c.Link = w.Components.Link()
 				return component.NewClient(c)
 			},
-		})
+		}
+		if w.without {
+			config.Components = nil
+		}
+		w.app, w.booted = appliance.Boot(context.Background(), config)
 		w.World.Components.Heartbeat = w.app.Hear
 	})
 	w.pass(0)

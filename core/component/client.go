@@ -149,7 +149,7 @@ func (c *Client) forget(id string) {
 // Flush implements Port.
 func (c *Client) Flush(ctx context.Context, ids []string) ([]Flushed, error) {
 	object := strings.Join(ids, ", ")
-	all, err := c.Bindings(ctx)
+	all, err := c.Bindings(ctx, ids...)
 	if err != nil {
 		return nil, err
 	}
@@ -189,7 +189,7 @@ func bound(all []Status, op, id string) (Status, error) {
 
 // Reconcile implements Port.
 func (c *Client) Reconcile(ctx context.Context, id string, image vsphere.Ref, progress func(vsphere.Progress)) (int, error) {
-	all, err := c.Bindings(ctx)
+	all, err := c.Bindings(ctx, id)
 	if err != nil {
 		return 0, err
 	}
@@ -210,7 +210,7 @@ func (c *Client) Release(ctx context.Context, id string) error { return c.releas
 func (c *Client) Discard(ctx context.Context, id string) error { return c.release(ctx, id, Discard) }
 
 func (c *Client) release(ctx context.Context, id string, how Verb) error {
-	all, err := c.Bindings(ctx)
+	all, err := c.Bindings(ctx, id)
 	if err != nil {
 		return err
 	}
@@ -231,14 +231,25 @@ func (c *Client) release(ctx context.Context, id string, how Verb) error {
 }
 
 // Bindings implements Port.
-func (c *Client) Bindings(ctx context.Context) ([]Status, error) {
+func (c *Client) Bindings(ctx context.Context, ids ...string) ([]Status, error) {
 	var all []Status
+	var failed error
 	for _, vm := range c.cfg.Caches {
 		done, err := c.do(ctx, request{op: "ask", object: vm, vm: vm}, Command{Service: CloudCache, Verb: Report})
-		if err != nil {
+		switch {
+		case err == nil:
+			all = append(all, done.Status...)
+		case len(ids) == 0:
 			return nil, err
+		case failed == nil:
+			failed = err
 		}
-		all = append(all, done.Status...)
+	}
+	missing := func(id string) bool {
+		return !slices.ContainsFunc(all, func(s Status) bool { return s.ID == id })
+	}
+	if failed != nil && slices.ContainsFunc(ids, missing) {
+		return nil, failed // what is missing may be there
 	}
 	slices.SortFunc(all, func(a, b Status) int { return strings.Compare(a.ID, b.ID) })
 	return all, nil

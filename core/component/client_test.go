@@ -234,3 +234,30 @@ func TestReleaseClosesTheHomeEvenIfNoCacheKnowsTheBinding(t *testing.T) {
 		assert.Equal(t, []Verb{Report, Report, Discard, Close}, []Verb{s.commands[0].Verb, s.commands[1].Verb, s.commands[2].Verb, s.commands[3].Verb})
 	})
 }
+
+func TestACacheThatIsDownKeepsNoVMOfAnotherOneFromItsFlush(t *testing.T) {
+	deployed(t, func(ctx context.Context, c *Client, s *services) {
+		for _, id := range []string{"m-1", "m-2"} { // one on each
+			_, err := c.Bind(ctx, binding(id, ""))
+			require.NoError(t, err)
+		}
+		s.before = func(_ int, vm string, _ Command) (*Completion, error) {
+			if vm == "HDM_Cloud_Cache-0" {
+				return nil, silence{unreachable: true}
+			}
+			return nil, nil
+		}
+		_, err := c.Flush(ctx, []string{"m-2"})
+		require.NoError(t, err)
+		_, err = c.Reconcile(ctx, "m-2", "VirtualMachine:vm-3", nil)
+		require.NoError(t, err)
+		require.NoError(t, c.Release(ctx, "m-2"))
+		_, err = c.Flush(ctx, []string{"m-1"})
+		assert.Equal(t, vsphere.Unreachable, vsphere.ClassOf(err))
+		assert.Equal(t, vsphere.Unreachable, vsphere.ClassOf(c.Release(ctx, "m-3")), "it may be where nobody can ask")
+		_, err = c.Bindings(ctx)
+		assert.Equal(t, vsphere.Unreachable, vsphere.ClassOf(err), "all are not known")
+		_, err = c.Bind(ctx, binding("m-4", ""))
+		assert.Equal(t, vsphere.Unreachable, vsphere.ClassOf(err), "it may be bound already")
+	})
+}

@@ -27,11 +27,12 @@ type Port interface {
 	// is dirty. A binding that is not there is released.
 	Release(ctx context.Context, id string) error
 	// Discard is Release that also throws away what is dirty, and a flush that goes
-	// on: the premises keep the last flush that is applied. It is for undoing, once
-	// the compute VM is off.
+	// on: the premises keep the last flush that is applied. It is for after Commit,
+	// when the image holds everything.
 	Discard(ctx context.Context, id string) error
-	// Bindings are all that exist, sorted by ID.
-	Bindings(ctx context.Context) ([]Status, error)
+	// Bindings are all that exist, sorted by ID; or, if some are named, at least
+	// those of them that exist, whatever component VMs without them are out of reach.
+	Bindings(ctx context.Context, ids ...string) ([]Status, error)
 }
 
 // Binding is one VM's data path.

@@ -236,8 +236,12 @@ func (c *CloudCache) release(j *job) {
 		return
 	}
 	if j.command.Verb == component.Release {
-		if s := b.cache.Stats(); s.Dirty+s.Frozen+s.Outstanding > 0 {
-			j.refuse(fmt.Sprintf("%d blocks are not on the premises yet", s.Dirty+s.Frozen), "flush once the compute VM is off, or discard")
+		switch s := b.cache.Stats(); {
+		case s.Dirty > 0:
+			j.refuse(fmt.Sprintf("%d blocks are not on the premises yet", s.Dirty), "flush once the compute VM is off, or discard")
+			return
+		case s.Outstanding > 0: // a VM that lost its power has left them: they end by themselves
+			j.fail(vsphere.Retryable, fmt.Sprintf("%d requests of the guest are under way", s.Outstanding), "see that the compute VM is off")
 			return
 		}
 	}

@@ -309,3 +309,42 @@ func TestReleasingABindingEndsTheFlushesThatWaitForIt(t *testing.T) {
 	p.setCut(false)
 	assert.Equal(t, component.Done, p.flush("app").State)
 }
+
+func TestAReleaseWaitsForReadsThatAreUnderWay(t *testing.T) { // of a VM that has just lost its power
+	p := newPair(t)
+	p.bind("db", 2*mib, mib)
+	p.setCut(true)
+	p.cache.Submit(p.now, "db", cache.Request{Kind: cache.Read, Data: block(0)}, func(error) {})
+	release := component.Command{Service: component.CloudCache, Verb: component.Release, IDs: []string{"db"}}
+	done := p.do(release)
+	require.Equal(t, component.Failed, done.State)
+	assert.Equal(t, vsphere.Retryable, done.Error.Class, "it ends by itself, and nothing is dirty")
+	p.setCut(false)
+	p.run(time.Minute, never)
+	assert.Equal(t, component.Done, p.do(release).State)
+}
+
+func TestAReconcileThatIsAskedForAgainGoesOnForWhoeverAskedLast(t *testing.T) { // APP-02: the appliance has restarted
+	p := newPair(t)
+	p.bind("db", 2*mib, mib)
+	ref := vsphere.Ref("VirtualMachine:image")
+	p.images[ref] = []*memory{{b: p.premises("db")[0]}}
+	for i := range int64(200) {
+		p.write("db", 0, i*4096, block(byte(i+1)))
+	}
+	require.Equal(t, component.Done, p.flush("db").State)
+	p.write("db", 0, 0, block(9))
+	first := p.key(component.Command{Service: component.CloudCache, Verb: component.Reconcile, IDs: []string{"db"}, Image: ref})
+	again := p.key(component.Command{Service: component.CloudCache, Verb: component.Reconcile, IDs: []string{"db"}, Image: ref})
+	p.setCut(true)
+	require.Equal(t, component.Running, p.cache.Command(p.now, first).State)
+	require.Equal(t, component.Running, p.cache.Command(p.now, again).State, "it does not have to wait for a pass that nobody waits for")
+	other := p.key(component.Command{Service: component.CloudCache, Verb: component.Reconcile, IDs: []string{"db"}, Image: "VirtualMachine:other"})
+	assert.Equal(t, component.Failed, p.cache.Command(p.now, other).State, "two images would each get a part")
+	p.setCut(false)
+	done := p.do(again)
+	require.Equal(t, component.Done, done.State, "%v", done.Error)
+	assert.Zero(t, done.Left)
+	assert.Equal(t, component.Failed, p.cache.Command(p.now, first).State)
+	assert.True(t, bytes.Equal(p.read("db", 0, 0, mib), p.images[ref][0].b))
+}

@@ -43,8 +43,9 @@ func (c *CloudCache) startReconcile(j *job) {
 	case b.cache.Stats().Recovered:
 		j.refuse("the cloud cache has restarted since the VM was bound, and does not know everything that was written", "transfer the VM again")
 		return
-	case slices.ContainsFunc(c.copying, func(r *reconcile) bool { return r.binding == b }):
-		j.fail(vsphere.Retryable, "it is being reconciled already", "wait until that is done")
+	}
+	if i := slices.IndexFunc(c.copying, func(r *reconcile) bool { return r.binding == b }); i >= 0 {
+		c.copying[i].join(j)
 		return
 	}
 	image, err := c.cfg.Images.OpenImage(j.command.Image)
@@ -65,6 +66,19 @@ func (c *CloudCache) startReconcile(j *job) {
 	r := &reconcile{job: j, binding: b, image: image, total: b.cache.Changed() + len(b.pending), since: c.now}
 	c.copying = append(c.copying, r)
 	c.copyOn()
+}
+
+// join lets a pass that is under way answer to a later command: nobody waits for
+// the first one any more once the appliance has restarted, and a pass may take
+// longer than the tries of the second.
+func (r *reconcile) join(j *job) {
+	if j.command.Image != r.job.command.Image {
+		j.fail(vsphere.Retryable, "it is being reconciled with another image", "wait until that is done")
+		return
+	}
+	r.job.fail(vsphere.Retryable, "a later command goes on with it", "")
+	r.job = j
+	j.done.Progress = r.progress()
 }
 
 // copyOn goes on with every reconcile that has nothing to wait for.

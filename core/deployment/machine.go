@@ -53,6 +53,7 @@ type Effect struct {
 	Remove bool
 	Mode   Mode
 	Number int
+	Failed string // of a removal: why what is removed could not be deployed
 	Delay  time.Duration
 }
 
@@ -161,6 +162,9 @@ func (v *Verdict) issue(delay time.Duration) {
 	remove := d.Phase == Undeploying
 	d.Effect = fmt.Sprintf("deployment-%d/%d", d.Number, d.Issued)
 	v.Effect = &Effect{Key: d.Effect, Remove: remove, Mode: d.Mode, Number: d.Number, Delay: delay}
+	if remove && len(d.Why) > 0 {
+		v.Effect.Failed = d.Why[0].What
+	}
 }
 
 func (v *Verdict) awaits(key string) bool {

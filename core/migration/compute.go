@@ -55,8 +55,9 @@ func (a *assessment) cloudCache() {
 }
 
 // AssessBack says what stands against bringing a VM back: its VM on premises
-// must be off in the migrate pool, and its compute VM in the cloud (BACK-01).
-func AssessBack(m Migration, source, compute vsphere.VM, pools []vsphere.Pool) []Reason {
+// must be off in the migrate pool, and its compute VM in the cloud (BACK-01). An
+// image that runs is the VM: what would come back is older.
+func AssessBack(m Migration, source, compute, image vsphere.VM, pools []vsphere.Pool) []Reason {
 	var against []Reason
 	a := &assessment{sites: Sites{PremisesPools: pools}, vm: source}
 	if !a.migrated() {
@@ -67,6 +68,9 @@ func AssessBack(m Migration, source, compute vsphere.VM, pools []vsphere.Pool) [
 	}
 	if compute.Ref == "" {
 		against = append(against, Reason{CodeNotMigrated, "the cloud has no VM of " + m.Plan.Name, "restore " + m.Snapshot + " on premises"})
+	}
+	if image.Ref != "" && image.Power != vsphere.Off {
+		against = append(against, Reason{CodePower, image.Name + " runs in the cloud from the reconciled image", "power it off there if nothing that it wrote is needed"})
 	}
 	return against
 }

@@ -277,3 +277,53 @@ func TestWithoutACloudCacheOnlyColdIsTaken(t *testing.T) { // WARM-01
 	}
 	assert.Empty(t, code(Cloud{}, Cold))
 }
+
+func TestWhatSomebodyStartedByHandIsLookedForBeforeTheSourceStarts(t *testing.T) { // MIG-13
+	for _, typ := range []Type{Warm, TBC} {
+		s := beginOf(t, Order{VM: "db-01", Type: typ, Origin: FromMessage}).until(MoveToPool)
+		s.fail(vsphere.Refused)
+		s.toTheEnd()
+		kinds := s.kinds()
+		stop, home := slices.Index(kinds, StopCompute), slices.Index(kinds, BringHome)
+		require.True(t, stop >= 0 && stop < home, "%s: a compute VM that this migration did not start: %v", typ, kinds)
+		require.Less(t, home, slices.Index(kinds, RestartSource))
+	}
+	s := beginOf(t, warm(Order{Origin: FromMessage})).until(Reconcile)
+	s.fail(vsphere.Refused)
+	require.Equal(t, ConfirmOff, s.pending.Kind, "an image that this migration did not start")
+	s.done(Result{Running: true})
+	assert.Equal(t, Failed, s.m.State)
+	assert.True(t, s.m.Bound, "a person decides which of the two is the VM")
+	assert.NotContains(t, s.kinds(), RestartSource)
+}
+
+func TestACloudCacheThatCouldNotBeDroppedBindsNothingOnceTheImageRuns(t *testing.T) {
+	s := beginOf(t, warm(Order{Origin: FromMessage})).until(Discard)
+	s.fail(vsphere.Refused)
+	s.toTheEnd()
+	assert.Equal(t, Completed, s.m.State)
+	assert.Len(t, s.m.Leftovers, 1)
+	assert.False(t, s.m.Bound, "else nobody could ever undeploy HDM")
+}
+
+func TestAMigrateBackIsForgottenWhateverBecameOfIt(t *testing.T) {
+	of := beginOf(t, Order{VM: "db-01", Type: TBC}).toTheEnd().m
+	back := NewBack(2, Order{VM: "db-01", Type: Back}, start, of)
+	back.State, back.Reported = Refused, true
+	assert.False(t, back.Remembered(), "the one that it was to bring back is remembered")
+	assert.True(t, of.Remembered())
+}
+
+func TestAVMWhoseImageRunsIsNotBroughtBackOlder(t *testing.T) {
+	m := beginOf(t, Order{VM: "db-01", Type: Back}).m
+	m.Plan.Name = "db-01"
+	pools := []vsphere.Pool{{Ref: "ResourcePool:1", Name: MigratePool}}
+	source := vsphere.VM{Ref: "VirtualMachine:1", Pool: "ResourcePool:1", Power: vsphere.Off}
+	compute, image := vsphere.VM{Ref: "VirtualMachine:2"}, vsphere.VM{Ref: "VirtualMachine:3", Name: "db-01", Power: vsphere.Off}
+	require.Empty(t, AssessBack(m, source, compute, image, pools))
+	require.Empty(t, AssessBack(m, source, compute, vsphere.VM{}, pools))
+	image.Power = vsphere.On
+	against := AssessBack(m, source, compute, image, pools)
+	require.Len(t, against, 1)
+	assert.Equal(t, CodePower, against[0].Code)
+}

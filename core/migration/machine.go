@@ -382,6 +382,9 @@ func (d *decision) failed(f Failure) {
 	why := fmt.Sprintf("%s failed at try %d of %d: %s", d.current(), d.m.Tries, row.Tries, f.What)
 	switch row.Failure {
 	case GoesOn:
+		if row.Does == Discard {
+			d.m.Bound = false // what is left of it serves nobody, and goes with the component VMs
+		}
 		d.m.Leftovers = append(d.m.Leftovers, Leftover{Undo{row.Step, row.Does}, f.What})
 		d.next(d.table.index(row.Step))
 	case Stops:

@@ -254,4 +254,4 @@ func (m *Migration) Maker() ID {
 
 // Remembered reports whether the migration must not be forgotten: it has not
 // been told everywhere, or its VM can still be brought back.
-func (m *Migration) Remembered() bool { return m.Bound || !m.Shown() || !m.Answered() }
+func (m *Migration) Remembered() bool { return m.Bound && m.Of == "" || !m.Shown() || !m.Answered() }

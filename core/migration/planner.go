@@ -161,7 +161,8 @@ func join(types []Type) string {
 // over and bound.
 func NewBack(number int, o Order, now time.Time, of Migration) Migration {
 	m := New(number, o, now)
-	m.Of, m.Plan, m.Copy, m.Snapshot, m.LastOn, m.Bound, m.Served, m.Flushed = of.ID, of.Plan, of.Copy, of.Snapshot, of.LastOn, true, of.Served, of.Flushed
+	m.Of, m.Plan, m.Copy, m.Image, m.Snapshot, m.LastOn = of.ID, of.Plan, of.Copy, of.Image, of.Snapshot, of.LastOn
+	m.Bound, m.Served, m.Flushed = true, of.Served, of.Flushed
 	return m
 }
 
@@ -170,6 +171,9 @@ func NewBack(number int, o Order, now time.Time, of Migration) Migration {
 const (
 	MaxName     = 320 // bytes
 	MaxMappings = 16
+	// MaxNames are the bytes of all names of an order: those that come along with
+	// it are written down in one batch.
+	MaxNames = 8 << 10
 )
 
 // TooLarge says why an order cannot even be written down; nil if it can.
@@ -181,6 +185,13 @@ func TooLarge(o Order) []Reason {
 	var against []Reason
 	if n := len(o.Target.Networks); n > MaxMappings {
 		against = append(against, Reason{CodeTooLarge, fmt.Sprintf("the order maps %d networks, more than %d", n, MaxMappings), "map those that the VM is on"})
+	}
+	sum := 0
+	for _, name := range names {
+		sum += len(name)
+	}
+	if sum > MaxNames {
+		against = append(against, Reason{CodeTooLarge, fmt.Sprintf("the names in the order have %d bytes, more than %d", sum, MaxNames), "map only the networks that the VM is on"})
 	}
 	for _, name := range names[:min(len(names), 2*MaxMappings)] {
 		if len(name) > MaxName {

@@ -95,18 +95,8 @@ type TaskHandle struct {
 // activation id. The extension must be registered.
 func (s *Session) EnsureTask(ctx context.Context, vm Ref, mark, kind, text string) (TaskHandle, error) {
 	const op = "make a task for"
-	var v mo.ManagedEntity
-	if err := s.one(ctx, vm.managed(), &v, "recentTask"); err != nil {
-		return TaskHandle{}, s.fail(op, string(vm), err, reads)
-	}
-	infos, err := s.taskInfos(ctx, v.RecentTask)
-	if err != nil {
-		return TaskHandle{}, s.fail(op, string(vm), err, reads)
-	}
-	for _, i := range infos {
-		if i.ActivationId == mark && i.DescriptionId == kind {
-			return s.Task(refOf(i.Task)), nil
-		}
+	if found, _, err := s.findTask(ctx, vm, mark, kind); err != nil || found.Ref != "" {
+		return found, s.fail(op, string(vm), err, reads)
 	}
 	res, err := methods.CreateTask(ctx, s.vim, &types.CreateTask{
 		This: *s.vim.ServiceContent.TaskManager, Obj: vm.managed(), TaskTypeId: kind,
@@ -117,6 +107,33 @@ func (s *Session) EnsureTask(ctx context.Context, vm Ref, mark, kind, text strin
 	}
 	t := s.Task(refOf(res.Returnval.Task))
 	return t, t.Describe(ctx, text)
+}
+
+// OpenTask finds the task of that type on an object that has this mark and has
+// not ended. The zero handle if there is none.
+func (s *Session) OpenTask(ctx context.Context, object Ref, mark, kind string) (TaskHandle, error) {
+	found, over, err := s.findTask(ctx, object, mark, kind)
+	if err != nil || over {
+		return TaskHandle{}, s.fail("look for a task of", string(object), err, reads)
+	}
+	return found, nil
+}
+
+func (s *Session) findTask(ctx context.Context, object Ref, mark, kind string) (found TaskHandle, over bool, err error) {
+	var v mo.ManagedEntity
+	if err := s.one(ctx, object.managed(), &v, "recentTask"); err != nil {
+		return TaskHandle{}, false, err
+	}
+	infos, err := s.taskInfos(ctx, v.RecentTask)
+	if err != nil {
+		return TaskHandle{}, false, err
+	}
+	for _, i := range infos {
+		if i.ActivationId == mark && i.DescriptionId == kind {
+			return s.Task(refOf(i.Task)), ended(i), nil
+		}
+	}
+	return TaskHandle{}, false, nil
 }
 
 // Task is the handle of a task whose reference was kept.

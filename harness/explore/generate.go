@@ -33,10 +33,11 @@ const (
 // same seed draws the same scenario. It expects of each migration what the
 // documents promise for its faults; what holds in every run, the oracles know.
 func Generate(seed uint64) *scenario.Scenario {
-	g := &generator{chance: rand.New(rand.NewPCG(seed, stream("explore"))), cancelled: map[string]bool{}, messaged: map[string]bool{}}
+	g := &generator{cloud: cloud{eligible: map[string]bool{}}, chance: rand.New(rand.NewPCG(seed, stream("explore"))), cancelled: map[string]bool{}, messaged: map[string]bool{}}
 	s := &scenario.Scenario{Title: fmt.Sprintf("Exploration from seed %d", seed), Seed: seed, IdleFaults: true, IdleSteps: true}
 	s.World.Description = g.world()
 	g.bus(s)
+	g.deploy(s)
 	g.steps(s)
 	g.faults(s)
 	g.expect(s)
@@ -50,6 +51,7 @@ func stream(name string) uint64 {
 }
 
 type generator struct {
+	cloud
 	chance    *rand.Rand
 	crowd     bool
 	vms       []string
@@ -103,7 +105,8 @@ func (g *generator) vm(name string) site.VM {
 	}
 	vm.NICs = []site.NIC{{Type: pick(g, "vmxnet3", "e1000", "e1000e")}}
 	kind, rate := pick(g, "none", "sequential", "random", "zipf"), pick(g, 0.2, 1.0)
-	vm.Workload = &site.Workload{Kind: kind, Rate: &rate}
+	vm.Workload = &site.Workload{Kind: kind, Rate: &rate, Reads: pick(g, 0, 0, 0.5)}
+	g.eligible[name] = vm.Power == site.On && vm.Tools == site.ToolsRunning
 	return vm
 }
 
@@ -115,16 +118,20 @@ func (g *generator) steps(s *scenario.Scenario) {
 	}
 	for i, vm := range g.vms {
 		by := ""
-		if s.Bus != nil && g.oneIn(2) {
+		if s.Bus != nil && g.types[vm] != migration.TBC && g.oneIn(2) {
 			by, g.messaged[vm] = "message", true
 		}
 		order := scenario.Migrate{
 			By: by,
 
-			VM: vm, Type: migration.Cold, Request: fmt.Sprintf("r-%d", i+1),
+			VM: vm, Type: g.types[vm], Request: fmt.Sprintf("r-%d", i+1),
 			Target: scenario.Target{Networks: map[string]string{"VM Network": "Cloud Net"}},
 		}
 		at := g.duration(0, within)
+		if g.types[vm] != migration.Cold {
+			at += deployed
+		}
+		g.follow(s, vm, &order)
 		s.Steps = append(s.Steps, scenario.Step{Trigger: after(at), Migrate: &order})
 		if g.oneIn(5) { // the same order once more
 			again := order
@@ -169,7 +176,7 @@ func (g *generator) trigger(vm string) faults.Trigger {
 	case 4:
 		return g.soonAfter(vm, string(migration.Undoing), 30*time.Second)
 	}
-	row := pick(g, migration.ColdTable...)
+	row := g.row(vm)
 	most := 5 * time.Second
 	if row.Step == migration.StepTransfer {
 		most = time.Minute
@@ -201,8 +208,9 @@ func (g *generator) expect(s *scenario.Scenario) {
 	}
 	for _, vm := range g.vms {
 		// An order that comes while HDM is not ready is refused (SQS-08).
-		if !g.cancelled[vm] && !(g.messaged[vm] && g.outage+time.Duration(g.failures) > 0) {
-			s.Expect = append(s.Expect, scenario.Expectation{Promise: &scenario.Ends{VM: vm, Migration: migration.Completed}})
+		typ, state := g.ends(vm)
+		if state != "" && !g.cancelled[vm] && !(g.messaged[vm] && g.outage+time.Duration(g.failures) > 0) {
+			s.Expect = append(s.Expect, scenario.Expectation{Promise: &scenario.Ends{VM: vm, Type: typ, Migration: state}})
 		}
 	}
 }

@@ -76,7 +76,7 @@ var mutants = []mutant{
 	},
 	{
 		name: "a step is tried five times", file: "core/migration/machine.go",
-		edits:   []edit{{"tries := d.table.row(d.current()).Tries\n", "tries := d.table.row(d.current()).Tries + 2\n"}},
+		edits:   []edit{{"if f.Class == vsphere.Retryable && d.m.Tries < row.Tries {", "if f.Class == vsphere.Retryable && d.m.Tries < row.Tries+2 {"}},
 		matters: "an operator waits longer than documented", oracles: []string{"limits"},
 	},
 	{
@@ -94,37 +94,37 @@ var mutants = []mutant{
 	},
 	{
 		name: "nine migrations run at once", file: "core/migration/planner.go",
-		edits:   []edit{{"if active >= k.Cold {", "if active > k.Cold {"}},
+		edits:   []edit{{"if active[q] >= k.slots(q) ||", "if active[q] > k.slots(q) ||"}},
 		matters: "more exports at once than documented", oracles: []string{"limits"},
 	},
 	{
 		name: "the youngest in the queue goes first", file: "core/migration/planner.go",
-		edits:   []edit{{"\tfor _, m := range live {\n\t\tswitch m.State {", "\tfor _, m := range slices.Backward(live) {\n\t\tswitch m.State {"}},
+		edits:   []edit{{"\tfor _, q := range queues {\n", "\tlive = slices.Clone(live)\n\tslices.Reverse(live)\n\tfor _, q := range queues {\n"}},
 		matters: "an order can wait for ever", oracles: []string{"limits"},
 	},
 	{
-		name: "the source is put right before the copy is known to be off", file: "core/migration/machine.go",
+		name: "the source is put right before the copy is known to be off", file: "core/migration/undo.go",
 		edits:   []edit{{"slices.Concat(first, here, there)", "slices.Concat(here, first, there)"}},
 		matters: "the VM runs at both sites", oracles: []string{"one-copy", "no-lost-vm"},
 	},
 	{
-		name: "a copy that runs is taken for off", file: "core/migration/machine.go",
+		name: "a copy that runs is taken for off", file: "core/migration/undo.go",
 		edits:   []edit{{"undone(r Result) {\n", "undone(r Result) {\n\tr.Running = r.Running && !d.m.Asked\n"}},
 		matters: "the VM runs at both sites", oracles: []string{"one-copy", "nothing-left-behind"},
 	},
 	{
 		name: "the snapshot is not taken back", file: "core/migration/cold.go",
-		edits:   []edit{{"TakeSnapshot, 3, Again, RemoveSnapshot,", "TakeSnapshot, 3, Again, Nothing,"}},
+		edits:   []edit{{"TakeSnapshot, 3, Again, Resumes, Never, RemoveSnapshot,", "TakeSnapshot, 3, Again, Resumes, Never, Nothing,"}},
 		matters: "a failed migration leaves a snapshot that grows", oracles: []string{"nothing-left-behind"},
 	},
 	{
 		name: "the source is not started again", file: "core/migration/cold.go",
-		edits:   []edit{{"ShutDown, 3, Again, RestartSource,", "ShutDown, 3, Again, Nothing,"}},
+		edits:   []edit{{"ShutDown, 3, Again, Resumes, Never, RestartSource,", "ShutDown, 3, Again, Resumes, Never, Nothing,"}},
 		matters: "after a failed migration the VM stays off", oracles: []string{"one-copy", "nothing-left-behind", "no-lost-vm"},
 	},
 	{
 		name: "the source stays in the migrate pool", file: "core/migration/cold.go",
-		edits:   []edit{{"MoveToPool, 3, Again, ReturnToPool,", "MoveToPool, 3, Again, Nothing,"}},
+		edits:   []edit{{"MoveToPool, 3, Again, Resumes, Never, ReturnToPool,", "MoveToPool, 3, Again, Resumes, Never, Nothing,"}},
 		matters: "a failed migration leaves the VM in another pool than before", oracles: []string{"nothing-left-behind"},
 	},
 	{
@@ -133,7 +133,7 @@ var mutants = []mutant{
 		matters: "the copy's other disks are empty", oracles: []string{"no-lost-vm"},
 	},
 	{
-		name: "a request that is repeated is a new order", file: "core/appliance/state.go",
+		name: "a request that is repeated is a new order", file: "core/appliance/order.go",
 		edits:   []edit{{"ok && o.Request != \"\" {", "ok && o.Request == \"\" {"}},
 		matters: "an order that got no answer and is given again becomes two", oracles: []string{"effects-once"},
 	},
@@ -143,7 +143,7 @@ var mutants = []mutant{
 		matters: "an order that is given again later migrates again", oracles: []string{"effects-once"},
 	},
 	{
-		name: "what a user cancelled is not put back", file: "core/migration/machine.go",
+		name: "what a user cancelled is not put back", file: "core/migration/undo.go",
 		edits:   []edit{{"\td.m.ToUndo = slices.Concat(first, here, there)\n", "\tif !d.m.Asked {\n\t\td.m.ToUndo = slices.Concat(first, here, there)\n\t}\n"}},
 		matters: "after a cancel the VM stays off", oracles: []string{"one-copy", "nothing-left-behind"},
 	},
@@ -160,14 +160,14 @@ var mutants = []mutant{
 	{
 		name: "a command is deleted before it is handled", file: "core/bus/command.go",
 		edits: []edit{{
-			"\t\tif err := s.command(ctx, d); err != nil {\n\t\t\treturn err\n\t\t}\n\t\tif err := s.commands.Delete(ctx, d); err != nil {\n\t\t\treturn err\n\t\t}\n",
-			"\t\tif err := s.commands.Delete(ctx, d); err != nil {\n\t\t\treturn err\n\t\t}\n\t\tif err := s.command(ctx, d); err != nil {\n\t\t\treturn err\n\t\t}\n",
+			"\t\terr := s.command(ctx, d)\n\t\tif hopeless(err) {\n\t\t\terr = s.giveUp(ctx, d, err)\n\t\t}\n\t\tif err == nil {\n\t\t\terr = s.commands.Delete(ctx, d)\n\t\t}\n",
+			"\t\terr := s.commands.Delete(ctx, d)\n\t\tif err == nil {\n\t\t\terr = s.command(ctx, d)\n\t\t}\n\t\tif hopeless(err) {\n\t\t\terr = s.giveUp(ctx, d, err)\n\t\t}\n",
 		}},
 		matters: "a power cut in between loses the order", oracles: []string{"message-bus"},
 	},
 	{
 		name: "what cannot be read is not kept", file: "core/bus/command.go",
-		edits:   []edit{{"\t\tif err := s.bury(ctx, d, r); err != nil {\n\t\t\treturn err\n\t\t}\n", "\t\t_ = s.bury\n"}},
+		edits:   []edit{{"\t\tif err := s.bury(ctx, d, r.Error()); err != nil {\n\t\t\treturn err\n\t\t}\n", "\t\t_ = s.bury\n"}},
 		matters: "a message that a newer client sent is gone", oracles: []string{"message-bus"},
 	},
 	{

@@ -19,7 +19,7 @@ import (
 
 // seeds are those in which every mutant has to be found, and the product as it
 // is breaks no promise.
-const seeds = "1-400"
+const seeds = "1-1000"
 
 // root is the module's folder, seen from the package's.
 const root = "../.."

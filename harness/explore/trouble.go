@@ -63,8 +63,10 @@ func (g *generator) fault(vm string) (f faults.Fault) {
 	}
 	switch kind {
 	case 0:
+		g.restarts = true
 		f.ApplianceRestart = &faults.ApplianceRestart{For: faults.Duration(g.duration(time.Second, 3*time.Minute))}
 	case 1, 2:
+		g.restarts = true
 		f.ApplianceRestart = &faults.ApplianceRestart{CrashPoint: pick(g, faults.CrashPoints()...), Nth: g.between(1, 8)}
 	case 3:
 		down := pick(g, g.duration(time.Second, time.Minute), g.duration(time.Minute, 4*time.Minute), g.duration(5*time.Minute, 20*time.Minute))
@@ -72,7 +74,8 @@ func (g *generator) fault(vm string) (f faults.Fault) {
 		f.WANDown = &faults.WANDown{For: faults.Duration(down), Direction: pick(g, faults.Both, faults.Both, faults.ToCloud, faults.ToPremises)}
 	case 4: // later than its caller waits for
 		var calls faults.Calls
-		f.Trigger, calls = g.telling(vm, makingCalls)
+		_, making := g.moments(vm)
+		f.Trigger, calls = g.telling(vm, making)
 		g.failures += calls.Count
 		f.CallLate = &faults.CallLate{Calls: calls, By: faults.Duration(g.duration(2*time.Minute, 8*time.Minute))}
 	default:
@@ -80,7 +83,8 @@ func (g *generator) fault(vm string) (f faults.Fault) {
 		if g.oneIn(3) {
 			calls = g.calls()
 		} else {
-			f.Trigger, calls = g.telling(vm, tellingCalls)
+			telling, _ := g.moments(vm)
+			f.Trigger, calls = g.telling(vm, telling)
 		}
 		g.failures += calls.Count
 		g.fails(&f, calls)

@@ -167,7 +167,7 @@ func (o *NoLostWrite) started(e *kernel.Event) {
 	if home == nil {
 		return
 	}
-	o.carried = o.carried || len(g.writes) > 0
+	o.carried = o.carried || len(g.writes) > 0 && home.whole != 0
 	o.off = o.off || ran && home.whole != 0
 	if home.since != 0 {
 		o.broken("COLD-07", e.At, e.Subject, []uint64{home.whole, home.since, e.Seq},

@@ -158,6 +158,7 @@ func (f *facts) hear(e kernel.Event) {
 	case event.VMSnapshot:
 		named := strings.HasPrefix(e.Attr("name"), rules().SnapshotPrefix) && strings.HasPrefix(e.Subject, string(vsphere.OnPremises))
 		f.happened[factSnapshot] = f.happened[factSnapshot] || e.Attr("op") == "created" && named
+		f.happened[factRestored] = f.happened[factRestored] || e.Attr("op") == "reverted" && named
 	case event.GuestStarted:
 		f.started(e)
 	case event.EffectStarted, event.EffectEnded:
@@ -191,6 +192,7 @@ func (f *facts) moved(e kernel.Event) {
 		f.happened[factBegan] = true
 	case s == migration.Completed:
 		f.happened[factCompleted] = f.happened[factCompleted] || cold
+		f.happened[factMigrated] = f.happened[factMigrated] || c.kind != migration.Back
 		f.happened[factResumed] = f.happened[factResumed] || cold && c.restarted
 		f.happened[factRiddenOut] = f.happened[factRiddenOut] || cold && c.outage
 		f.happened[factTarget] = f.happened[factTarget] || f.targeted[c.vm]

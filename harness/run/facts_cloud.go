@@ -16,6 +16,8 @@ import (
 
 // Facts of deployments, of VMs on a cloud cache, and of the ways there and back.
 const (
+	factMigrated      = "migrated"
+	factRestored      = "snapshot-restored"
 	factWarm          = "warm-completed"
 	factWarmCarried   = "warm-carried"
 	factWarmBrought   = "warm-brought"
@@ -51,6 +53,8 @@ const (
 
 func init() {
 	maps.Copy(absent, map[string]string{
+		factRestored:      "nobody restored a migrate-time snapshot",
+		factMigrated:      "no migration to the cloud completed",
 		factWarm:          "no warm migration completed",
 		factWarmCarried:   "no warm migration completed whose data HDM carried over the WAN",
 		factWarmBrought:   "no warm migration completed whose data came by other means",

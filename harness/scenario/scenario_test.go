@@ -196,8 +196,8 @@ func TestBadInputIsRefusedWithItsPlaceAndWhatToDo(t *testing.T) {
 		{"a step that waits for itself", "at: 0s, migrate", "when: {vm: db-01, enters: completed}, migrate", ":5:12: ", []string{"only comes after it", "never act"}},
 		{"steps that wait for one another", "  - {at: 0s, migrate: {vm: db-01,", "  - {when: {vm: web-01, enters: queued}, migrate: {vm: db-01, type: cold}}\n  - {when: {vm: db-01, enters: queued}, migrate: {vm: web-01, type: cold}}\n  - {at: 0s, migrate: {vm: web-02,", ":5:12: ", []string{":6:12: ", "only comes after it"}},
 		{"a VM that is not in the cloud and never comes there", "faults:", "  - {at: 1m, power: {site: cloud, vm: web-01, state: on}}\nfaults:", ":6:39: ", []string{"no step brings it there"}},
-		{"a clause of a later version", "limit: 12h", "covers: [WARM-01]", ":3:10: ", []string{"this version cannot show WARM-01 yet"}},
-		{"a part of a later version", "limit: 12h", "covers: [MIG-08/warm]", ":3:10: ", []string{"this version cannot show MIG-08/warm yet"}},
+		{"a clause of a later version", "limit: 12h", "covers: [WARM-06]", ":3:10: ", []string{"this version cannot show WARM-06 yet"}},
+		{"a part of a later version", "limit: 12h", "covers: [MIG-01/console]", ":3:10: ", []string{"this version cannot show MIG-01/console yet"}},
 		{"an empty title", "title: good", "title: ' '", ":1:8: ", []string{"the title is empty"}},
 		{"no limit", "limit: 12h", "limit: -1h", ":3:8: ", []string{"-1h"}},
 		{"an end before the order", "migration: completed", "migration: completed, within: -1h", ":9:47: ", []string{"cannot be seen"}},
@@ -295,7 +295,7 @@ func TestTheSchemaAcceptsEveryScenarioAndRefusesWhatParseRefuses(t *testing.T) {
 		{"an unknown method", "wan-down: {for: 1m}", "call-hang: {site: cloud, method: PowerOn}"},
 		{"an expectation of nothing", "migration: completed", "within: 1h"},
 		{"an unknown clause", "limit: 12h", "covers: [COLD-99]"},
-		{"a clause of a later version", "limit: 12h", "covers: [WARM-01]"},
+		{"a clause of a later version", "limit: 12h", "covers: [WARM-06]"},
 		{"an unknown world", "world: small", "world: smal"},
 	} {
 		text := strings.Replace(good, c.old, c.new, 1)

@@ -159,3 +159,7 @@ func (q *quick) Inventory(context.Context) ([]migration.Offered, error) {
 	}
 	return all, nil
 }
+
+func (q *quick) Say(context.Context, string, migration.Word) (appliance.Answer, error) {
+	return appliance.Answer{Outcome: appliance.Rejected, Reasons: []migration.Reason{{Code: migration.CodeOrder, What: "it waits for nothing"}}}, nil
+}
