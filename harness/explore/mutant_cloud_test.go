@@ -2,6 +2,8 @@
 
 package explore_test
 
+import "path"
+
 // cloudMutants are mistakes in how a VM comes to run on a cloud cache, is
 // flushed, and comes home.
 var cloudMutants = []mutant{
@@ -49,12 +51,12 @@ var cloudMutants = []mutant{
 		matters: "the premises take a flush for one that they have, and drop it", oracles: []string{"flushed", "liveness"},
 	},
 	{
-		name: "a dirty block is taken for clean once it is cut", file: "core/cache/cut.go",
+		name: "what a flush held that failed is taken for clean", file: "core/cache/cut.go",
 		edits:   []edit{{"\t\tc.closeCut(wasAbandoned)\n", "\t\tc.closeCut(wasApplied)\n"}},
 		matters: "a flush that failed loses what it held", oracles: []string{"flushed", "no-lost-write"},
 	},
 	{
-		name: "chunks are applied as they come", file: "core/home/home.go",
+		name: "chunks are applied as they come", file: path.Join("core", "home", "home.go"),
 		edits:   []edit{{"\th.flush.bytes += int64(len(h.buf))\n", "\tfor _, b := range blocks {\n\t\tif err := h.apply(b); err != nil {\n\t\t\treturn err\n\t\t}\n\t}\n\th.flush.bytes += int64(len(h.buf))\n"}},
 		matters: "a flush that breaks off leaves disks of two instants", oracles: []string{"flushed", "no-lost-write"},
 	},
