@@ -26,7 +26,7 @@ const root = "../.."
 
 // A mutant whose text has gone from the product shows nothing any more.
 func TestEveryMutantFitsTheProductAsItIs(t *testing.T) {
-	for _, m := range mutants {
+	for _, m := range slices.Concat(mutants, cloudMutants) {
 		t.Run(m.name, func(t *testing.T) { mutate(t, &m) })
 	}
 }
@@ -37,7 +37,7 @@ func TestEveryMutantOfTheProductIsFoundByExploration(t *testing.T) {
 		code, out := hdm(t, sound, t.TempDir(), "explore", "--seeds", seeds)
 		require.Equal(t, 0, code, "%s", out)
 	})
-	for _, m := range mutants {
+	for _, m := range slices.Concat(mutants, cloudMutants) {
 		t.Run(m.name, func(t *testing.T) {
 			mutant, dir := build(t, &m), t.TempDir()
 			code, out := hdm(t, mutant, dir, "explore", "--seeds", seeds)

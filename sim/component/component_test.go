@@ -30,7 +30,7 @@ func worker(name string) site.VM {
 
 // modes, and how many flushes each is watched for: one every twenty minutes.
 var modes = map[string]uint64{
-	"lite": 1, "standard": 6, "performance": 1, "lite cluster 2": 2, "standard cluster 2": 2, "performance cluster 3": 1,
+	"lite": 1, "standard": 3, "performance": 1, "lite cluster 2": 2, "standard cluster 2": 2, "performance cluster 3": 1,
 }
 
 func TestAfterEachFlushThePremisesHoldWhatTheComputeVMHeldAtItsInstant(t *testing.T) {
