@@ -26,7 +26,8 @@ func (d *decision) undo() {
 		case row.At == vsphere.OnPremises:
 			here = append(here, Undo{step, row.Undo})
 		default:
-			if row.Undo == DestroyCopy && d.m.Copy != "" && len(first) == 0 { // not started by us, but it is there
+			made := row.Undo == DestroyCopy && d.m.Copy != "" || row.Undo == DestroyImage && d.m.Image != ""
+			if made && len(first) == 0 { // not started by us, but it is there
 				first = append(first, Undo{step, ConfirmOff})
 			}
 			there = append(there, Undo{step, row.Undo})
@@ -92,7 +93,8 @@ func (d *decision) itRuns() {
 func (d *decision) undoFailed(f Failure) {
 	doing := d.m.ToUndo[0]
 	if f.Class == vsphere.Unreachable {
-		if doing.Does == ConfirmOff && !d.started() {
+		waits := len(d.m.ToUndo) > 1 && settles[d.m.ToUndo[1].Does] // for the cloud, whatever comes of this one
+		if doing.Does == ConfirmOff && !d.started() && !waits {
 			// Nobody can be asked, and it was not started: the source comes first.
 			d.m.ToUndo = d.m.ToUndo[1:]
 			d.nextUndo()
