@@ -169,37 +169,6 @@ func (a *Appliance) awaitBoot(ctx context.Context, s *vsphere.Session, m migrati
 	}
 }
 
-// startImage makes the reconciled image the VM. If somebody started the compute
-// VM again since it was stopped, two copies would run, and what the one wrote
-// meanwhile would be lost.
-func (a *Appliance) startImage(ctx context.Context, m migration.Migration) (migration.Result, error) {
-	return a.atBoth(ctx, func(here, there *vsphere.Session) (migration.Result, error) {
-		if err := offSince(ctx, m, here); err != nil {
-			return migration.Result{}, err
-		}
-		compute, err := there.FindMade(ctx, a.mark(m.ID))
-		if err != nil {
-			return migration.Result{}, err
-		}
-		for _, found := range compute {
-			if err := there.Settle(ctx, found.Ref); err != nil {
-				return migration.Result{}, err
-			}
-			now, err := there.VM(ctx, found.Ref)
-			if err != nil {
-				return migration.Result{}, err
-			}
-			if now.Power != vsphere.Off {
-				return migration.Result{}, &vsphere.Error{
-					Site: vsphere.Cloud, Op: "reboot", Object: now.Name, Class: vsphere.Refused,
-					Hint: "leave the VM off while it is committed, and order the migration again", Err: errors.New("it was powered on after it was stopped"),
-				}
-			}
-		}
-		return done(there.PowerOn(ctx, m.Image))
-	})
-}
-
 // reconcilePasses bounds the passes over what the compute VM goes on writing.
 const reconcilePasses = 8
 
@@ -226,19 +195,21 @@ func (a *Appliance) reconcile(ctx context.Context, m migration.Migration, last b
 	return migration.Result{}, nil
 }
 
-// reboot makes the image the VM once it has what the compute VM wrote. Somebody
-// may have had that on since it was stopped, and off again: what it wrote then is
-// copied first (WARM-05). An image that runs already, from an attempt that was cut
-// short, is written to no more.
-func (a *Appliance) reboot(ctx context.Context, m migration.Migration) (migration.Result, error) {
-	runs := false
+// startImage makes the image the VM. Somebody may have powered the compute VM on
+// since it was stopped: while it runs the image must not (MIG-13), and what it
+// wrote until it was off again is copied first (WARM-05).
+func (a *Appliance) startImage(ctx context.Context, m migration.Migration) (migration.Result, error) {
+	runs := false // from an attempt that was cut short: it is not written to any more
 	_, err := a.at(ctx, vsphere.Cloud, func(s *vsphere.Session) (migration.Result, error) {
 		if err := s.Settle(ctx, m.Image); err != nil {
 			return migration.Result{}, err
 		}
 		image, err := s.VM(ctx, m.Image)
 		runs = image.Power != vsphere.Off
-		return migration.Result{}, err
+		if err != nil || runs {
+			return migration.Result{}, err
+		}
+		return done(a.computeOff(ctx, s, m))
 	})
 	if err == nil && !runs {
 		_, err = a.reconcile(ctx, m, true)
@@ -246,7 +217,32 @@ func (a *Appliance) reboot(ctx context.Context, m migration.Migration) (migratio
 	if err != nil {
 		return migration.Result{}, err
 	}
-	return a.startImage(ctx, m)
+	return a.powerOn(ctx, m, m.Image)
+}
+
+// computeOff says whether the compute VM is off, as HDM left it.
+func (a *Appliance) computeOff(ctx context.Context, s *vsphere.Session, m migration.Migration) error {
+	compute, err := s.FindMade(ctx, a.mark(m.Maker()))
+	if err != nil {
+		return err
+	}
+	for _, vm := range compute {
+		if err := s.Settle(ctx, vm.Ref); err != nil { // somebody's power-on may still come
+			return err
+		}
+		now, err := s.VM(ctx, vm.Ref)
+		if err != nil {
+			return err
+		}
+		if now.Power != vsphere.Off {
+			return &vsphere.Error{
+				Site: vsphere.Cloud, Op: "rely on", Object: vm.Name, Class: vsphere.Refused,
+				Hint: "leave the compute VM off once the migration is committed, and order the migration again",
+				Err:  errors.New("it was powered on after HDM had stopped it"),
+			}
+		}
+	}
+	return nil
 }
 
 // brought is the VM in the cloud that holds the data which a person brought: it

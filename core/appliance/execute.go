@@ -97,7 +97,7 @@ func (a *Appliance) do(ctx context.Context, e migration.Effect, m migration.Migr
 	case migration.PowerOnCopy, migration.StartCompute:
 		return a.powerOn(ctx, m, m.Copy)
 	case migration.StartImage:
-		return a.reboot(ctx, m)
+		return a.startImage(ctx, m)
 	case migration.RestartSource:
 		return a.at(ctx, vsphere.OnPremises, func(s *vsphere.Session) (migration.Result, error) {
 			if !m.Plan.WasOn {
