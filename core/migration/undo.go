@@ -26,15 +26,26 @@ func (d *decision) undo() {
 		case row.At == vsphere.OnPremises:
 			here = append(here, Undo{step, row.Undo})
 		default:
-			made := row.Undo == DestroyCopy && d.m.Copy != "" || row.Undo == DestroyImage && d.m.Image != ""
-			if made && len(first) == 0 { // not started by us, but it is there
-				first = append(first, Undo{step, ConfirmOff})
-			}
+			first = append(first, d.byHand(step, row.Undo, first)...)
 			there = append(there, Undo{step, row.Undo})
 		}
 	}
 	d.m.ToUndo = slices.Concat(first, here, there)
 	d.nextUndo()
+}
+
+// byHand is what makes sure that nobody has started by hand what this migration
+// made in the cloud and did not start itself. A compute VM is stopped, and what
+// it wrote comes home like all else; of a copy or an image only a person can say
+// whether it is the VM.
+func (d *decision) byHand(step StepName, undo Kind, first []Undo) []Undo {
+	switch {
+	case undo == DestroyCopy && d.m.Copy != "" && len(first) == 0, undo == DestroyImage && d.m.Image != "" && len(first) == 0:
+		return []Undo{{step, ConfirmOff}}
+	case undo == DestroyCompute && !slices.ContainsFunc(first, func(u Undo) bool { return u.Does == StopCompute }):
+		return []Undo{{step, StopCompute}}
+	}
+	return nil
 }
 
 // started says whether the power-on of the copy was ever begun.
