@@ -104,7 +104,8 @@ func (d *decision) itRuns() {
 func (d *decision) undoFailed(f Failure) {
 	doing := d.m.ToUndo[0]
 	if f.Class == vsphere.Unreachable {
-		if doing.Does == ConfirmOff && !d.started() {
+		waits := len(d.m.ToUndo) > 1 && settles[d.m.ToUndo[1].Does] // for the cloud, whatever comes of this one
+		if doing.Does == ConfirmOff && !d.started() && !waits {
 			// Nobody can be asked, and it was not started: the source comes first.
 			d.m.ToUndo = d.m.ToUndo[1:]
 			d.nextUndo()

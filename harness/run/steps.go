@@ -3,9 +3,7 @@ package run
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/hdm-project/hdm/core/appliance"
@@ -13,7 +11,6 @@ import (
 	"github.com/hdm-project/hdm/core/migration"
 	"github.com/hdm-project/hdm/core/vsphere"
 	"github.com/hdm-project/hdm/harness/scenario"
-	"github.com/hdm-project/hdm/reports/record"
 	"github.com/hdm-project/hdm/sim/event"
 	"github.com/hdm-project/hdm/sim/kernel"
 	"github.com/hdm-project/hdm/sim/site"
@@ -103,44 +100,11 @@ func (st *stage) power(i int, p *scenario.Power) {
 		st.stepEnded(i, "power", err.Error())
 		return
 	}
-	if m, ok := st.last(p.VM); ok && m.State.Final() && p.State == site.On {
-		st.meddled = append(st.meddled, meddling{i, st.kernel.Now(), p.VM, m.ID})
+	if p.State == site.On {
+		st.meddle(i, p)
 	}
 	st.busy++
 	st.hands[string(p.Site)+"/"+task] = i
-}
-
-// meddling is a person who powers on a VM whose migration is over: HDM guards it
-// no more, so that what follows says nothing about HDM.
-type meddling struct {
-	step int
-	at   time.Duration
-	vm   string
-	last migration.ID
-}
-
-// explain tells one cause in place of all breaches that follow from it.
-func (st *stage) explain(m meddling) {
-	var by []string
-	var evidence []uint64
-	rest := slices.DeleteFunc(slices.Clone(st.violations), func(v record.Violation) bool {
-		follows := v.At >= m.at && len(v.Clauses) > 0 && slices.Contains(strings.Split(v.Subject, "/"), m.vm)
-		if follows {
-			by, evidence = append(by, v.Oracle), append(evidence, v.Evidence...)
-		}
-		return follows
-	})
-	if len(by) == 0 {
-		return // it did no harm
-	}
-	breaches := len(by)
-	slices.Sort(by)
-	st.violations = rest
-	st.violate("expect", fmt.Sprintf("step %d", m.step+1),
-		"it powers on %s by hand after its migration %s was over, which HDM does not guard: %d breaches that follow (%s) are the person's, and say nothing about HDM",
-		m.vm, m.last, breaches, strings.Join(slices.Compact(by), ", "))
-	slices.Sort(evidence)
-	st.violations[len(st.violations)-1].Evidence = slices.Compact(evidence)
 }
 
 // handed hears of the ends of tasks that people started.

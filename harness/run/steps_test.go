@@ -85,3 +85,20 @@ func TestWhatAPersonBreaksAfterAMigrationIsToldAsThePersons(t *testing.T) {
 	harmless := play(t, pair(t, "  - {when: {vm: vm-1, enters: completed, after: 1m}, power: {site: cloud, vm: vm-1, state: off}}\n"), run.Options{})
 	assert.Equal(t, record.Passed, harmless.Verdict, "%v", harmless.Violations)
 }
+
+func TestWhatAPersonBreaksBesideARunningComputeVMIsToldAsThePersons(t *testing.T) {
+	const tried = `title: beside
+world: pair
+limit: 2h
+steps:
+  - {at: 0s, deploy: {mode: lite}}
+  - {at: 10m, migrate: {vm: vm-1, type: tbc, target: {networks: {VM Network: Cloud Net}}}}
+`
+	r := play(t, parse(t, tried+"  - {when: {vm: vm-1, enters: boot}, power: {site: on-premises, vm: vm-1, state: on}}\n"), run.Options{})
+	assert.Equal(t, record.Failed, r.Verdict)
+	require.Len(t, r.Violations, 1, "one cause, told once")
+	v := r.Violations[0]
+	assert.Equal(t, "step 3", v.Subject)
+	assert.Empty(t, v.Clauses)
+	assert.Contains(t, v.What, "it powers on vm-1 by hand while the same VM ran as cloud/vm-1 ARM, which HDM does not guard")
+}
