@@ -239,6 +239,27 @@ func (a *Appliance) startImage(ctx context.Context, m migration.Migration) (migr
 	return a.powerOn(ctx, m, m.Image)
 }
 
+// cloneOff says whether no linked clone of the VM runs: it would be the same guest
+// twice (MIG-13).
+func (a *Appliance) cloneOff(ctx context.Context, s *vsphere.Session, m migration.Migration) error {
+	if m.Order.Type != migration.Warm {
+		return nil
+	}
+	clones, err := s.FindMade(ctx, a.cloneMark(m))
+	if err != nil {
+		return err
+	}
+	for _, vm := range clones {
+		if vm.Power != vsphere.Off {
+			return &vsphere.Error{
+				Site: vsphere.OnPremises, Op: "power on", Object: m.Plan.Name, Class: vsphere.Refused,
+				Hint: "power off and remove " + vm.Name + ", then power on the VM", Err: errors.New("its linked clone " + vm.Name + " runs"),
+			}
+		}
+	}
+	return nil
+}
+
 // computeOff says whether the compute VM is off, as HDM left it.
 func (a *Appliance) computeOff(ctx context.Context, s *vsphere.Session, m migration.Migration) error {
 	compute, err := s.FindMade(ctx, a.mark(m.Maker()))

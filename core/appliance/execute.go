@@ -103,6 +103,9 @@ func (a *Appliance) do(ctx context.Context, e migration.Effect, m migration.Migr
 			if !m.Plan.WasOn {
 				return migration.Result{}, nil
 			}
+			if err := a.cloneOff(ctx, s, m); err != nil {
+				return migration.Result{}, err
+			}
 			return done(s.PowerOn(ctx, m.Plan.Source))
 		})
 	case migration.RemoveSnapshot:

@@ -2,6 +2,7 @@ package appliance
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -176,4 +177,20 @@ func TestSettingsAreTakenAsAWholeOrNotAtAll(t *testing.T) { // POL-04
 	}
 	c.restart()
 	assert.Equal(t, 5*time.Minute, c.state.settings.interval("Cluster"))
+}
+
+func TestACancelThatComesTooLateIsRefused(t *testing.T) {
+	c := deployed(t)
+	c.give(migration.Order{VM: "web", Type: migration.TBC})
+	c.finish()
+	c.give(migration.Order{VM: "web", Type: migration.Back})
+	for c.of("web")[0].Step != migration.StepPool {
+		for _, key := range slices.Sorted(maps.Keys(c.open)) {
+			c.answer(key, doneWell)
+			break
+		}
+	}
+	a := c.hear(CancelGiven{"web"}).Answer
+	assert.Equal(t, Rejected, a.Outcome)
+	assert.Equal(t, migration.CodeTooLate, a.Reasons[0].Code)
 }

@@ -121,8 +121,12 @@ func (p *step) cancel(vm string) {
 	}
 	p.hear(fleet[i], migration.CancelAsked{})
 	p.d.Answer = Answer{Outcome: Accepted, Migration: fleet[i].ID}
-	if p.d.Ignored != "" {
-		p.d.Answer = Answer{Outcome: Duplicate, Migration: fleet[i].ID}
+	switch m := fleet[i]; {
+	case p.d.Ignored == "":
+	case m.Asked || m.State == migration.Undoing:
+		p.d.Answer = Answer{Outcome: Duplicate, Migration: m.ID}
+	default:
+		p.d.Answer = Answer{Outcome: Rejected, Migration: m.ID, Reasons: []migration.Reason{{Code: migration.CodeTooLate, What: string(m.ID) + ": " + p.d.Ignored, Fix: "let it end, and migrate the VM back if it can be"}}}
 	}
 }
 

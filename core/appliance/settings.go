@@ -90,6 +90,9 @@ func (s Settings) check() []migration.Reason {
 		if len(g.VMs) < 2 || len(g.VMs) > MaxGroup {
 			refuse("group %d has %d VMs", fmt.Sprintf("a group has from 2 to %d", MaxGroup), i+1, len(g.VMs))
 		}
+		if len(slices.Compact(slices.Sorted(slices.Values(g.VMs)))) < len(g.VMs) {
+			refuse("group %d names a VM twice", "name each once", i+1)
+		}
 		for _, vm := range g.VMs {
 			names += len(vm)
 			along[vm] += len(g.VMs) - 1

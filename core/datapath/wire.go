@@ -60,7 +60,7 @@ func (c *channel) send(stream uint32, m home.Message) {
 	if err != nil {
 		panic(err)
 	}
-	c.backlog = append(c.backlog, gateway.Message{Stream: stream, Payload: payload})
+	c.backlog = append(c.backlog, gateway.Message{Stream: stream, Payload: payload, Weight: m.Weight()})
 	c.drain()
 	c.wake = 0
 }

@@ -202,7 +202,7 @@ func (v *Verdict) failed(k migration.Knobs, ev Failed) {
 		v.issue(k.MaxBackoff)
 		return
 	}
-	d.Why = []migration.Reason{{Code: migration.CodeFailed, What: ev.Failure.What, Fix: ev.Failure.Fix}}
+	d.Why = []migration.Reason{{Code: migration.CodeFailed, What: migration.Cut(ev.Failure.What), Fix: migration.Cut(ev.Failure.Fix)}}
 	d.Phase, d.Tries = Undeploying, 0
 	v.issue(0)
 }

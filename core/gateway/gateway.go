@@ -84,13 +84,16 @@ func (c Config) Validate() error {
 type Message struct {
 	Stream  uint32
 	Payload []byte
+	// Weight is what the payload would be if its sender had left nothing out, in
+	// bytes; 0 if it is the payload's length. Of what is delivered it is not told.
+	Weight int
 }
 
 // Frame is what travels on a lane.
 type Frame struct {
 	Lane   int
 	Bytes  []byte
-	Weight int64 // what Bytes would be without compression, zeros left out all the same
+	Weight int64 // what Bytes would be without compression: blocks of zeros are left out all the same
 }
 
 // Out is what an End wants and has.

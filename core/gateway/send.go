@@ -29,7 +29,7 @@ type sender struct {
 
 type outStream struct {
 	id     uint32
-	queue  [][]byte
+	queue  []Message
 	queued int
 	index  uint64 // of the next packet
 	credit int    // bytes that it may send in this turn
@@ -62,7 +62,7 @@ func (e *End) Send(m Message) error {
 		e.send.turns = append(e.send.turns, s)
 		s.credit = quantum
 	}
-	s.queue = append(s.queue, m.Payload)
+	s.queue = append(s.queue, m)
 	s.queued += n
 	e.send.queued += n
 	return nil
@@ -117,13 +117,15 @@ func (e *End) mayGo() bool {
 // next takes the next message out of its queue: nil if the window has no room.
 func (e *End) next() *packet {
 	s := e.send.turn()
-	n := cost(len(s.queue[0]))
+	m := s.queue[0]
+	n := cost(len(m.Payload))
 	if len(e.send.flight) == MaxInFlight || e.send.flying > 0 && e.send.flying+n > e.config.Window {
 		return nil
 	}
-	p := &packet{sequence: e.send.base + uint64(len(e.send.flight)), stream: s.id, index: s.index, size: len(s.queue[0]), lane: noLane, lost: true}
-	p.body, p.weight, p.compressed = e.body.encode(s.queue[0], e.config.Compress)
-	s.queue[0] = nil
+	p := &packet{sequence: e.send.base + uint64(len(e.send.flight)), stream: s.id, index: s.index, size: len(m.Payload), lane: noLane, lost: true}
+	p.body, p.weight, p.compressed = e.body.encode(m.Payload, e.config.Compress)
+	p.weight = max(p.weight, m.Weight)
+	s.queue[0] = Message{}
 	s.queue, s.queued, s.credit, s.index = s.queue[1:], s.queued-n, s.credit-n, s.index+1
 	e.send.queued -= n
 	e.send.freed = true
@@ -139,7 +141,7 @@ func (e *End) next() *packet {
 func (s *sender) turn() *outStream {
 	for {
 		first := s.turns[0]
-		if first.credit >= cost(len(first.queue[0])) {
+		if first.credit >= cost(len(first.queue[0].Payload)) {
 			return first
 		}
 		first.credit += quantum

@@ -203,3 +203,15 @@ func BenchmarkFlush(b *testing.B) {
 		})
 	}
 }
+
+func TestAFrameWeighsWhatItsSenderLeftOut(t *testing.T) {
+	l := newTestLink(t, config(1), quality{latency: 10 * time.Millisecond}, 1)
+	m := numbered(1, 0, 100)
+	m.Weight = 4096
+	require.NoError(t, l.ends[0].Send(m))
+	l.run(time.Second)
+	require.Len(t, l.delivered[1], 1)
+	stats := l.ends[0].Stats()
+	assert.Less(t, stats.Bytes, int64(1000))
+	assert.GreaterOrEqual(t, stats.Weight, int64(4096))
+}

@@ -1,6 +1,7 @@
 package home
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 
@@ -45,6 +46,24 @@ type Message struct {
 	Code   Code   // Failed
 	Last   uint64 // Failed: the last flush that was applied
 	Text   string // Failed: for people, at most MaxText bytes
+}
+
+// Weight is the size of the blocks in the message that are not all zeros, in
+// bytes: what a guest's data weigh, however little of a block it has written.
+func (m Message) Weight() (sum int) {
+	for _, b := range m.Blocks {
+		sum += weight(b.Data)
+	}
+	return sum + weight(m.Data)
+}
+
+var nothing [cache.BlockSize]byte
+
+func weight(block []byte) int {
+	if bytes.Equal(block, nothing[:len(block)]) {
+		return 0
+	}
+	return len(block)
 }
 
 // MaxText is the longest text of a failure, in bytes.

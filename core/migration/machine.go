@@ -478,14 +478,15 @@ func (m *Migration) trim() {
 	m.Reasons = m.Reasons[:min(len(m.Reasons), maxSaids)]
 	m.Leftovers = m.Leftovers[:min(len(m.Leftovers), maxSaids)]
 	for i := range m.Reasons {
-		m.Reasons[i].What, m.Reasons[i].Fix = cut(m.Reasons[i].What), cut(m.Reasons[i].Fix)
+		m.Reasons[i].What, m.Reasons[i].Fix = Cut(m.Reasons[i].What), Cut(m.Reasons[i].Fix)
 	}
 	for i := range m.Leftovers {
-		m.Leftovers[i].What = cut(m.Leftovers[i].What)
+		m.Leftovers[i].What = Cut(m.Leftovers[i].What)
 	}
 }
 
-func cut(s string) string {
+// Cut is a text as it is written down: not longer than a record can bear.
+func Cut(s string) string {
 	if len(s) <= maxSaid {
 		return s
 	}

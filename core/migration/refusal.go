@@ -19,6 +19,7 @@ const (
 	CodeMode      = "mode"         // the deployment has no cloud cache (WARM-01)
 	CodeOrder     = "out-of-order" // of a word (MIG-10)
 	CodeNoData    = "no-data"      // it is not in the cloud yet
+	CodeTooLate   = "too-late"     // for a cancel
 	CodeLeft      = "left-over"
 
 	// Why a VM cannot be migrated.
