@@ -32,6 +32,16 @@ func TestAFlushIsWhatTheGuestSawAtItsInstantWhateverHappens(t *testing.T) {
 			}
 		}
 		var running []component.Command
+		flush := func() {
+			cmd := p.key(component.Command{Service: component.CloudCache, Verb: component.Flush, IDs: []string{"db"}})
+			p.watch(func() { cut = bytes.Clone(guest) })
+			p.cache.Command(p.now, cmd)
+			running = append(running, cmd)
+		}
+		p.wanted = func() { // as the appliance does that hears of it
+			check()
+			flush()
+		}
 		rounds := rapid.IntRange(1, 60).Draw(r, "rounds")
 		for range rounds {
 			switch rapid.SampledFrom([]string{"write", "write", "write", "read", "flush", "wait", "cut", "cache", "homes"}).Draw(r, "does") {
@@ -53,10 +63,7 @@ func TestAFlushIsWhatTheGuestSawAtItsInstantWhateverHappens(t *testing.T) {
 				if len(p.cache.flushes) > 0 {
 					continue // one at a time: its instant is kept in cut
 				}
-				cmd := p.key(component.Command{Service: component.CloudCache, Verb: component.Flush, IDs: []string{"db"}})
-				p.watch(func() { cut = bytes.Clone(guest) })
-				p.cache.Command(p.now, cmd)
-				running = append(running, cmd)
+				flush()
 			case "wait":
 				p.run(time.Duration(rapid.IntRange(1, 200).Draw(r, "ms"))*time.Millisecond, never)
 			case "cut":

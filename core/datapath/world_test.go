@@ -3,6 +3,7 @@ package datapath
 import (
 	"bytes"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -49,6 +50,7 @@ const (
 // cut.
 type pair struct {
 	t       *testing.T
+	wanted  func() // starts a flush that a write waits for; nil: nobody does
 	now     time.Duration
 	cache   *CloudCache
 	homes   *IOManager
@@ -240,8 +242,19 @@ func (p *pair) writeThen(id string, disk int, off int64, data []byte, then func(
 		over = true
 		then()
 	})
+	for !over && p.wanted != nil {
+		p.run(time.Hour, func() bool { return over || p.starved(id) })
+		if !over {
+			p.wanted()
+		}
+	}
 	p.run(time.Hour, func() bool { return over })
 	require.True(p.t, over)
+}
+
+// starved says whether a write waits for a flush, and none is under way.
+func (p *pair) starved(id string) bool {
+	return len(p.cache.flushes) == 0 && slices.ContainsFunc(p.cache.report(), func(s component.Status) bool { return s.ID == id && s.FlushWanted })
 }
 
 func (p *pair) read(id string, disk int, off int64, n int) []byte {

@@ -327,3 +327,13 @@ func TestAVMWhoseImageRunsIsNotBroughtBackOlder(t *testing.T) { // A-46
 	require.Len(t, against, 1)
 	assert.Equal(t, CodePower, against[0].Code)
 }
+
+func TestWhatAPersonBroughtToTheCloudIsListedAndNotRemoved(t *testing.T) { // WARM-07
+	s := beginOf(t, warm(Order{Origin: FromMessage, Offline: true})).until(StopCompute)
+	s.fail(vsphere.Refused)
+	s.toTheEnd()
+	assert.Equal(t, Failed, s.m.State)
+	assert.NotContains(t, s.kinds(), DestroyImage)
+	require.Len(t, s.m.Leftovers, 1)
+	assert.Equal(t, DestroyImage, s.m.Leftovers[0].Does)
+}

@@ -30,6 +30,9 @@ func (d *decision) undo() {
 			there = append(there, Undo{step, row.Undo})
 		}
 	}
+	if d.m.Image != "" && !slices.Contains(d.m.Started, StepTransfer) {
+		d.m.Leftovers = append(d.m.Leftovers, Leftover{Undo{StepTransfer, DestroyImage}, "a person brought it to the cloud: remove " + ImageName(d.m.Plan.Name) + ", or bring it to the next migration"})
+	}
 	d.m.ToUndo = slices.Concat(first, here, there)
 	d.nextUndo()
 }
