@@ -10,9 +10,6 @@ import (
 	"github.com/hdm-project/hdm/sim/site"
 )
 
-// deployed is when HDM is up if nothing goes wrong: orders come after that.
-const deployed = 4 * time.Minute
-
 // cloud is what is drawn of VMs that run on a cloud cache.
 type cloud struct {
 	on       bool // HDM is deployed
@@ -49,6 +46,17 @@ func (g *generator) deploy(s *scenario.Scenario) {
 	}
 	for _, vm := range g.vms {
 		g.types[vm] = pick(g, migration.Cold, migration.TBC, migration.TBC, migration.Warm, migration.Warm)
+	}
+}
+
+// ordered is when vm is ordered, so long after the beginning, or after HDM is up
+// if its migration needs that.
+func (g *generator) ordered(vm string) func(time.Duration) faults.Trigger {
+	if g.types[vm] == migration.Cold {
+		return after
+	}
+	return func(d time.Duration) faults.Trigger {
+		return faults.Trigger{When: &faults.When{Deployment: faults.Deployed, After: faults.Duration(d)}}
 	}
 }
 

@@ -128,14 +128,12 @@ func (g *generator) steps(s *scenario.Scenario) {
 			Target: scenario.Target{Networks: map[string]string{"VM Network": "Cloud Net"}},
 		}
 		at := g.duration(0, within)
-		if g.types[vm] != migration.Cold {
-			at += deployed
-		}
+		ordered := g.ordered(vm)
 		g.follow(s, vm, &order)
-		s.Steps = append(s.Steps, scenario.Step{Trigger: after(at), Migrate: &order})
+		s.Steps = append(s.Steps, scenario.Step{Trigger: ordered(at), Migrate: &order})
 		if g.oneIn(5) { // the same order once more
 			again := order
-			s.Steps = append(s.Steps, scenario.Step{Trigger: after(at + g.duration(0, 5*time.Minute)), Migrate: &again})
+			s.Steps = append(s.Steps, scenario.Step{Trigger: ordered(at + g.duration(0, 5*time.Minute)), Migrate: &again})
 		}
 		if g.oneIn(6) {
 			g.cancel(s, vm)
