@@ -211,3 +211,22 @@ func (w *world) told(kind string) (told []string) {
 	}
 	return told
 }
+
+func TestTheSourceStaysOffWhileSomebodyRunsItsClone(t *testing.T) { // MIG-13
+	w := newWorld(t)
+	require.NoError(t, w.boot())
+	w.deploy("lite")
+	w.give(migration.Order{VM: "db-01", Type: migration.Warm})
+	w.reaches("db-01", migration.Waiting)
+	_, err := w.OnPremises.Power("db-01_hdm_clone", true)
+	require.NoError(t, err)
+	w.pass(time.Minute)
+	w.ask(func(context.Context) (appliance.Answer, error) { return w.app.Cancel("db-01") })
+	w.reaches("db-01", migration.Cancelled)
+	w.stands(vsphere.OnPremises, "db-01", vsphere.Off, "")
+	var left []migration.Kind
+	for _, l := range w.last("db-01").Leftovers {
+		left = append(left, l.Does)
+	}
+	assert.Equal(t, []migration.Kind{migration.RemoveClone, migration.RestartSource}, left, "and a person is told")
+}

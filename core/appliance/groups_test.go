@@ -171,7 +171,7 @@ func TestSettingsAreTakenAsAWholeOrNotAtAll(t *testing.T) { // POL-04
 	for _, wrong := range []Settings{
 		{FlushEvery: map[string]time.Duration{"Cluster": time.Second}}, {FlushEvery: map[string]time.Duration{"Cluster": 48 * time.Hour}},
 		{Groups: slices.Repeat([]Group{{VMs: names(MaxGroup, 8)}}, 3)}, {Groups: []Group{{VMs: names(MaxGroup, 1000)}}},
-		{Groups: []Group{{VMs: []string{"alone"}}}}, {Groups: []Group{{VMs: []string{"a", ""}}}},
+		{Groups: []Group{{VMs: []string{"twice", "twice"}}}}, {Groups: []Group{{VMs: []string{"alone"}}}}, {Groups: []Group{{VMs: []string{"a", ""}}}},
 	} {
 		assert.Equal(t, Rejected, set(wrong))
 	}
