@@ -24,8 +24,10 @@ import (
 
 	"github.com/hdm-project/hdm/core/component"
 	"github.com/hdm-project/hdm/core/deployment"
+	"github.com/hdm-project/hdm/core/health"
 	"github.com/hdm-project/hdm/core/journal"
 	"github.com/hdm-project/hdm/core/migration"
+	"github.com/hdm-project/hdm/core/recovery"
 	"github.com/hdm-project/hdm/core/runtime"
 	"github.com/hdm-project/hdm/core/vsphere"
 )
@@ -77,6 +79,13 @@ type Observer interface {
 	// the journal has them, and after every decision about them.
 	Deployed(deployment.Deployment)
 	Set(Settings)
+	// Recovering is told of what HDM does about failures: at a boot, as the journal
+	// has it, and after every decision about it.
+	Recovering(recovery.Recovery)
+	// Noted is told of each event of HDM's own log, once it is journalled.
+	Noted(Note)
+	// HealthChanged is told of HDM's health whenever it is another one.
+	HealthChanged(health.Panel)
 	JournalWrote(records int, cause string)
 }
 

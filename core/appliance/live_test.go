@@ -11,8 +11,10 @@ import (
 
 	"github.com/hdm-project/hdm/core/appliance"
 	"github.com/hdm-project/hdm/core/deployment"
+	"github.com/hdm-project/hdm/core/health"
 	"github.com/hdm-project/hdm/core/journal"
 	"github.com/hdm-project/hdm/core/migration"
+	"github.com/hdm-project/hdm/core/recovery"
 	"github.com/hdm-project/hdm/core/runtime"
 	"github.com/hdm-project/hdm/core/vsphere"
 	"github.com/hdm-project/hdm/sim/vcenter"
@@ -66,6 +68,9 @@ func (ends) Answered(migration.Order, appliance.Answer)       {}
 func (ends) JournalWrote(int, string)                         {}
 func (ends) Deployed(deployment.Deployment)                   {}
 func (ends) Set(appliance.Settings)                           {}
+func (ends) Recovering(recovery.Recovery)                     {}
+func (ends) Noted(appliance.Note)                             {}
+func (ends) HealthChanged(health.Panel)                       {}
 
 func TestTheSameApplianceMovesVMsSideBySideInRealTimeWithAJournalOnDisk(t *testing.T) {
 	t.Parallel()

@@ -87,6 +87,7 @@ func (c *Client) Bind(ctx context.Context, b Binding) (Bound, error) {
 		return Bound{}, fail(request{op: "bind", object: b.ID, vm: at.cache}, vsphere.Retryable, errors.New("the answer does not name a path for each disk"), "")
 	}
 	c.forget(b.ID)
+	done.Bound.Home = at.home
 	return *done.Bound, nil
 }
 
@@ -253,4 +254,23 @@ func (c *Client) Bindings(ctx context.Context, ids ...string) ([]Status, error) 
 	}
 	slices.SortFunc(all, func(a, b Status) int { return strings.Compare(a.ID, b.ID) })
 	return all, nil
+}
+
+// Ping implements Port.
+func (c *Client) Ping(ctx context.Context, vm string) (Alive, error) {
+	r := request{op: "probe", object: vm, vm: vm}
+	done, err := c.do(ctx, r, Command{Service: Supervisor, Verb: Ping})
+	if err != nil {
+		return Alive{}, err
+	}
+	if done.Alive == nil {
+		return Alive{}, fail(r, vsphere.Retryable, errors.New("the answer does not say what runs"), "")
+	}
+	return *done.Alive, nil
+}
+
+// Start implements Port.
+func (c *Client) Start(ctx context.Context, vm string, s Service) error {
+	_, err := c.do(ctx, request{op: "start", object: string(s) + " of " + vm, vm: vm}, Command{Service: Supervisor, Verb: Start, Target: s})
+	return err
 }

@@ -37,6 +37,8 @@ const (
 	Release   Verb = "release"   // cloud cache: refused while something is dirty
 	Discard   Verb = "discard"   // cloud cache: whatever is dirty
 	Report    Verb = "report"    // both: what is bound
+	Ping      Verb = "ping"      // supervisor: which services run
+	Start     Verb = "start"     // supervisor: Target anew, whether it runs or not
 )
 
 // Command to a service. It may be sent any number of times: what has the same
@@ -52,8 +54,9 @@ type Command struct {
 	Home  string   `json:"home,omitempty"`    // Bind: the component VM with the home
 	// Stream is that of the binding at its home: Open told it, Bind passes it on.
 	Stream uint32      `json:"stream,omitempty"`
-	IDs    []string    `json:"ids,omitempty"`   // Flush, Reconcile, Release, Discard, Close
-	Image  vsphere.Ref `json:"image,omitempty"` // Reconcile
+	IDs    []string    `json:"ids,omitempty"`    // Flush, Reconcile, Release, Discard, Close
+	Image  vsphere.Ref `json:"image,omitempty"`  // Reconcile
+	Target Service     `json:"target,omitempty"` // Start
 }
 
 // State of a command.
@@ -79,6 +82,20 @@ type Completion struct {
 	Left     int               `json:"left,omitempty"`
 	Progress *vsphere.Progress `json:"progress,omitempty"`
 	Status   []Status          `json:"status,omitempty"`
+	Alive    *Alive            `json:"alive,omitempty"` // Ping, Start
+}
+
+// Alive is what a supervisor says of its component VM.
+type Alive struct {
+	Boot     uint64 `json:"boot"`
+	Services []Beat `json:"services"`       // those that run, with their epochs
+	Down     []Down `json:"down,omitempty"` // those that do not, and why
+}
+
+// Down is a service that does not run.
+type Down struct {
+	Name Service `json:"name"`
+	Why  string  `json:"why"`
 }
 
 // Error is why a service failed at a command.

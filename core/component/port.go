@@ -33,6 +33,13 @@ type Port interface {
 	// Bindings are all that exist, sorted by ID; or, if some are named, at least
 	// those of them that exist, whatever component VMs without them are out of reach.
 	Bindings(ctx context.Context, ids ...string) ([]Status, error)
+	// Ping asks the supervisor of a component VM what runs there: an answer is proof
+	// that the VM lives, whatever its services do (HLT-02).
+	Ping(ctx context.Context, vm string) (Alive, error)
+	// Start has the supervisor of a component VM start a service anew, whether it
+	// runs or not, and returns once it runs in a new incarnation. A service that
+	// cannot start (its device fails, say) is Retryable.
+	Start(ctx context.Context, vm string, s Service) error
 }
 
 // Binding is one VM's data path.
@@ -56,6 +63,7 @@ type BoundDisk struct {
 // Bound is what a compute VM's disks are made of.
 type Bound struct {
 	VM        string   `json:"vm"`        // the component VM that serves the datastore
+	Home      string   `json:"home"`      // the component VM with the IO manager on premises
 	Datastore string   `json:"datastore"` // its name in the cloud
 	Paths     []string `json:"paths"`     // "[datastore] path" for each disk, in order
 }

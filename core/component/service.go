@@ -28,6 +28,12 @@ const (
 	CloudSyncD         Service = "Cloud SyncD"
 	CloudCache         Service = "Cloud Cache"
 	IOInterceptor      Service = "IO Interceptor"
+	// IOFilter runs on every ESXi host of the cluster on premises, in no component
+	// VM. Its heartbeats name the host (ESX-01).
+	IOFilter Service = "IO Filter"
+	// Supervisor starts the services of a component VM and says which run. It sends
+	// no heartbeats of its own: it is the component VM, as far as others can tell.
+	Supervisor Service = "Supervisor"
 )
 
 // Name is the name of the n-th component VM of a kind, from 0. There is one

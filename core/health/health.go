@@ -64,3 +64,45 @@ func Of(down, vms []string) State {
 func (s State) Ready() bool { return s.Status == Ready }
 
 func (s State) String() string { return string(s.Status) + ": " + s.Details }
+
+// Level is how well one component does, and its color in the appliance's control
+// panel (HLT-03, HLT-05).
+type Level string
+
+// The levels, in the guide's words; Degraded is what it calls yellow.
+const (
+	Healthy  Level = "Healthy"  // blue
+	Degraded Level = "Degraded" // yellow: it serves, but its redundancy is lost or it is being repaired
+	Poor     Level = "Poor"     // red: it has failed
+)
+
+// Color of a level.
+func (l Level) Color() string {
+	switch l {
+	case Healthy:
+		return "blue"
+	case Degraded:
+		return "yellow"
+	}
+	return "red"
+}
+
+// Component is one component as the panel shows it.
+type Component struct {
+	Name  string // of the service, or of a vCenter: "Cloud Cache", "On Prem vCenter"
+	VM    string // that it runs in; "" if in none
+	Level Level
+	Error string // what is wrong; "" if nothing is
+}
+
+// Panel is the whole of what the appliance's control panel and the dashboard in
+// vCenter show (HLT-03 to -05).
+type Panel struct {
+	State
+	Components []Component
+	// Notice is what the dashboard says; "" while all is well. It begins with
+	// "Services not ready or down", or names the VMs that rebooted.
+	Notice string
+	// Reset is why a reset is offered; "" if it is not (RST-01).
+	Reset string
+}

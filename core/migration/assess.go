@@ -14,6 +14,14 @@ import (
 // migrated.
 const MigratePool = "_HDM_MIGRATEPOOL"
 
+// The resource pools on premises of VMs that were brought back after a failure
+// (REC-05): those that are likely to boot, and those whose data is not to be
+// relied on.
+const (
+	RecoverySuccessPool = "HDM_RECOVERY_SUCCESS"
+	RecoveryFailedPool  = "HDM_RECOVERY_FAILED"
+)
+
 // Sites is what Assess looks at.
 type Sites struct {
 	OnPremises, Cloud []vsphere.VM

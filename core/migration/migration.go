@@ -28,6 +28,9 @@ const (
 	TBC Type = "tbc"
 	// Back brings a VM back whose data is on premises (BACK-03).
 	Back Type = "back"
+	// Recover brings a VM back after a failure, with the data of its last flush, into
+	// a recovery pool (REC-04, REC-05). HDM orders it, nobody else can.
+	Recover Type = "recover"
 )
 
 // Order is what a user asks for.

@@ -11,6 +11,7 @@ import (
 	"github.com/hdm-project/hdm/core/appliance"
 	"github.com/hdm-project/hdm/core/deployment"
 	"github.com/hdm-project/hdm/core/migration"
+	"github.com/hdm-project/hdm/core/recovery"
 	"github.com/hdm-project/hdm/faults"
 	"github.com/hdm-project/hdm/sim/event"
 	"github.com/hdm-project/hdm/sim/kernel"
@@ -31,6 +32,10 @@ type teller struct {
 	deployment deployment.Deployment // as last told
 	phases     map[string]int        // how often it entered a phase
 	settings   string                // as last told
+
+	recovery  recovery.Recovery // as last told
+	recovered string            // the same, as the trace has it
+	noted     int               // the last note that was told
 }
 
 func newTeller(k *kernel.Kernel) *teller {

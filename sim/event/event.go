@@ -49,6 +49,21 @@ const (
 	Transfer = "link.transfer" // link: direction, what, bytes, state=started|finished|failed
 )
 
+// What happens to hosts, and to the daemon of the IO filter on them. A host is
+// "<site>/<name>".
+const (
+	HostDown   = "host.down"   // host: how=restart|disconnect, its VMs are off with it (restart), or go on unseen (disconnect)
+	HostUp     = "host.up"     // host: boot (number)
+	HostFilter = "host.filter" // host: state=up|down, epoch: the daemon started, or ended
+)
+
+// What fails beneath the services.
+const (
+	ServiceDown = "service.down" // component VM: service, how=crash|hang|no-memory|device (why it does not run)
+	ServiceUp   = "service.up"   // component VM: service, epoch: started anew, by whom=supervisor|repair|fault
+	DiskError   = "disk.error"   // a datastore, or a component VM: disk, op=read|write, error=EIO|ENOSPC|torn: the first of its kind on that disk
+)
+
 // What the component VMs and the services in them do. A component VM is its
 // name, a binding its id.
 const (
@@ -78,6 +93,9 @@ const (
 	OrderAnswered = "order.answered" // appliance: request, vm, outcome=accepted|duplicate|refused, migration, reason
 	Deployment    = "deployment"     // appliance: phase=none|deploying|deployed|undeploying, mode, vms (how many were made), as journalled
 	Settings      = "settings"       // appliance: flush-every ("Cluster=5m0s"), groups ("a,b"), each with ";" in between, as journalled
+	Recovery      = "recovery"       // appliance: number, phase=healthy|probing|repairing|returning|unrecoverable|resetting, failed ("HDM_Cloud_Manager-0/Cloud Message Gateway=crashed;HDM_Cloud_Cache-0=rebooted;link=link-down", "+repaired" after a cause once it is), affected and held (VMs, by name, with "," in between), multiple=true, offered (why a reset is), fatal, reset (the step of one), as journalled
+	Note          = "note"           // appliance: number, type (com.hdm...), text: HDM's own log, as journalled
+	Health        = "health"         // appliance: status, details, components (those that are not Healthy: "HDM_Cloud_Cache-0/Cloud Cache=Poor;..."), reset (why one is offered): what every surface shows from now on
 	FlushHeard    = "flush.heard"    // migration: vm, flush (number): the appliance knows that it is applied, as journalled
 )
 
