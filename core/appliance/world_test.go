@@ -12,8 +12,10 @@ import (
 	"github.com/hdm-project/hdm/core/appliance"
 	"github.com/hdm-project/hdm/core/component"
 	"github.com/hdm-project/hdm/core/deployment"
+	"github.com/hdm-project/hdm/core/health"
 	"github.com/hdm-project/hdm/core/journal"
 	"github.com/hdm-project/hdm/core/migration"
+	"github.com/hdm-project/hdm/core/recovery"
 	"github.com/hdm-project/hdm/core/runtime"
 	"github.com/hdm-project/hdm/core/vsphere"
 	"github.com/hdm-project/hdm/sim/kernel"
@@ -184,3 +186,6 @@ func (w *witness) EffectStale(migration.ID, string, string)         {}
 func (w *witness) JournalWrote(int, string)                         {}
 func (w *witness) Deployed(deployment.Deployment)                   {}
 func (w *witness) Set(appliance.Settings)                           {}
+func (w *witness) Recovering(recovery.Recovery)                     {}
+func (w *witness) Noted(appliance.Note)                             {}
+func (w *witness) HealthChanged(health.Panel)                       {}
