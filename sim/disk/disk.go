@@ -94,6 +94,9 @@ func (d *Disk) ReadAt(p []byte, off int64) (int, error) {
 	if err := d.check("read", off, len(p), d.faults.reads); err != nil {
 		return 0, err
 	}
+	if _, err := d.asked(Read, off, len(p)); err != nil {
+		return 0, err
+	}
 	readLayers(d.top, p, off)
 	return len(p), nil
 }
@@ -108,10 +111,17 @@ func (d *Disk) WriteAt(p []byte, off int64) (int, error) {
 	if err := d.check("write", off, len(p), d.faults.writes); err != nil {
 		return 0, err
 	}
+	keep, err := d.asked(Write, off, len(p))
+	if err != nil {
+		return 0, err
+	}
+	if keep == 0 {
+		return len(p), nil
+	}
 	for done := 0; done < len(p); {
 		b, from := (off+int64(done))/BlockSize, int((off+int64(done))%BlockSize)
 		n := min(len(p)-done, BlockSize-from)
-		if err := d.writeBlock(b, from, p[done:done+n]); err != nil {
+		if err := d.writeBlock(b, from, p[done:done+min(n, keep*SectorSize)]); err != nil {
 			return done, d.fail("write", off, len(p), err)
 		}
 		done += n
@@ -168,7 +178,11 @@ func (d *Disk) Flush() error {
 	if d.faults.flush != nil {
 		return d.fail("flush", 0, 0, d.faults.flush)
 	}
-	if !d.faults.loseFlushes {
+	keep, err := d.asked(Flush, 0, 0)
+	if err != nil {
+		return err
+	}
+	if !d.faults.loseFlushes && keep > 0 {
 		d.settle()
 	}
 	return nil

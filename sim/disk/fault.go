@@ -3,15 +3,45 @@ package disk
 import (
 	"errors"
 	"fmt"
+	"syscall"
 )
 
-// What can go wrong with a disk. They come wrapped in an *Error.
+// What can go wrong with a disk. They come wrapped in an *Error. The first two
+// are what an operating system calls them, for errors.Is.
 var (
-	ErrIO         = errors.New("input/output error")
-	ErrNoSpace    = errors.New("no space left on the datastore")
+	ErrIO         = said("input/output error", syscall.EIO)
+	ErrNoSpace    = said("no space left on the datastore", syscall.ENOSPC)
 	ErrRange      = errors.New("outside of the disk")
 	ErrNoSnapshot = errors.New("no such snapshot: it was removed, or is another disk's")
 	ErrTooDeep    = fmt.Errorf("more than %d snapshots in a chain: remove one first", MaxDepth)
+)
+
+// What a fault can make of an operation without anybody being told: see
+// SetFault.
+var (
+	ErrTorn = errors.New("acknowledged, and written in part")
+	ErrLost = errors.New("acknowledged, and not done")
+)
+
+// spoken is an error with words of its own for one that is known.
+type spoken struct {
+	text string
+	is   error
+}
+
+func said(text string, is error) error { return &spoken{text, is} }
+
+func (e *spoken) Error() string { return e.text }
+func (e *spoken) Unwrap() error { return e.is }
+
+// Op is an operation that a fault can hit.
+type Op string
+
+// The operations.
+const (
+	Read  Op = "read"
+	Write Op = "write"
+	Flush Op = "flush"
 )
 
 // Error is a failed operation of a disk.
@@ -47,6 +77,7 @@ type faults struct {
 	loseFlushes   bool
 	drop          *drop
 	space         space
+	hook          func(op Op, off int64, n int) error
 }
 
 type fault struct {
@@ -100,6 +131,15 @@ func (d *Disk) SetSpace(n int64) {
 	d.fault(func(f *faults) { f.space = space{&blocks} })
 }
 
+// SetFault asks f before every operation what becomes of it; off and n are in
+// bytes, 0 of a flush. Nil: nothing. An error, such as ErrIO: it fails with that
+// and changes nothing. ErrTorn, of a write: it is acknowledged, and of each block
+// only the first sector is written. ErrLost, of a write or a flush: it is
+// acknowledged, and not done. f must not call the disk. Nil takes it away.
+func (d *Disk) SetFault(f func(op Op, off int64, n int) error) {
+	d.fault(func(all *faults) { all.hook = f })
+}
+
 // Heal ends all faults. What they lost stays lost.
 func (d *Disk) Heal() { d.fault(func(f *faults) { *f = faults{} }) }
 
@@ -126,6 +166,24 @@ func (d *Disk) check(op string, off int64, n int, f *fault) error {
 		return d.fail(op, off, n, f.err)
 	}
 	return nil
+}
+
+// asked is what the hook makes of an operation: how many sectors of each block
+// that is written are kept (all: sectors), or its failure.
+func (d *Disk) asked(op Op, off int64, n int) (keep int, err error) {
+	if d.faults.hook == nil {
+		return sectors, nil
+	}
+	err = d.faults.hook(op, off, n)
+	switch {
+	case err == nil:
+		return sectors, nil
+	case op == Write && errors.Is(err, ErrTorn):
+		return 1, nil
+	case op != Read && errors.Is(err, ErrLost):
+		return 0, nil
+	}
+	return 0, d.fail(string(op), off, n, err)
 }
 
 func inside(off int64, n int, capacity int64) bool {
