@@ -45,6 +45,9 @@ func (a *Appliance) recoverBy(ctx context.Context, e recovery.Effect) (recovery.
 	panic("appliance: no executor for effect " + string(e.Kind))
 }
 
+// connected is the connection of a host that its vCenter reaches.
+const connected = "connected"
+
 // sight is what a site's vCenter says of component VMs and hosts; err is why it
 // says nothing.
 type sight struct {
@@ -63,8 +66,7 @@ func (a *Appliance) look(ctx context.Context, site vsphere.Site) (seen sight) {
 	if seen.vms, seen.err = s.Inventory(ctx); seen.err != nil {
 		return seen
 	}
-	resources, err := s.Resources(ctx)
-	seen.hosts, seen.err = resources.Hosts, err
+	seen.hosts, seen.err = s.Hosts(ctx)
 	return seen
 }
 
@@ -129,14 +131,17 @@ func (a *Appliance) causeOfHost(host string, s sight) ([]recovery.Failure, error
 	}
 	f := recovery.Failure{VM: host, Service: component.IOFilter}
 	a.mu.Lock()
-	_, missed := a.pulse.Last(host, component.IOFilter)
+	last, missed := a.pulse.Last(host, component.IOFilter)
 	a.mu.Unlock()
+	heard := a.Runtime.Now().Add(last - a.Runtime.Elapsed())
 	i := slices.IndexFunc(s.hosts, func(h vsphere.Host) bool { return h.Name == host })
 	switch {
 	case !missed:
 		f.Repaired, f.Cause = true, recovery.Hung
-	case i < 0 || !s.hosts[i].Connected:
+	case i < 0 || s.hosts[i].Connection != connected:
 		f.Cause, f.Error = recovery.HostDown, "its vCenter cannot reach it"
+	case s.hosts[i].Booted.After(heard):
+		f.Cause = recovery.HostRestarted
 	default:
 		f.Cause = recovery.FilterRestarted
 	}
@@ -155,7 +160,7 @@ func (a *Appliance) causeOfVM(ctx context.Context, vm string, s sight) ([]recove
 		switch {
 		case !there:
 			return whole(recovery.VMDown, "its vCenter does not know it")
-		case host < 0 || !s.hosts[host].Connected:
+		case host < 0 || s.hosts[host].Connection != connected:
 			return whole(recovery.HostDown, "its vCenter cannot reach the host that it is on")
 		case now.Power != vsphere.On:
 			return whole(recovery.VMDown, "it is powered off")

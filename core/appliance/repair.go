@@ -59,7 +59,7 @@ func (a *Appliance) awaitHost(ctx context.Context, name string) error {
 		}
 		on, isVM := a.componentVM(seen.vms, name)
 		if slices.ContainsFunc(seen.hosts, func(h vsphere.Host) bool {
-			return h.Connected && (isVM && h.Ref == on.Host || !isVM && h.Name == name)
+			return h.Connection == connected && (isVM && h.Ref == on.Host || !isVM && h.Name == name)
 		}) {
 			return nil
 		}
