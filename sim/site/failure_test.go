@@ -156,3 +156,35 @@ func TestEqualFailuresMakeEqualWorlds(t *testing.T) {
 	assert.Equal(t, hash, again)
 	assert.Contains(t, errors, "op=write error=EIO", "guests met it")
 }
+
+func TestTheDaemonsOfTheFilterAreHeardWithTheBootOfTheirHost(t *testing.T) {
+	w, _ := start(t, worlds(t)["tiny"], Options{})
+	heard := map[string][]string{}
+	w.Components.Heartbeat = func(b component.Heartbeat) {
+		said := fmt.Sprintf("boot %d %s %d", b.Boot, b.Services[0].Name, b.Services[0].Epoch)
+		if n := len(heard[b.VM]); n == 0 || heard[b.VM][n-1] != said {
+			heard[b.VM] = append(heard[b.VM], said)
+		}
+	}
+	vc := w.OnPremises.VCenter
+	person := vc.Direct("person")
+	password, _ := vc.Credentials().Password()
+	ctx := context.Background()
+	_, err := methods.Login(ctx, person, &types.Login{This: sessionManager, UserName: vc.Credentials().Username(), Password: password})
+	require.NoError(t, err)
+	content, err := methods.GetServiceContent(ctx, person)
+	require.NoError(t, err)
+	cluster, err := methods.FindByInventoryPath(ctx, person, &types.FindByInventoryPath{This: *content.SearchIndex, InventoryPath: "/DC/host/" + clusterName})
+	require.NoError(t, err)
+	_, err = methods.InstallIoFilter_Task(ctx, person, &types.InstallIoFilter_Task{
+		This: *content.IoFilterManager, VibUrl: "https://hdm.invalid/praapa-2.1.0.vib", CompRes: *cluster.Returnval,
+	})
+	require.NoError(t, err)
+	run(t, w, 2*time.Minute)
+	host := vc.Hosts()[0]
+	require.NoError(t, vc.RestartFilter(host))
+	run(t, w, 3*time.Minute)
+	require.NoError(t, vc.RestartHost(host, 10*time.Minute))
+	run(t, w, 20*time.Minute)
+	assert.Equal(t, []string{"boot 1 IO Filter 1", "boot 1 IO Filter 2", "boot 2 IO Filter 3"}, heard[host])
+}
