@@ -93,7 +93,7 @@ func (a *Appliance) salvage(ctx context.Context, m migration.Migration) error {
 	if !a.Knobs.Salvage || a.Components == nil {
 		return nil
 	}
-	flushed, err := a.flushed(ctx, m)
+	flushed, _, err := a.flushed(ctx, m)
 	if len(flushed) > 0 {
 		// An error is the journal's, and then nothing more is done.
 		_, _ = a.deliver(FlushHeard{flushed}, "salvage "+string(m.ID))

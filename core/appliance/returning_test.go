@@ -195,3 +195,16 @@ func TestSalvageBringsHomeWhatTheCacheStillHolds(t *testing.T) { // A-06
 		}
 	}
 }
+
+func TestAVMWhoseCacheHasForgottenItDoesNotComeBackAsIfNothingWereLost(t *testing.T) { // BACK-03
+	w, m := tried(t)
+	_, err := w.does(migration.PowerOffCompute, m)
+	require.NoError(t, err)
+	_, err = w.does(migration.FinalFlush, m)
+	require.NoError(t, err)
+	_, err = w.does(migration.Discard, m)
+	require.NoError(t, err)
+	_, err = w.does(migration.FinalFlush, m)
+	assert.Equal(t, vsphere.Refused, vsphere.ClassOf(err))
+	assert.ErrorContains(t, err, "does not know it any more")
+}
