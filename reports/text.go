@@ -156,11 +156,16 @@ func writeCounts(b *bufio.Writer, s *record.Suite) {
 	}
 	fmt.Fprintf(b, "\nclauses: %d held, %d partial, %d violated, %d uncovered\n",
 		count[record.Held], count[record.Partial], count[record.Violated], count[record.Uncovered])
-	virtual := 0.0
+	virtual, events, calls := 0.0, uint64(0), uint64(0)
 	for i := range s.Runs {
 		virtual += s.Runs[i].VirtualSeconds
+		events += s.Runs[i].Events
+		calls += s.Runs[i].VSphereCalls
 	}
 	fmt.Fprintf(b, "%s of virtual time in %s; seed: %s; transport: %s\n", seconds(virtual), seconds(s.WallSeconds), seedOf(s), s.Transport)
+	if n := uint64(len(s.Runs)); n > 0 {
+		fmt.Fprintf(b, "%d events and %d vSphere calls; a run: %d and %d\n", events, calls, events/n, calls/n)
+	}
 }
 
 // mostNames of runs that failed are repeated at the end.

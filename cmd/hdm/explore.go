@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/hdm-project/hdm/harness/explore"
+	"github.com/hdm-project/hdm/harness/run"
 	"github.com/hdm-project/hdm/harness/scenario"
 	"github.com/hdm-project/hdm/reports"
 	"github.com/hdm-project/hdm/reports/record"
@@ -79,6 +80,7 @@ func seedRange(s string) (first, last uint64, err error) {
 }
 
 func exploreSeedsOf(cmd *cobra.Command, t *terminal, c *common, o explore.Options) error {
+	run.RoomyHeap()
 	began := time.Now()
 	show := newShow(t, c.format, nil, false, false)
 	defer show.close()

@@ -71,6 +71,7 @@ func runSuite(ctx context.Context, t *terminal, c *common, all []*scenario.Scena
 	if err := c.checkOut(); err != nil {
 		return err
 	}
+	run.RoomyHeap()
 	began := time.Now()
 	on, err := reports.ReadEnvironment(built())
 	if err != nil {

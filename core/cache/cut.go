@@ -69,7 +69,7 @@ func (c *Cache) Pull(blocks int) Out {
 	p := &pull{cut: k, blocks: make([]Block, n), left: n}
 	for j := range p.blocks {
 		e := &c.table.entries[k.blocks[k.pulled+j]]
-		p.blocks[j] = Block{e.key.disk(), e.key.block(), make([]byte, BlockSize)}
+		p.blocks[j] = Block{e.key.disk(), e.key.block(), c.memory.block()}
 		c.begin(Op{Kind: DeviceRead, Off: c.layout.slotAt(e.held), Data: p.blocks[j].Data},
 			pending{done: (*Cache).pulledOne, pull: p, at: k.pulled + j})
 	}
@@ -132,6 +132,14 @@ func (c *Cache) breakCut(k *cut, err error) {
 	}
 	k.broken = true
 	c.out.Chunks = append(c.out.Chunks, Chunk{Cut: k.number, Seq: k.sent, Err: err})
+}
+
+// Return gives the memory of a chunk's blocks back, whoever has no more use for
+// it: the chunks that come are read into it.
+func (c *Cache) Return(blocks []Block) {
+	for _, b := range blocks {
+		c.memory.giveBack(b.Data)
+	}
 }
 
 // Applied tells that the premises have applied a cut, durably: its blocks are

@@ -63,7 +63,8 @@ type BlockRef struct {
 }
 
 // Chunk is a part of what a cut holds. Those of a cut come in order. With an
-// Err (an *Error) the cut cannot be read: no more chunks come, abandon it.
+// Err (an *Error) the cut cannot be read: no more chunks come, abandon it. Its
+// blocks are the owner's, until Return.
 type Chunk struct {
 	Cut    uint64
 	Seq    int // from 0

@@ -78,6 +78,7 @@ type memory struct {
 	blocks   [][]byte
 }
 
+// maxSpare is one chunk of blocks, and as many requests.
 const maxSpare = 64
 
 func (m *memory) request(r Request) *request {

@@ -168,6 +168,7 @@ func (b *binding) flushed(chunk cache.Chunk) {
 	if len(chunk.Blocks) > 0 {
 		m.sum.Add(chunk.Blocks)
 		b.send(home.Message{Kind: home.Put, Number: m.home(), Seq: m.chunks, Blocks: chunk.Blocks}, true)
+		b.cache.Return(chunk.Blocks)
 	}
 	m.chunks++
 	if !chunk.Last {

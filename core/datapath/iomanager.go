@@ -39,6 +39,7 @@ type IOManager struct {
 	lanes    []bool
 	jobs     jobs
 	now      time.Duration
+	room     home.Room // of the message that is being handled
 }
 
 // residence is one VM's home.
@@ -255,6 +256,7 @@ func (m *IOManager) poll(now time.Duration) Out {
 			out.Frames = frames(c.peer, got.Frames, out.Frames)
 			for _, msg := range got.Delivered {
 				m.delivered(c, msg)
+				c.end.Return(msg.Payload)
 			}
 			active = active || len(got.Delivered) > 0 || got.Room || c.wake <= now
 		}
@@ -271,7 +273,7 @@ func (m *IOManager) poll(now time.Duration) Out {
 // delivered does what a cloud cache asks for. What cannot be read is no
 // message of ours.
 func (m *IOManager) delivered(c *channel, msg gateway.Message) {
-	asked, err := home.Decode(msg.Payload)
+	asked, err := m.room.Decode(msg.Payload)
 	if err != nil {
 		return
 	}

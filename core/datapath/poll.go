@@ -88,6 +88,7 @@ func (c *CloudCache) exchange(out *Out) (active bool) {
 		}
 		for _, m := range got.Delivered {
 			c.delivered(ch, m.Stream, m.Payload)
+			ch.end.Return(m.Payload)
 		}
 		active = active || len(got.Delivered) > 0 || len(got.Restarted) > 0 || got.Room || ch.wake <= c.now
 	}

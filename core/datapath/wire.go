@@ -56,7 +56,7 @@ func (c *channel) idle(stream uint32) bool {
 
 // send a message on a stream. What cannot be encoded is a bug of ours.
 func (c *channel) send(stream uint32, m home.Message) {
-	payload, err := home.Encode(m)
+	payload, err := home.Append(c.end.Spare(m.Size()), m)
 	if err != nil {
 		panic(err)
 	}

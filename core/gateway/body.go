@@ -25,11 +25,12 @@ type bodyCodec struct {
 	writer *flate.Writer
 	reader io.ReadCloser
 	small  bytes.Buffer
+	spare  spare
 }
 
 // encode returns the body, and what it weighs uncompressed.
 func (c *bodyCodec) encode(message []byte, compress bool) (body []byte, weight int, compressed bool) {
-	body = squeeze(message)
+	body = c.squeeze(message)
 	weight = len(body)
 	if !compress || weight < 64 {
 		return body, weight, false
@@ -65,18 +66,18 @@ func (c *bodyCodec) decode(body []byte, compressed bool, size int) (message []by
 		}
 		body = c.small.Bytes()
 	}
-	return unsqueeze(body, size)
+	return c.unsqueeze(body, size)
 }
 
 // squeeze leaves the zeros of a message out.
-func squeeze(message []byte) []byte {
+func (c *bodyCodec) squeeze(message []byte) []byte {
 	size := 0
 	for rest := message; len(rest) > 0; {
 		from, to := zeroRun(rest)
 		size += from + maxBodyOverhead
 		rest = rest[to:]
 	}
-	body := make([]byte, 0, size)
+	body := c.spare.take(size)
 	for len(message) > 0 {
 		from, to := zeroRun(message)
 		body = binary.AppendUvarint(body, uint64(from))
@@ -111,8 +112,8 @@ func zeroRun(p []byte) (from, to int) {
 }
 
 // unsqueeze is total: not ok if the body is none of a message of that size.
-func unsqueeze(body []byte, size int) (message []byte, ok bool) {
-	message = make([]byte, 0, size)
+func (c *bodyCodec) unsqueeze(body []byte, size int) (message []byte, ok bool) {
+	message = c.spare.take(size)
 	for len(body) > 0 {
 		n, used := binary.Uvarint(body)
 		if used <= 0 || n > uint64(len(body)-used) || n > uint64(size-len(message)) {
@@ -124,7 +125,8 @@ func unsqueeze(body []byte, size int) (message []byte, ok bool) {
 		if used <= 0 || n > uint64(size-len(message)) {
 			return nil, false
 		}
-		message = message[:len(message)+int(n)] // that it begins with zeros is what make promises
+		message = message[:len(message)+int(n)]
+		clear(message[len(message)-int(n):])
 		body = body[used:]
 	}
 	return message, len(message) == size

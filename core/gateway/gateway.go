@@ -19,7 +19,7 @@
 // under way is dropped and the streams are told (Out.Restarted).
 //
 // Read this file, then frame.go (what travels), send.go, receive.go, lane.go,
-// and body.go (zeros and compression).
+// body.go (zeros and compression), and spare.go (memory that is used again).
 package gateway
 
 import (

@@ -125,6 +125,7 @@ func (e *End) next() *packet {
 	p := &packet{sequence: e.send.base + uint64(len(e.send.flight)), stream: s.id, index: s.index, size: len(m.Payload), lane: noLane, lost: true}
 	p.body, p.weight, p.compressed = e.body.encode(m.Payload, e.config.Compress)
 	p.weight = max(p.weight, m.Weight)
+	e.body.spare.put(m.Payload)
 	s.queue[0] = Message{}
 	s.queue, s.queued, s.credit, s.index = s.queue[1:], s.queued-n, s.credit-n, s.index+1
 	e.send.queued -= n
@@ -189,6 +190,7 @@ func (e *End) acknowledge(h header) {
 
 // land notes that a packet has arrived.
 func (e *End) land(p *packet) {
+	e.body.spare.put(p.body)
 	p.acked, p.body = true, nil
 	if p.tries == 1 {
 		e.timing.sample(e.now - p.sentAt)

@@ -74,6 +74,7 @@ type Home struct {
 	flush   record // the one that is open, doubtful or decided
 	sum     hash.Hash
 	buf     []byte // one chunk, as it lies on the stage
+	block   []byte // the answer to a read
 }
 
 // Open returns the Home of these disks and this stage, which is new (zeros) or

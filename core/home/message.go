@@ -108,12 +108,15 @@ func (m Message) Err() error {
 
 // Handle does what a message of the cloud cache asks for and returns the
 // answer, if there is one. A message that only the premises send is no request,
-// and has none.
+// and has none. The data of an answer is good until the next message.
 func (h *Home) Handle(m Message) (answer Message, ok bool) {
 	var err error
 	switch m.Kind {
 	case Read:
-		answer = Message{Kind: ReadReply, ID: m.ID, Data: make([]byte, cache.BlockSize)}
+		if h.block == nil {
+			h.block = make([]byte, cache.BlockSize)
+		}
+		answer = Message{Kind: ReadReply, ID: m.ID, Data: h.block}
 		err = h.Read(m.Disk, m.Block, answer.Data)
 		ok = true
 	case Begin:

@@ -22,12 +22,17 @@ var ErrMessage = errors.New("not a message between cloud cache and premises")
 // Encode a message: a byte for its kind, then its fields in the order of
 // fields, as unsigned varints, counted bytes, what a block holds (see
 // sparse.go), or the sum as it is. Error: a field is beyond its limit.
-func Encode(m Message) ([]byte, error) {
-	size := 64 + len(m.Data) + len(m.Text)
-	for range m.Blocks {
-		size += 32 + shortContent
-	}
-	e := encoder{p: append(make([]byte, 0, size), byte(m.Kind))}
+func Encode(m Message) ([]byte, error) { return Append(make([]byte, 0, m.Size()), m) }
+
+// Size is about how many bytes the message takes when it is encoded: often more,
+// and less if its blocks are full.
+func (m *Message) Size() int {
+	return 64 + len(m.Data) + len(m.Text) + len(m.Blocks)*(32+shortContent)
+}
+
+// Append is Encode at the end of p.
+func Append(p []byte, m Message) ([]byte, error) {
+	e := encoder{p: append(p, byte(m.Kind))}
 	fields(&e, &m)
 	if e.err != nil {
 		return nil, e.err
@@ -37,12 +42,24 @@ func Encode(m Message) ([]byte, error) {
 
 // Decode what Encode made. It is total: anything else is an error. What the
 // message holds lies in p, but for what blocks hold.
-func Decode(p []byte) (Message, error) {
+func Decode(p []byte) (Message, error) { return new(Room).Decode(p) }
+
+// Room is where decoded blocks lie. The zero Room is ready to use.
+type Room struct {
+	blocks []cache.Block
+	data   []byte // of the blocks, one after another
+	used   int    // of data, by the present message
+}
+
+// Decode is Decode for one message at a time: the blocks of the message are
+// good until the next one is decoded.
+func (r *Room) Decode(p []byte) (Message, error) {
 	if len(p) == 0 || len(p) > MaxMessage {
 		return Message{}, fmt.Errorf("%w: %d bytes", ErrMessage, len(p))
 	}
 	m := Message{Kind: Kind(p[0])}
-	d := decoder{p: p[1:]}
+	r.used = 0
+	d := decoder{p: p[1:], room: r}
 	fields(&d, &m)
 	if d.err == nil && len(d.p) > 0 {
 		d.fail("what follows it")
@@ -58,6 +75,7 @@ type codec interface {
 	uint(name string, v *uint64, most uint64)
 	int(name string, v *int, most int)
 	bytes(name string, v *[]byte, most int)
+	list(n int) []cache.Block
 	content(v *[]byte) // of a block: see sparse.go
 	sum(v *[32]byte)
 	fail(name string)
@@ -108,7 +126,7 @@ func blocks(c codec, list *[]cache.Block) {
 	n := len(*list)
 	c.int("blocks", &n, MaxChunkBlocks)
 	if *list == nil && n > 0 && n <= MaxChunkBlocks {
-		*list = make([]cache.Block, n)
+		*list = c.list(n)
 	}
 	for i := range *list {
 		b := &(*list)[i]
@@ -148,6 +166,8 @@ func (e *encoder) bytes(name string, v *[]byte, most int) {
 	}
 }
 
+func (e *encoder) list(n int) []cache.Block { return make([]cache.Block, n) }
+
 func (e *encoder) content(v *[]byte) {
 	n := len(*v)
 	e.int("content", &n, cache.BlockSize)
@@ -159,8 +179,9 @@ func (e *encoder) content(v *[]byte) {
 func (e *encoder) sum(v *[32]byte) { e.p = append(e.p, v[:]...) }
 
 type decoder struct {
-	p   []byte
-	err error
+	p    []byte
+	err  error
+	room *Room
 }
 
 func (d *decoder) fail(name string) {
@@ -196,6 +217,29 @@ func (d *decoder) bytes(name string, v *[]byte, most int) {
 	*v, d.p = d.p[:n:n], d.p[n:]
 }
 
+func (d *decoder) list(n int) []cache.Block {
+	r := d.room
+	if cap(r.blocks) < n {
+		r.blocks = make([]cache.Block, n)
+	}
+	clear(r.blocks[:n])
+	return r.blocks[:n]
+}
+
+// block is room for n bytes of a block. What the message has already stays where
+// it is.
+func (r *Room) block(n int) []byte {
+	if r.used+n > len(r.data) {
+		r.data, r.used = make([]byte, min(max(2*len(r.data), cache.BlockSize), mostRoom)), 0
+	}
+	p := r.data[r.used : r.used+n : r.used+n]
+	r.used += n
+	return p
+}
+
+// mostRoom is what is kept for the next message, in bytes.
+const mostRoom = 64 * cache.BlockSize
+
 func (d *decoder) content(v *[]byte) {
 	var n int
 	d.int("content", &n, cache.BlockSize)
@@ -203,7 +247,7 @@ func (d *decoder) content(v *[]byte) {
 		d.fail("content")
 		return
 	}
-	data := make([]byte, n)
+	data := d.room.block(n)
 	rest, ok := takeContent(d.p, data, n)
 	if !ok {
 		d.fail("content")

@@ -24,6 +24,12 @@ import (
 	"github.com/hdm-project/hdm/sim/site"
 )
 
+// TestMain gives the garbage collector the room that hdm gives it.
+func TestMain(m *testing.M) {
+	run.RoomyHeap()
+	m.Run()
+}
+
 func median[T time.Duration | float64](v []T) T {
 	v = slices.Sorted(slices.Values(v))
 	return v[len(v)/2]

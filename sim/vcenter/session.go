@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/vmware/govmomi/simulator"
 	"github.com/vmware/govmomi/vim25"
@@ -47,6 +48,9 @@ func (d *Direct) RoundTrip(ctx context.Context, req, res soap.HasFault) (err err
 	}
 	if done, err := d.login(req, res); done {
 		return err
+	}
+	if d.greeting(res) {
+		return nil
 	}
 	name, this := Target(req)
 	apply := func() {
@@ -99,6 +103,28 @@ func (d *Direct) login(req, res soap.HasFault) (done bool, err error) {
 	return true, err
 }
 
+// greeting answers the one call that needs no session and that probes make again
+// and again. vcsim would copy it by way of XML, for nothing.
+func (d *Direct) greeting(res soap.HasFault) (done bool) {
+	out, ok := res.(*methods.RetrieveServiceContentBody)
+	if !ok {
+		return false
+	}
+	d.vc.do(func() {
+		if s := d.vc.sessions[d.key]; s != nil {
+			s.called(d.vc.now())
+		}
+		out.Res = &types.RetrieveServiceContentResponse{Returnval: d.vc.content()}
+	})
+	return true
+}
+
+// called notes a call in the session.
+func (s *session) called(now time.Time) {
+	s.user.LastActiveTime = now
+	s.user.CallCount++
+}
+
 // admit gives the request its session, or refuses it for want of one.
 func (vc *VCenter) admit(ctx *simulator.Context, m *simulator.Method) types.BaseMethodFault {
 	d, direct := ctx.Value(directKey{}).(*Direct)
@@ -119,8 +145,7 @@ func (vc *VCenter) admit(ctx *simulator.Context, m *simulator.Method) types.Base
 		*ctx.Session = simulator.Session{Registry: simulator.NewRegistry(), Map: vc.reg}
 		return nil
 	}
-	s.user.LastActiveTime = vc.now()
-	s.user.CallCount++
+	s.called(vc.now())
 	*ctx.Session = simulator.Session{UserSession: s.user, Registry: s.registry, Map: vc.reg}
 	return nil
 }

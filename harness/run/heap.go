@@ -1,0 +1,18 @@
+package run
+
+import "runtime/debug"
+
+// heapGrowth is by how many percent of what is alive the heap grows before the
+// garbage collector comes. A run throws away a few hundred megabytes and keeps
+// some tens, so with Go's own 100 a fifth of the time would be the collector's.
+const heapGrowth = 400
+
+// RoomyHeap makes this process collect garbage less often, for programs that do
+// runs one after another and nothing else. Who has set GOGC has the last word.
+func RoomyHeap() {
+	if before := debug.SetGCPercent(heapGrowth); before != goDefault {
+		debug.SetGCPercent(before)
+	}
+}
+
+const goDefault = 100
