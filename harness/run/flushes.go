@@ -35,6 +35,36 @@ type flushes struct {
 	more     int               // guests beyond the limit
 	total    record.Flushes
 	every    map[string]time.Duration // the clusters' intervals, as set
+
+	wan   outage
+	flown time.Duration // the longest flush that was given up, from its cut
+}
+
+// outage is for how long the WAN has been down, in any direction.
+type outage struct {
+	total, since time.Duration
+	down         int
+}
+
+func (o *outage) hear(e kernel.Event) {
+	if e.Subject != "wan" {
+		return
+	}
+	if e.Kind == event.LinkDown {
+		if o.down++; o.down == 1 {
+			o.since = e.At
+		}
+	} else if o.down--; o.down == 0 {
+		o.total += e.At - o.since
+	}
+}
+
+// until is for how long it had been down by then.
+func (o *outage) until(now time.Duration) time.Duration {
+	if o.down > 0 {
+		return o.total + now - o.since
+	}
+	return o.total
 }
 
 // dirt is what the premises do not hold of a guest's writes.
@@ -44,6 +74,19 @@ type dirt struct {
 	cut    atRisk         // what the flush that is under way carries
 	cutAt  time.Duration
 	since  atRisk // what was written after it
+
+	appliedAt time.Duration // of its last flush: when that was cut
+	stopped   time.Duration // when its guest stopped in the cloud, the last time
+	down      time.Duration // for how long the WAN had been down when its last flush was cut
+	lost      lost
+}
+
+// lost is what a cloud cache was thrown away with.
+type lost struct {
+	atRisk
+	blocks int64
+	age    time.Duration // of the oldest of it, when the guest stopped
+	bound  time.Duration // what that may be
 }
 
 // atRisk is acknowledged writes.
@@ -73,8 +116,13 @@ func (f *flushes) hear(e kernel.Event) {
 		f.started(e)
 	case event.GuestStopped:
 		if e.Attr("site") == string(vsphere.Cloud) {
+			if d := f.bindings[f.runs[e.Subject]]; d != nil {
+				d.stopped = e.At
+			}
 			delete(f.runs, e.Subject)
 		}
+	case event.LinkDown, event.LinkUp:
+		f.wan.hear(e)
 	case event.GuestWrite:
 		if id, is := f.runs[e.Subject]; is && e.Attr("site") == string(vsphere.Cloud) {
 			f.wrote(e, f.bindings[id])
@@ -127,18 +175,34 @@ func (f *flushes) flush(e kernel.Event, d *dirt) {
 		d.since, d.cutAt = atRisk{}, e.At
 	case event.FlushApplied:
 		d.look(e.At)
-		d.cut = atRisk{}
+		d.cut, d.appliedAt, d.down = atRisk{}, d.cutAt, f.wan.until(d.cutAt)
 		f.total.Applied++
 		f.total.Bytes += amount(e, "bytes")
 		f.total.Longest = max(f.total.Longest, e.At-d.cutAt)
 	case event.FlushAbandoned:
 		d.since.add(d.cut)
 		d.cut = atRisk{}
+		f.flown = max(f.flown, e.At-d.cutAt)
 	case event.Released:
 		d.look(e.At)
+		f.lose(e, d)
 		d.cut, d.since = atRisk{}, atRisk{}
 		delete(f.bindings, e.Subject)
 	}
+}
+
+// lose takes note of what a cloud cache is thrown away with. What it may be is
+// bounded by the interval, the flush that was interrupted, and what the WAN was
+// down since the last flush.
+func (f *flushes) lose(e kernel.Event, d *dirt) {
+	all := d.cut
+	all.add(d.since)
+	d.lost = lost{atRisk: all, blocks: amount(e, "blocks")}
+	if all.writes == 0 {
+		return
+	}
+	d.lost.age = max(d.stopped-all.oldest, 0)
+	d.lost.bound = record.Slack + max(f.total.Longest, f.flown) + f.wan.until(d.stopped) - d.down
 }
 
 // look notes what a failure now would lose. It grows until a flush is applied, so
