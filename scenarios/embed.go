@@ -2,7 +2,7 @@
 // worlds, and the scenarios that check the promises.
 //
 // It decides nothing: it embeds the files, so that the program needs none beside
-// it, and reads the catalogue. See CONTRIBUTING.md on adding a scenario, and
+// it, and reads the catalogue and the ledger of how the guide's gaps are settled. See CONTRIBUTING.md on adding a scenario, and
 // package harness/scenario for what one can say.
 package scenarios
 
@@ -22,6 +22,25 @@ import (
 //
 //go:embed clauses.yaml conformance/*.yaml worlds/*.yaml
 var FS embed.FS
+
+// Ambiguity is a question that the guide leaves open, or answers twice, and how it
+// is settled here.
+type Ambiguity struct{ ID, Question, Settled, Why string }
+
+//go:embed ambiguities.md
+var ledger string
+
+// Ambiguities is the ledger: the rows of the table in ambiguities.md, in order.
+func Ambiguities() []Ambiguity {
+	var all []Ambiguity
+	for line := range strings.Lines(ledger) {
+		cells := strings.Split(strings.Trim(strings.TrimSpace(line), "|"), " | ")
+		if len(cells) == 4 && strings.HasPrefix(strings.TrimSpace(cells[0]), "A-") {
+			all = append(all, Ambiguity{strings.TrimSpace(cells[0]), cells[1], cells[2], strings.TrimSpace(cells[3])})
+		}
+	}
+	return all
+}
 
 // Clause is one promise of the guide that can be checked. The head of
 // clauses.yaml says what each field means.

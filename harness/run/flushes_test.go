@@ -64,7 +64,7 @@ func TestTheLossIsTheAgeOfTheOldestWriteThatThePremisesLack(t *testing.T) {
 		{"never applied, until the end", "30s flush.cut b/db-01", 90 * time.Second, 3},
 		{"another VM's flush is not its own", "30s flush.cut b/web-01\n31s flush.applied b/web-01 bytes=1", 90 * time.Second, 3},
 		{"a VM with disks of its own has nothing to flush", "30s flush.cut b/db-01\n31s flush.applied b/db-01 bytes=1\n32s guest.started db-01 site=cloud vm=db-01\n33s guest.write db-01 site=cloud block=1 write=7", 21 * time.Second, 3},
-		{"nor has one that is off", "30s guest.stopped db-01 site=cloud\n31s flush.cut b/db-01\n32s flush.applied b/db-01 bytes=1\n33s binding.released b/db-01", 22 * time.Second, 3},
+		{"nor has one that is off", "30s guest.stopped db-01 site=cloud\n31s flush.cut b/db-01\n32s flush.applied b/db-01 bytes=1\n33s binding.released b/db-01 blocks=0", 22 * time.Second, 3},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -103,4 +103,28 @@ func TestFlushesOfManyVMsStaySmall(t *testing.T) {
 	got := flushesOf(t, history.String()).end(time.Minute, "Cluster", "w", 0)
 	assert.Len(t, got.VMs, record.MostFlushedVMs)
 	assert.Equal(t, 2*record.MostFlushedVMs, got.MoreVMs)
+}
+
+func TestWhatACloudCacheIsThrownAwayWithIsLostAndHasABound(t *testing.T) {
+	const returning = "\n39s migration m-0009 vm=db-01 type=recover to=running\n"
+	tests := []struct {
+		name       string
+		history    string
+		writes     uint64
+		age, bound time.Duration
+	}{
+		{"all since it came up", "35s fault.began 1", 3, 25 * time.Second, record.Slack},
+		{"what was written after the last flush", "25s flush.cut b/db-01\n28s flush.applied b/db-01 bytes=1\n30s guest.write db-01 site=cloud block=1 write=5\n35s fault.began 1", 1, 5 * time.Second, 3*time.Second + record.Slack},
+		{"what an interrupted flush carried, and an outage adds to the bound", "25s flush.cut b/db-01\n26s link.down wan direction=both\n29s flush.abandoned b/db-01\n36s link.up wan direction=both\n38s fault.began 1", 3, 28 * time.Second, 14*time.Second + record.Slack},
+		{"nothing", "25s flush.cut b/db-01\n28s flush.applied b/db-01 bytes=1\n35s fault.began 1", 0, 0, 0},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			got := flushesOf(t, inTheCloud+test.history+returning+"40s guest.stopped db-01 site=cloud\n50s binding.released b/db-01 blocks=2").lost["db-01"]
+			assert.Equal(t, test.writes, got.writes)
+			assert.Equal(t, int64(2), got.blocks)
+			assert.Equal(t, test.age, got.age)
+			assert.Equal(t, test.bound, got.bound, "without the interval")
+		})
+	}
 }

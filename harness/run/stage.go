@@ -64,6 +64,7 @@ type stage struct {
 	meddled    []meddling
 	facts      *facts
 	flushes    *flushes
+	returns    *returns
 	story      *story
 	recoveries *recoveries
 	hands      map[string]int // steps whose tasks run, by site and task
@@ -84,6 +85,7 @@ func newStage(s *scenario.Scenario, seed uint64, o Options) (*stage, error) {
 		agenda: newAgenda(), acting: newActing(),
 	}
 	st.flushes = newFlushes(st.servedBy, st.countersOf)
+	st.returns = st.newReturns()
 	st.teller = newTeller(st.kernel)
 	st.oracles = oracle.All(rules(), eyes{st})
 	st.driver = kernel.NewDriver(st.kernel, o.Speed, o.limits())
@@ -138,6 +140,7 @@ func (st *stage) hear(e kernel.Event) {
 	st.presence.hear(e)
 	st.facts.hear(e)
 	st.flushes.hear(e)
+	st.returns.hear(e)
 	st.tell(e)
 	st.agenda.hear(st, e)
 	st.handed(e)

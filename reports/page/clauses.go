@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/hdm-project/hdm/reports/record"
+	"github.com/hdm-project/hdm/scenarios"
 )
 
 // titles say what the families of clauses are about.
@@ -85,6 +86,16 @@ type clauseRow struct {
 	Others  []link // and those that are folded away
 	Proof   []proof
 	Unshown int // proofs
+
+	See      string     // what was looked at
+	Facts    []string   // what had to happen, and did, in each of those runs
+	Evidence []evidence // of the first scenarios
+}
+
+// evidence is a run that shows a clause, so that anybody can run it again.
+type evidence struct {
+	link
+	Seed, Hash, Held string
 }
 
 type link struct{ Text, Anchor string }
@@ -106,8 +117,14 @@ func anchorsOf(s *record.Suite) []string {
 
 func newClauseRow(c *record.Clause, s *record.Suite, anchors []string) clauseRow {
 	row := clauseRow{Clause: *c}
+	if of, known := scenarios.FindClause(c.ID); known {
+		row.See, row.Facts = of.See, facts(of)
+	}
 	for _, name := range c.By {
 		l := linkTo(name, s, anchors)
+		if len(row.Evidence) < mostScenarios {
+			row.Evidence = append(row.Evidence, evidenceOf(name, l, s)...)
+		}
 		if len(row.First) < mostScenarios {
 			row.First = append(row.First, l)
 		} else {
@@ -125,6 +142,30 @@ func newClauseRow(c *record.Clause, s *record.Suite, anchors []string) clauseRow
 		row.Unshown += max(len(found)-room, 0)
 	}
 	return row
+}
+
+// facts are what must have happened in a run that shows a clause, or a part of it.
+func facts(c scenarios.Clause) []string {
+	all := slices.Clone(c.Needs)
+	for _, p := range c.Parts {
+		all = append(all, p.Needs...)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// evidenceOf is a run that passed, as evidence.
+func evidenceOf(name string, l link, s *record.Suite) []evidence {
+	at := slices.IndexFunc(s.Runs, func(r record.Run) bool { return r.Scenario == name })
+	if at < 0 {
+		return nil
+	}
+	r := &s.Runs[at]
+	held := "its oracles held"
+	if r.Expected > 0 {
+		held = plural(r.Expected, "expectation") + " and all oracles held"
+	}
+	return []evidence{{l, fmt.Sprint(r.Seed), r.Hash, held}}
 }
 
 // proofs are the violations of a run that break a clause: those that name it, or

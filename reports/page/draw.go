@@ -76,6 +76,13 @@ func draw(t *timeline.Timeline, r *record.Run) *drawing {
 	for i := range t.Links {
 		p.lane(&t.Links[i])
 	}
+	for i := range t.Parts {
+		p.lane(&t.Parts[i])
+	}
+	if t.MoreParts {
+		p.More = append(p.More, "other parts of HDM that were down")
+	}
+	p.lane(&t.Recovery)
 	p.lane(&t.People)
 	for i := range t.VMs {
 		p.vm(&t.VMs[i])
@@ -284,6 +291,7 @@ func (p *pen) span(s *timeline.Span, y, h float64, text string) {
 var signs = map[timeline.Kind]string{
 	timeline.Boot: "▲", timeline.Retry: "↻", timeline.PowerCut: "↯", timeline.Completed: "●", timeline.Failed: "✗",
 	timeline.Cancelled: "⊘", timeline.Refused: "⊗", timeline.Order: "▾", timeline.Step: "▾", timeline.Foreign: "◆",
+	timeline.Detected: "!", timeline.Repaired: "✓", timeline.Recovered: "◂",
 }
 
 func (p *pen) mark(m *timeline.Mark, y float64) {

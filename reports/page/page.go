@@ -24,6 +24,7 @@ import (
 
 	"github.com/hdm-project/hdm/reports/record"
 	"github.com/hdm-project/hdm/reports/timeline"
+	"github.com/hdm-project/hdm/scenarios"
 )
 
 // The limits of a page, so that it opens at once.
@@ -99,6 +100,8 @@ type view struct {
 	Clauses  []clauseRow
 	Loss     loss
 	Together []familyView
+	Back     recoveredView
+	Ledger   []scenarios.Ambiguity
 	Runs     []runView
 	Left     int // runs whose time line was left out
 }
@@ -128,6 +131,7 @@ func newView(s *Suite) *view {
 	}
 	v.Loss = lossOf(s)
 	v.Together = familyViews(r, anchors)
+	v.Back, v.Ledger = recoveredOf(r, anchors), scenarios.Ambiguities()
 	v.Figures = figures(s, &v.Loss)
 	room := MostShapes
 	for _, failed := range []bool{true, false} { // what failed comes first

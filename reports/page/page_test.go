@@ -185,3 +185,30 @@ func TestAPageOfManyRunsStaysSmallAndFailedOnesKeepTheirTimeLines(t *testing.T) 
 	failed := html[:strings.Index(html, `id="run-1"`)]
 	assert.Positive(t, strings.Count(failed, "<svg class=\"line\""))
 }
+
+func TestThePageTellsWhatRecoveriesLostAgainstTheBound(t *testing.T) {
+	s := suite("x")
+	s.Record.Runs[0].Recovered = []record.Recovered{
+		{VM: "db-01", At: time.Hour, Pool: "HDM_RECOVERY_SUCCESS", Blocks: 1234, Writes: 5678, Lost: 19 * time.Minute, Bound: 20*time.Minute + 3*time.Second},
+		{VM: "web-01", At: time.Hour, Pool: "HDM_RECOVERY_FAILED", Lost: 0},
+	}
+	html := drawn(t, s)
+	has(t, html, "2 times a VM was brought back")
+	has(t, html, "None lost more than its bound. The most was 19m of db-01.")
+	has(t, html, `<td class="n">1,234</td><td class="n">5,678</td>`)
+	s.Record.Runs[0].Recovered[0].Lost = 21 * time.Minute
+	html = drawn(t, s)
+	has(t, html, "1 lost more than the bound")
+	has(t, html, "✗ beyond")
+	assert.NotContains(t, drawn(t, suite("x")), "What recoveries lost", "there were none")
+}
+
+func TestAClauseTellsItsEvidenceAndTheLedgerIsThere(t *testing.T) {
+	s := suite("x")
+	s.Record.Runs[0].Expected = 3
+	html := drawn(t, s)
+	has(t, html, `<a href="#run-1">fine</a>: seed 0, hash <span class="hash">0000000000000001</span>; 3 expectations and all oracles held`)
+	has(t, html, "looked at: ", "of a clause of the catalogue")
+	has(t, html, `<th scope="row" id="A-26">`)
+	has(t, html, "the API that they show")
+}

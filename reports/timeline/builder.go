@@ -41,6 +41,14 @@ const (
 	bulkTransfer   = "bulk-transfer"
 	cloudSite      = "cloud"
 	heartbeatReady = "Ready"
+	recovery       = "recovery"
+	note           = "note"
+	hostDown       = "host.down"
+	hostUp         = "host.up"
+	componentDown  = "component.down"
+	componentUp    = "component.up"
+	serviceDown    = "service.down"
+	serviceUp      = "service.up"
 )
 
 // Builder makes a Timeline of the events of one run, as they come. It belongs to
@@ -78,6 +86,7 @@ func NewBuilder() *Builder {
 		moves: map[string]*move{}, goes: map[string]flow{},
 	}
 	b.line.Appliance.Name, b.line.Health.Name, b.line.People.Name = "appliance", "heartbeat", "orders, people"
+	b.line.Recovery.Name = "recovery"
 	return b
 }
 
@@ -112,6 +121,12 @@ func (b *Builder) Add(e *record.Event) {
 		b.migration(e)
 	case effectStarted:
 		b.effect(e)
+	case recovery:
+		b.recovery(e)
+	case note:
+		b.note(e)
+	case hostDown, hostUp, componentDown, componentUp, serviceDown, serviceUp:
+		b.part(e)
 	case faultBegan, faultEnded:
 		b.fault(e)
 	case step:
@@ -138,6 +153,9 @@ func (b *Builder) End() *Timeline {
 	}
 	for i := range b.line.Links {
 		slices.SortStableFunc(b.line.Links[i].Spans, bySpan)
+	}
+	for i := range b.line.Parts {
+		slices.SortStableFunc(b.line.Parts[i].Spans, bySpan)
 	}
 	b.line.Rate = rate(b.flows)
 	b.choose()

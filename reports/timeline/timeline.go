@@ -20,6 +20,7 @@ const (
 	MostMarks  = 48   // of a lane
 	MostPoints = 480  // of a curve
 	MostQueues = 8    // with a curve each
+	MostParts  = 16   // hosts and component VMs that were down, with a lane each
 	MostText   = 160  // bytes of a name or a text
 	mostKnown  = 20e3 // VMs, migrations, transfers and messages that are followed at once
 )
@@ -30,6 +31,9 @@ type Timeline struct {
 	Appliance  Lane   // spans: Up, Down; marks: Boot
 	Health     Lane   // spans: Ready, NotReady
 	Links      []Lane // a link each; spans: Down, named by their direction
+	Parts      []Lane // a host or component VM each that was down, or a service in it; spans: Down
+	MoreParts  bool   // there were more than MostParts
+	Recovery   Lane   // spans: Probing to Resetting; marks: Detected, Repaired, Recovered, Failed
 	People     Lane   // marks: Order, Step, Foreign
 	VMs        []VM   // those that migrate first, in their order; then the others
 	MoreVMs    int
@@ -74,6 +78,12 @@ const (
 	Moving   Kind = "moving"   // the bulk transfer
 	After    Kind = "after"    // a step after it
 	Undoing  Kind = "undoing"
+
+	Probing       Kind = "probing" // of a recovery, as are the next ones
+	Repairing     Kind = "repairing"
+	Returning     Kind = "returning"
+	Unrecoverable Kind = "unrecoverable"
+	Resetting     Kind = "resetting"
 )
 
 // Kinds of marks.
@@ -88,6 +98,9 @@ const (
 	Order     Kind = "order"
 	Step      Kind = "step"
 	Foreign   Kind = "foreign"
+	Detected  Kind = "detected" // a failure, by HDM
+	Repaired  Kind = "repaired" // a part of HDM
+	Recovered Kind = "brought-back"
 )
 
 // Span is a stretch of virtual time. Seq is the number of the event that began

@@ -204,3 +204,33 @@ func TestATimelineStaysSmallAndSaysHowMuchMoreThereWas(t *testing.T) {
 	}
 	assert.True(t, found, "what went wrong is shown before what did not")
 }
+
+func TestAFailureIsShownFromItsDetectionToTheRecovery(t *testing.T) {
+	l := history(t, `
+0s component.up HDM_Cloud_Cache-0 boot=1
+10s service.down HDM_Cloud_Cache-0 service=Cloud_Cache how=crash
+130s note appliance number=1 type=com.hdm.component.failed text=Cloud_Cache_from_HDM_Cloud_Cache-0_crashed
+130s recovery appliance number=1 phase=probing
+131s recovery appliance number=1 phase=repairing failed=HDM_Cloud_Cache-0/Cloud_Cache=crashed affected=db-01
+135s service.up HDM_Cloud_Cache-0 service=Cloud_Cache epoch=2
+135s note appliance number=2 type=com.hdm.component.repaired text=repaired
+136s recovery appliance number=1 phase=returning
+150s note appliance number=3 type=com.hdm.vm.recovered text=db-01
+150s note appliance number=4 type=com.hdm.migration.started text=not_of_a_failure
+151s recovery appliance number=1 phase=healthy
+200s host.down on-premises/esx-1 how=restart
+260s host.up on-premises/esx-1 boot=2
+270s note appliance number=5 type=com.hdm.failure.unrecoverable text=Fatal
+271s recovery appliance number=2 phase=unrecoverable
+280s recovery appliance number=2 phase=resetting reset=vms-off
+300s recovery appliance number=2 phase=resetting reset=filters-restarted
+`)
+	assert.Equal(t, "probing 2m10s-2m11s, repairing 2m11s-2m16s, returning 2m16s-2m31s, unrecoverable 4m31s-4m40s, resetting 4m40s-5m0s, "+
+		"detected@2m10s, repaired@2m15s, brought-back@2m30s, failed@4m30s", spans(&l.Recovery))
+	assert.Contains(t, l.Recovery.Spans[1].Text, "affected: db-01")
+	assert.Contains(t, l.Recovery.Spans[4].Text, "filters-restarted", "the newest step of a reset")
+	require.Len(t, l.Parts, 2)
+	assert.Equal(t, "HDM_Cloud_Cache-0", l.Parts[0].Name)
+	assert.Equal(t, "down 10s-2m15s", spans(&l.Parts[0]))
+	assert.Equal(t, "down 3m20s-4m20s", spans(&l.Parts[1]))
+}
