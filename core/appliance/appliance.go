@@ -110,6 +110,7 @@ type Appliance struct {
 	port     component.Port // to them; nil before the first use
 	portTo   int            // the number of the deployment that it reaches
 	probes   []*probe
+	reached  time.Duration // when the cloud answered a probe last
 
 	incarnation string // see Counters
 }
