@@ -11,6 +11,18 @@
 // is loaded and the steps' tables decide what happens next. No durable fact
 // lives in a task. What is shown to people in vCenter (report.go) follows
 // behind and is never waited for.
+//
+// Failures of HDM's own parts take the same loop, with core/recovery as the
+// machine:
+//
+//	heartbeats --> lookout --> Noticed --> Step --> probe --> repair --> Returning
+//	(notice.go)                             |    (causes.go) (repair.go)    |
+//	                                        |                               v
+//	                 whom it affects (affected.go)     affected migrations fail, then their VMs
+//	                                                   come back (recover.go, returning.go)
+//
+// A reset is resetting.go. What health says of it all is panel.go; HDM's log of it
+// is notes.go.
 package appliance
 
 import (
@@ -44,6 +56,9 @@ type Config struct {
 	// deployed, and migrates cold only.
 	Components func(component.ClientConfig) component.Port
 	Knobs      migration.Knobs
+	// FilterURL is where the hosts on premises get HDM's I/O filter from when HDM is
+	// deployed. "": they have it, or need none.
+	FilterURL string
 	// Patience is how long a guest may take to shut down before its VM is
 	// powered off.
 	Patience time.Duration
@@ -110,6 +125,7 @@ type Appliance struct {
 	port     component.Port // to them; nil before the first use
 	portTo   int            // the number of the deployment that it reaches
 	probes   []*probe
+	reached  time.Duration // when the cloud answered a probe last
 
 	incarnation string // see Counters
 }

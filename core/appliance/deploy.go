@@ -156,6 +156,11 @@ func (a *Appliance) make(ctx context.Context, e deployment.Effect, show func(int
 				made = append(made, deployment.Made{Name: v.Name, Site: site, Ref: ref})
 				show(int32(90 * len(made) / len(plan)))
 			}
+			if site == vsphere.OnPremises {
+				if err := a.installFilter(ctx, s); err != nil {
+					return err
+				}
+			}
 			return s.EnsurePolicy(ctx, Policy)
 		}()
 		if err != nil {
@@ -164,6 +169,24 @@ func (a *Appliance) make(ctx context.Context, e deployment.Effect, show func(int
 	}
 	a.expect(plan)
 	return made, a.awaitUp(ctx, e)
+}
+
+// installFilter installs HDM's I/O filter on every cluster on premises. It stays
+// there when HDM is removed or reset (RST-03).
+func (a *Appliance) installFilter(ctx context.Context, s *vsphere.Session) error {
+	if a.FilterURL == "" {
+		return nil
+	}
+	r, err := s.Resources(ctx)
+	if err != nil {
+		return err
+	}
+	for _, c := range r.Clusters {
+		if err := s.InstallFilter(ctx, c.Ref, a.FilterURL); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // makeOne makes one component VM and powers it on. The datastore that a cloud
