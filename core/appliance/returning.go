@@ -39,7 +39,7 @@ func (a *Appliance) atSource(ctx context.Context, m migration.Migration, do func
 	return a.at(ctx, vsphere.OnPremises, func(s *vsphere.Session) (migration.Result, error) {
 		vm, err := s.VM(ctx, m.Plan.Source)
 		if err == nil {
-			err = connected(s, vm)
+			err = hostThere(s, vm)
 		}
 		if err != nil {
 			return migration.Result{}, err
@@ -48,9 +48,9 @@ func (a *Appliance) atSource(ctx context.Context, m migration.Migration, do func
 	})
 }
 
-// connected says whether the vCenter has a connection to a VM's host. Without one
+// hostThere says whether the vCenter has a connection to a VM's host. Without one
 // nothing can be done to the VM, and waiting for it uses up no try.
-func connected(s *vsphere.Session, vm vsphere.VM) error {
+func hostThere(s *vsphere.Session, vm vsphere.VM) error {
 	if vm.Connection != "disconnected" {
 		return nil
 	}
@@ -92,7 +92,7 @@ func (a *Appliance) powerOffCompute(ctx context.Context, s *vsphere.Session, m m
 		return err
 	}
 	for _, vm := range compute {
-		if err := connected(s, vm); err != nil { // whether it runs nobody can tell
+		if err := hostThere(s, vm); err != nil { // whether it runs nobody can tell
 			return err
 		}
 		if err := s.Settle(ctx, vm.Ref); err != nil { // a power-on that nobody waits for any more may still come
