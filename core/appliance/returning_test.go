@@ -124,6 +124,18 @@ func TestNothingIsDoneOnPremisesUntilTheComputeVMIsKnownToBeOff(t *testing.T) { 
 	w.stands(vsphere.Cloud, "db-01 ARM", vsphere.Off, "")
 }
 
+func TestAVMWhoseHostIsLostIsNotJudgedByThat(t *testing.T) { // REC-05
+	w, m := tried(t)
+	require.NoError(t, w.OnPremises.VCenter.SetVMConnection("db-01", "disconnected"))
+	for _, kind := range []migration.Kind{migration.Judge, migration.EndTrial, migration.MoveToRecovery} {
+		_, err := w.does(kind, m)
+		assert.Equal(t, vsphere.Unreachable, vsphere.ClassOf(err), "%s", kind)
+	}
+	require.NoError(t, w.OnPremises.VCenter.SetVMConnection("db-01", "connected"))
+	w.comesBack(m)
+	w.stands(vsphere.OnPremises, "db-01", vsphere.Off, migration.RecoverySuccessPool)
+}
+
 func TestATrialBootIsOnNoNetworkAndLeavesNothing(t *testing.T) {
 	w, m := tried(t)
 	_, err := w.does(migration.PowerOffCompute, m)
