@@ -46,7 +46,7 @@ func TestAVMThatBootsForTrialIsNoCopyOfItsGuest(t *testing.T) {
 		_, err = source.Clone(t.Context(), folder.(*object.Folder), "a_trial", types.VirtualMachineCloneSpec{
 			Location: types.VirtualMachineRelocateSpec{DiskMoveType: string(types.VirtualMachineRelocateDiskMoveOptionsCreateNewChildDiskBacking)},
 			Snapshot: snapshot,
-			Config: &types.VirtualMachineConfigSpec{ExtraConfig: []types.BaseOptionValue{&types.OptionValue{Key: markTrial, Value: "m-1"}}},
+			Config:   &types.VirtualMachineConfigSpec{ExtraConfig: []types.BaseOptionValue{&types.OptionValue{Key: markTrial, Value: "m-1"}}},
 		})
 		require.NoError(t, err)
 		run(t, w, w.Kernel.Now()+time.Minute)
