@@ -202,3 +202,28 @@ func TestOneDamagedBindingDoesNotKeepTheOthersDown(t *testing.T) {
 	s.do(func(ctx context.Context) error { return s.client.Discard(ctx, "m-1") })
 	assert.Len(t, s.events(event.Released), 1)
 }
+
+func TestAFlushThatTheDisksOnPremisesTearIsAppliedAgain(t *testing.T) {
+	for name, silent := range map[string]error{"torn": disk.ErrTorn, "lost": disk.ErrLost, "EIO": disk.ErrIO} {
+		t.Run(name, func(t *testing.T) {
+			s := newStage(t, "standard", worker("db"))
+			s.bind("m-1", "db", 32<<20)
+			s.power("db ARM", true)
+			s.run(3 * time.Minute)
+			vm, _ := s.OnPremises.VCenter.VM("db")
+			hits := 0
+			vm.Disks[0].Disk.SetFault(func(op disk.Op, _ int64, _ int) error {
+				if op != disk.Write || hits == 3 {
+					return nil
+				}
+				hits++
+				return silent
+			})
+			s.power("db ARM", false)
+			s.flush("m-1")
+			assert.Equal(t, 3, hits)
+			assert.NotEmpty(t, s.events(event.FlushAbandoned))
+			s.assertSame("db")
+		})
+	}
+}
