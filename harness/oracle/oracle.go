@@ -16,6 +16,7 @@ package oracle
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -116,3 +117,6 @@ func number(e *kernel.Event, key string) int64 {
 	}
 	return n
 }
+
+// sortedKeys are the keys of a map, in order.
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
