@@ -44,33 +44,41 @@ func (o *Detection) recovery(e *kernel.Event, before string) {
 		clear(o.marked)
 		return
 	}
+	var found []*part
+	var causes []string
+	first := before == idle
 	for text := range strings.SplitSeq(e.Attr("failed"), ";") {
-		text = strings.TrimSuffix(text, "+repaired")
-		name, cause, ok := strings.Cut(text, "=")
+		name, cause, ok := strings.Cut(strings.TrimSuffix(text, "+repaired"), "=")
 		if !ok || o.marked[name] {
 			continue
 		}
 		o.marked[name] = true
 		if p := o.parts.find(name); p != nil && name != "link" {
-			o.judge(e, p, cause, before == idle)
+			found, causes = append(found, p), append(causes, cause)
+			first = first && !byEpoch[cause] && !o.silent(e, p)
 		}
+	}
+	for i, p := range found {
+		o.judge(e, p, causes[i], first)
 	}
 }
 
-// judge: a part is marked as failed. first says that nothing had failed before.
+// silent says whether nothing has been heard of a part for long enough. The last
+// heartbeat came before it went down, by as much as it is heard.
+func (o *Detection) silent(e *kernel.Event, p *part) bool {
+	return o.down(p) && e.At-max(p.at, o.parts.heard(p)) >= o.rules.Missed-o.rules.Beat-time.Second
+}
+
+// judge: a part is marked as failed. first says that there was no ground to look
+// at any yet.
 func (o *Detection) judge(e *kernel.Event, p *part, cause string, first bool) {
-	since := max(p.at, o.parts.heard(p))
 	switch {
 	case o.parts.wan.failed || len(o.parts.slow) > 0 || e.At-o.parts.eased < o.rules.Missed:
 		return // what is on the way from the cloud may be lost
-	case o.down(p) && first && !byEpoch[cause]:
-		// The last heartbeat came before it went down, by as much as it is heard.
-		if silent := e.At - since; silent < o.rules.Missed-o.rules.Beat-time.Second {
-			o.broken("HLT-01", e.At, p.named(), []uint64{p.seq, e.Seq}, "it is marked failed (%s) after a silence of %v", cause, silent)
-		} else {
-			o.missed = true
-		}
+	case o.down(p) && first:
+		o.broken("HLT-01", e.At, p.named(), []uint64{p.seq, e.Seq}, "it is marked failed (%s) after a silence of %v", cause, e.At-max(p.at, o.parts.heard(p)))
 	case o.down(p):
+		o.missed = o.missed || o.silent(e, p)
 	case !p.failed && !o.parts.ofFailed(p):
 		o.broken("HLT-01", e.At, p.named(), []uint64{p.seq, e.Seq}, "it is marked failed (%s), and has not been down since HDM was healthy", cause)
 	}

@@ -2,6 +2,7 @@ package oracle
 
 import (
 	"container/list"
+	"math"
 	"slices"
 	"strings"
 
@@ -45,9 +46,11 @@ const (
 	laneCold  = "cold"
 	laneCloud = "cloud"
 	laneBack  = "back"
+	// laneRecovery has as many slots as there are VMs to bring back.
+	laneRecovery = "recovery"
 )
 
-var laneOf = map[string]string{typeWarm: laneCloud, typeTBC: laneCloud, typeBack: laneBack}
+var laneOf = map[string]string{typeWarm: laneCloud, typeTBC: laneCloud, typeBack: laneBack, typeRecover: laneRecovery}
 
 type queued struct {
 	id           string
@@ -102,6 +105,9 @@ func (o *Limits) lane(e *kernel.Event) *lane {
 func (o *Limits) slots(l *lane) int {
 	if l.name == laneCold {
 		return o.rules.ColdAtOnce
+	}
+	if l.name == laneRecovery {
+		return math.MaxInt // what is bound is bounded
 	}
 	m, _ := limitsOf(o.mode)
 	return m.warm

@@ -52,10 +52,12 @@ type World interface {
 
 // All returns a fresh set of every oracle, for one run in w.
 func All(r Rules, w World) []Oracle {
+	flushed := NewFlushed(w)
 	return []Oracle{
 		NewOneCopy(),
 		NewNoLostWrite(w),
-		NewFlushed(w),
+		flushed,
+		NewBroughtBack(r, flushed),
 		NewNoLostVM(r),
 		NewLegalMoves(r),
 		NewLimits(r),
@@ -63,6 +65,10 @@ func All(r Rules, w World) []Oracle {
 		NewNothingLeftBehind(r),
 		NewMessageBus(r),
 		NewHeartbeats(r),
+		NewToldTheTruth(r),
+		NewDetection(r),
+		NewRecoveryOrder(),
+		NewLiveness(),
 	}
 }
 

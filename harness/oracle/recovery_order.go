@@ -72,28 +72,28 @@ func (o *RecoveryOrder) recovers(e *kernel.Event) {
 			o.affected[vm] = e.Seq
 		}
 	}
+	if to == idle && o.phase != idle {
+		o.ends(e)
+	}
 	o.unsettled = o.unsettled[:0]
 	for what := range strings.SplitSeq(e.Attr("failed"), ";") {
 		if what != "" && !strings.HasSuffix(what, "+repaired") {
 			o.unsettled = append(o.unsettled, what)
 		}
 	}
-	switch {
-	case to == "returning" && len(o.unsettled) > 0:
+	if to == "returning" && len(o.unsettled) > 0 {
 		o.broken("REC-12", e.At, e.Subject, []uint64{e.Seq}, "VMs are to come back, and %s is not repaired", strings.Join(o.unsettled, ", "))
-	case to == idle && o.phase != idle:
-		o.ends(e)
 	}
 	o.phase, o.told = to, e.Seq
 }
 
-// ends: HDM is healthy again.
+// ends: HDM is healthy again. What was only probed may turn out to be well.
 func (o *RecoveryOrder) ends(e *kernel.Event) {
 	for _, vm := range sortedKeys(o.returning) {
 		o.broken("REC-12", e.At, e.Subject, []uint64{o.returning[vm], e.Seq}, "HDM is healthy again, and %s is not back yet", vm)
 	}
-	if o.phase != "resetting" && len(o.unsettled) > 0 {
-		o.broken("REC-12", e.At, e.Subject, []uint64{e.Seq}, "HDM is healthy again, and %s is not repaired", strings.Join(o.unsettled, ", "))
+	if (o.phase == "repairing" || o.phase == "returning") && len(o.unsettled) > 0 {
+		o.broken("REC-12", e.At, e.Subject, []uint64{o.told, e.Seq}, "HDM is healthy again, and %s is not repaired", strings.Join(o.unsettled, ", "))
 	}
 	clear(o.affected)
 }

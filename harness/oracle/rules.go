@@ -140,6 +140,11 @@ func Documented() Rules {
 	return r
 }
 
+// own says whether a pool of that name is one that HDM makes.
+func (r *Rules) own(pool string) bool {
+	return pool == r.MigratePool || pool == r.RecoverySuccess || pool == r.RecoveryFailed
+}
+
 func (r *Rules) final(state string) bool { return len(r.Edges[state]) == 0 }
 
 // active says whether a migration in that state takes one of the slots that are
