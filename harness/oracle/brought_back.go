@@ -123,6 +123,8 @@ func (o *BroughtBack) Observe(e kernel.Event) []record.Violation {
 		}
 	case event.Settings:
 		o.set(&e)
+	case event.FaultBegan:
+		o.spoilt = o.spoilt || spoiling[e.Attr("kind")]
 	case event.Note:
 		if e.Attr("type") == noteLate {
 			for name := range o.homes { //hdm:order-safe each by itself
@@ -153,13 +155,11 @@ func (o *BroughtBack) failing(e *kernel.Event) {
 		case o.broke == 0:
 			o.broke = e.At
 		}
-	case event.FaultBegan:
-		switch e.Attr("kind") {
-		case "storage-corrupt", "device-error", "datastore-error", "flush-torn":
-			o.spoilt = true
-		}
 	}
 }
+
+// spoiling are the faults after which an image may hold anything.
+var spoiling = map[string]bool{"storage-corrupt": true, "device-error": true, "datastore-error": true, "flush-torn": true}
 
 // set: the longest interval counts, for which cluster a VM is in is not told.
 func (o *BroughtBack) set(e *kernel.Event) {
