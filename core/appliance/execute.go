@@ -136,6 +136,8 @@ func (a *Appliance) do(ctx context.Context, e migration.Effect, m migration.Migr
 		})
 	case migration.ConfirmOff:
 		return a.confirmOff(ctx, m)
+	case migration.PowerOffCompute, migration.Salvage, migration.Judge, migration.EndTrial, migration.MoveToRecovery:
+		return a.bringsBack(ctx, e, m)
 	}
 	return a.onCloudCache(ctx, e, m)
 }

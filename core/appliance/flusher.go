@@ -179,16 +179,22 @@ func (a *Appliance) flush(ctx context.Context, members []migration.Migration) (m
 // flushAll brings home what a VM that is off has written in the cloud. It does
 // nothing if the VM is on no cloud cache.
 func (a *Appliance) flushAll(ctx context.Context, m migration.Migration) error {
+	_, err := a.flushed(ctx, m)
+	return err
+}
+
+// flushed is flushAll, and tells what was flushed.
+func (a *Appliance) flushed(ctx context.Context, m migration.Migration) (heard map[migration.ID]migration.Flushed, err error) {
 	bindings, err := a.services().Bindings(ctx, a.mark(m.Maker()))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, b := range bindings {
 		if b.ID == a.mark(m.Maker()) && b.Dirty > 0 {
-			_, err = a.flush(ctx, []migration.Migration{m})
+			heard, err = a.flush(ctx, []migration.Migration{m})
 		}
 	}
-	return err
+	return heard, err
 }
 
 // wanted flushes soon what cannot wait for its time: a cloud cache is full of

@@ -261,7 +261,7 @@ func (r *reporter) post(ctx context.Context, s *vsphere.Session, m Status, kind,
 }
 
 func taskOf(m Status) string {
-	if m.Order.Type == migration.Back {
+	if m.Of != "" {
 		return vsphere.TaskMigrateBack
 	}
 	return vsphere.TaskMigrate
@@ -270,6 +270,9 @@ func taskOf(m Status) string {
 func describe(m Status) string {
 	if m.Order.Type == migration.Back {
 		return "HDM migrate back " + string(m.ID)
+	}
+	if m.Order.Type == migration.Recover {
+		return "HDM recovery " + string(m.ID)
 	}
 	return "HDM " + string(m.Order.Type) + " migration " + string(m.ID)
 }

@@ -18,6 +18,16 @@ const snapshotMark = "HDM mark: "
 // the VM has one with this mark. Its name is prefix and the next free number,
 // from 1.
 func (s *Session) EnsureSnapshot(ctx context.Context, vm Ref, mark, prefix string) (Snapshot, error) {
+	return s.ensureSnapshot(ctx, vm, mark, "Taken by HDM before the VM was moved.", func(tree []Snapshot) string { return nextName(tree, prefix) })
+}
+
+// EnsureTrialSnapshot is EnsureSnapshot for a snapshot that is to be removed soon,
+// of that very name.
+func (s *Session) EnsureTrialSnapshot(ctx context.Context, vm Ref, mark, name string) (Snapshot, error) {
+	return s.ensureSnapshot(ctx, vm, mark, "Taken by HDM to try whether the VM boots.", func([]Snapshot) string { return name })
+}
+
+func (s *Session) ensureSnapshot(ctx context.Context, vm Ref, mark, why string, naming func([]Snapshot) string) (Snapshot, error) {
 	const op = "snapshot"
 	// One that was ordered before and is still being taken has no mark to be
 	// found by yet.
@@ -31,9 +41,9 @@ func (s *Session) EnsureSnapshot(ctx context.Context, vm Ref, mark, prefix strin
 	if found, ok := marked(tree, mark); ok {
 		return found, nil
 	}
-	name := nextName(tree, prefix)
+	name := naming(tree)
 	res, err := methods.CreateSnapshot_Task(ctx, s.vim, &types.CreateSnapshot_Task{
-		This: vm.managed(), Name: name, Description: "Taken by HDM before the VM was moved.\n" + snapshotMark + mark,
+		This: vm.managed(), Name: name, Description: why + "\n" + snapshotMark + mark,
 	})
 	if err != nil {
 		return Snapshot{}, s.fail(op, string(vm), err, changes)

@@ -37,9 +37,14 @@ type claimed struct {
 	seen  int
 }
 
-// lasts lets fault i act for a while; the run is not over before.
-func (st *stage) lasts(i int, d time.Duration, ended func()) {
+// lasts lets fault i act for a while; the run is not over before. One that never
+// ends lets it be over.
+func (st *stage) lasts(i int, span faults.Span, ended func()) {
 	st.begin(i)
+	d, ends := span.Time()
+	if !ends {
+		return
+	}
 	st.acting.open++
 	st.kernel.After(d, func() {
 		ended()
@@ -58,7 +63,7 @@ func (st *stage) arm(i int) {
 	case f.ApplianceRestart != nil:
 		st.restart(i, f.ApplianceRestart, "")
 	case f.WANDown != nil:
-		st.linkDown(i, st.world.WAN, a.outage, f.WANDown.Directions(), f.WANDown.For)
+		st.linkDown(i, st.world.WAN, a.outage, f.WANDown.Directions(), f.WANDown.Lasts())
 	case f.CallError != nil:
 		st.claim(i, &f.CallError.Calls, func() transport.Act { return transport.Fail(faults.NewMethodFault(f.CallError.Fault)) })
 	case f.CallHang != nil:
@@ -68,7 +73,7 @@ func (st *stage) arm(i int) {
 	case f.CallLate != nil:
 		st.claim(i, &f.CallLate.Calls, func() transport.Act { return transport.Late(time.Duration(f.CallLate.By)) })
 	case f.InternetDown != nil:
-		st.linkDown(i, st.world.Internet, a.internet, f.InternetDown.Directions(), f.InternetDown.For)
+		st.linkDown(i, st.world.Internet, a.internet, f.InternetDown.Directions(), f.InternetDown.Lasts())
 	case st.armQueue(i, f):
 	default:
 		panic("run: no way to act fault " + f.String())
@@ -95,9 +100,8 @@ func (st *stage) restart(i int, r *faults.ApplianceRestart, point string) {
 	if st.machine == nil {
 		return
 	}
-	down := time.Duration(r.Downtime())
-	st.lasts(i, down, func() {})
-	st.cut(down, point)
+	st.lasts(i, r.Lasts(), func() {})
+	st.cut(time.Duration(r.Downtime()), point)
 }
 
 // journalPoint is called at every point of every write to the journal.
@@ -129,7 +133,7 @@ func (st *stage) reach(p faults.CrashPoint) {
 
 // linkDown cuts directions of a link for a while; where several outages overlap,
 // the last one to end brings the direction back. down counts them.
-func (st *stage) linkDown(i int, link *wan.Link, down map[wan.Direction]int, directions faults.Direction, lasts faults.Duration) {
+func (st *stage) linkDown(i int, link *wan.Link, down map[wan.Direction]int, directions faults.Direction, lasts faults.Span) {
 	var dirs []wan.Direction
 	if directions != faults.ToPremises {
 		dirs = append(dirs, wan.ToCloud)
@@ -142,7 +146,7 @@ func (st *stage) linkDown(i int, link *wan.Link, down map[wan.Direction]int, dir
 			link.SetDown(d, true)
 		}
 	}
-	st.lasts(i, timeOf(lasts), func() {
+	st.lasts(i, lasts, func() {
 		for _, d := range dirs {
 			if down[d]--; down[d] == 0 {
 				link.SetDown(d, false)

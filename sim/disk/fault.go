@@ -40,6 +40,39 @@ var All = Range{Off: 0, Len: MaxCapacity}
 
 func (r Range) meets(off int64, n int) bool { return off < r.Off+r.Len && r.Off < off+int64(n) }
 
+// Op is what is asked of a disk.
+type Op string
+
+// The operations that a fault can meet.
+const (
+	Read  Op = "read"
+	Write Op = "write"
+	Flush Op = "flush"
+)
+
+// Store is what the files of a disk lie in, as far as it fails.
+type Store interface {
+	// Fault is the error that a read, or a write of one block, meets there; nil is
+	// none. grows says that the disk's files need more room for the write. It is
+	// called while the disk is busy: it must not use it.
+	Fault(disk string, op Op, grows bool) error
+}
+
+// SetStore says what the disk's files lie in; nil, as at first, never fails.
+// What a store does is no fault of the disk: Heal leaves it.
+func (d *Disk) SetStore(s Store) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.store = s
+}
+
+// SetFault has f asked before each read, write and flush: an error is what comes
+// of it, wrapped in an *Error, and nothing else does. Of a flush off and n are 0.
+// f is called while the disk is busy: it must not use it. Nil ends it.
+func (d *Disk) SetFault(f func(op Op, off int64, n int) error) {
+	d.fault(func(own *faults) { own.hook = f })
+}
+
 // faults are a disk's present faults. Each knob is set by one method below.
 type faults struct {
 	reads, writes *fault
@@ -47,6 +80,7 @@ type faults struct {
 	loseFlushes   bool
 	drop          *drop
 	space         space
+	hook          func(op Op, off int64, n int) error
 }
 
 type fault struct {
@@ -118,14 +152,33 @@ func (f *faults) kept(b int64, from, n int) int {
 	return min(n, f.drop.sectors*SectorSize)
 }
 
-func (d *Disk) check(op string, off int64, n int, f *fault) error {
+func (d *Disk) check(op Op, off int64, n int, f *fault) error {
 	if !inside(off, n, d.capacity) {
-		return d.fail(op, off, n, ErrRange)
+		return d.fail(string(op), off, n, ErrRange)
 	}
 	if f != nil && f.where.meets(off, n) {
-		return d.fail(op, off, n, f.err)
+		return d.fail(string(op), off, n, f.err)
+	}
+	return d.asked(op, off, n)
+}
+
+// asked is what the hook says to an operation.
+func (d *Disk) asked(op Op, off int64, n int) error {
+	if d.faults.hook == nil {
+		return nil
+	}
+	if err := d.faults.hook(op, off, n); err != nil {
+		return d.fail(string(op), off, n, err)
 	}
 	return nil
+}
+
+// stored is what the store says to a read, or to a write of one block.
+func (d *Disk) stored(op Op, grows bool) error {
+	if d.store == nil {
+		return nil
+	}
+	return d.store.Fault(d.id, op, grows)
 }
 
 func inside(off int64, n int, capacity int64) bool {

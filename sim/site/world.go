@@ -345,6 +345,7 @@ func (p *Place) connect(w *World, mode Mode) (err error) {
 		Direct:   func(agent string) soap.RoundTripper { return vc.Direct(agent) },
 		HTTP:     transport.InMemory(vc.Handler()),
 		Transfer: p.transfer,
+		Down:     vc.Down,
 	}
 	if mode == SOAP {
 		if p.server, err = vc.Serve(); err != nil {

@@ -221,7 +221,8 @@ type placement struct {
 	folder ref
 }
 
-// placeHost picks the named host, or the next one of the pool's cluster.
+// placeHost picks the named host, or the next one of the pool's cluster that is
+// connected; if none is, the next one.
 func (vc *VCenter) placeHost(name string, pool *simulator.ResourcePool) *simulator.HostSystem {
 	if name != "" {
 		return vc.hosts[name]
@@ -230,8 +231,16 @@ func (vc *VCenter) placeHost(name string, pool *simulator.ResourcePool) *simulat
 	if !ok || len(c.Host) == 0 {
 		return nil
 	}
-	h, _ := vc.reg.Get(c.Host[vc.created%len(c.Host)]).(*simulator.HostSystem)
-	return h
+	next := func(i int) *simulator.HostSystem {
+		h, _ := vc.reg.Get(c.Host[(vc.created+i)%len(c.Host)]).(*simulator.HostSystem)
+		return h
+	}
+	for i := range c.Host {
+		if h := next(i); h != nil && hostFault(h) == nil {
+			return h
+		}
+	}
+	return next(0)
 }
 
 // newMachine makes the VM's object, powered off, and enters it everywhere. Its
