@@ -96,11 +96,26 @@ func (d *Disk) ReadAt(p []byte, off int64) (int, error) {
 	if err := d.check(Read, off, len(p), d.faults.reads); err != nil {
 		return 0, err
 	}
+	if _, err := d.asked(Read, off, len(p)); err != nil {
+		return 0, err
+	}
 	if err := d.stored(Read, false); err != nil {
 		return 0, d.fail(string(Read), off, len(p), err)
 	}
 	readLayers(d.top, p, off)
 	return len(p), nil
+}
+
+// Peek is ReadAt for whoever judges what the disk holds: no fault hits it. It
+// returns an *Error for what lies outside the disk.
+func (d *Disk) Peek(p []byte, off int64) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if err := d.check("read", off, len(p), nil); err != nil {
+		return err
+	}
+	readLayers(d.top, p, off)
+	return nil
 }
 
 // WriteAt writes, as io.WriterAt: any alignment. What it acknowledges is
@@ -113,10 +128,17 @@ func (d *Disk) WriteAt(p []byte, off int64) (int, error) {
 	if err := d.check(Write, off, len(p), d.faults.writes); err != nil {
 		return 0, err
 	}
+	keep, err := d.asked(Write, off, len(p))
+	if err != nil {
+		return 0, err
+	}
+	if keep == 0 {
+		return len(p), nil
+	}
 	for done := 0; done < len(p); {
 		b, from := (off+int64(done))/BlockSize, int((off+int64(done))%BlockSize)
 		n := min(len(p)-done, BlockSize-from)
-		if err := d.writeBlock(b, from, p[done:done+n]); err != nil {
+		if err := d.writeBlock(b, from, p[done:done+min(n, keep*SectorSize)]); err != nil {
 			return done, d.fail("write", off, len(p), err)
 		}
 		done += n
@@ -182,10 +204,11 @@ func (d *Disk) Flush() error {
 	if d.faults.flush != nil {
 		return d.fail(string(Flush), 0, 0, d.faults.flush)
 	}
-	if err := d.asked(Flush, 0, 0); err != nil {
+	keep, err := d.asked(Flush, 0, 0)
+	if err != nil {
 		return err
 	}
-	if !d.faults.loseFlushes {
+	if !d.faults.loseFlushes && keep > 0 {
 		d.settle()
 	}
 	return nil

@@ -1,7 +1,6 @@
 package disk_test
 
 import (
-	"errors"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -68,29 +67,6 @@ func TestRotOutlivesAPowerCutAndAFreshWriteHealsIt(t *testing.T) {
 	assert.Equal(t, rotten, read(t, d, 1))
 	fill(t, d, 1, 'c')
 	assert.EqualValues(t, 'c', read(t, d, 1)[0])
-}
-
-func TestAHookDecidesAboutEachOperation(t *testing.T) {
-	d := disk.New("d", 10*block)
-	fill(t, d, 1, 'a')
-	broken := errors.New("broken")
-	var asked []disk.Op
-	d.SetFault(func(op disk.Op, off int64, n int) error {
-		asked = append(asked, op)
-		if op == disk.Write && off == block {
-			return broken
-		}
-		return nil
-	})
-	_, err := d.WriteAt([]byte("b"), block)
-	require.ErrorIs(t, err, broken)
-	fill(t, d, 2, 'b')
-	assert.EqualValues(t, 'a', read(t, d, 1)[0], "a write that failed changed nothing")
-	require.NoError(t, d.Flush())
-	assert.Equal(t, []disk.Op{disk.Write, disk.Write, disk.Read, disk.Flush}, asked)
-	d.Heal()
-	_, err = d.WriteAt([]byte("b"), block)
-	require.NoError(t, err)
 }
 
 // full is a store without room that can be read or not.

@@ -30,7 +30,7 @@ const (
 const (
 	CallSent     = "call.sent"     // site: call (number), method, object
 	CallApplied  = "call.applied"  // site: call, method, object, outcome=ok|<fault type>
-	CallAnswered = "call.answered" // site: call, method, object, outcome=ok|<fault type>|timeout|unreachable
+	CallAnswered = "call.answered" // site: call, method, object, outcome=ok|<fault type>|timeout|unreachable|refused
 )
 
 // What the guests do.

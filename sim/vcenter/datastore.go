@@ -101,14 +101,16 @@ func (vc *VCenter) mount(d *datastore, h *simulator.HostSystem) {
 
 // free is what is left, in bytes; less than 0 when guests have written more
 // than there was.
-func (d *datastore) free() int64 { return d.capacity - d.other - d.used - d.reserved }
+func (d *datastore) free() int64 {
+	if d.trouble.isFull() {
+		return 0
+	}
+	return d.capacity - d.other - d.used - d.reserved
+}
 
 // account tells the API how much is free.
 func (d *datastore) account() {
 	free := max(d.free(), 0)
-	if d.trouble.isFull() {
-		free = 0
-	}
 	ctx := d.vc.ctx()
 	ctx.WithLock(d.obj, func() {
 		d.obj.Info.GetDatastoreInfo().FreeSpace = free
