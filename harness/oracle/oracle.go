@@ -69,6 +69,7 @@ func All(r Rules, w World) []Oracle {
 		NewDetection(r),
 		NewRecoveryOrder(),
 		NewLiveness(),
+		NewFaithful(r),
 	}
 }
 

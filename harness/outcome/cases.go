@@ -31,6 +31,9 @@ const (
 	Short   = "short"    // less than that
 	Long    = "long"     // not less
 	ForEver = "for ever" // and nobody mends it
+	Edge    = "about"    // so close to it that either may follow
+	// Calls that fail as often as a step is tried, or in a way after which it is not.
+	Beyond = "beyond the tries"
 )
 
 // services say which role a service has.
@@ -65,11 +68,15 @@ func RoleOfVM(name string) string {
 var variants = map[string][]string{
 	"appliance-restart":   {"", "before-write", "written-not-synced", "synced-before-effect", "applied-before-completion"},
 	"clock-step":          {"forward", "back"},
-	"wan-down":            {Short, Long, ForEver},
-	"vcenter-restart":     {OnPremises, InCloud},
+	"wan-down":            {Short, Edge, Long, ForEver},
+	"call-error":          {"", Beyond},
+	"call-hang":           {"", Beyond},
+	"call-lost":           {"", Beyond},
+	"call-late":           {"", Beyond},
+	"vcenter-restart":     {OnPremises, InCloud, Long},
 	"session-expiry":      {OnPremises, InCloud},
 	"component-crash":     {CacheService, HomeService, GatewayService, ManagerService, SyncService},
-	"component-hang":      {Short, CacheService, HomeService, GatewayService, ManagerService, SyncService},
+	"component-hang":      {Short, Edge, CacheService, HomeService, GatewayService, ManagerService, SyncService},
 	"component-restart":   {CacheService, HomeService, GatewayService, ManagerService, SyncService},
 	"component-kill":      {CacheService, HomeService, GatewayService, ManagerService, SyncService},
 	"component-vm-reboot": {CacheService, HomeService, GatewayService},

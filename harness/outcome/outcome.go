@@ -26,9 +26,9 @@ type Outcome string
 // The outcomes, in an auditor's words.
 const (
 	// Of a migration.
-	GoesOn Outcome = "goes on" // it completes, though steps may be tried again, or wait for a repair
-	Undone Outcome = "undone"  // it fails, and the VM is as it was, on premises
-	Stops  Outcome = "stops"   // it fails after the last step that can be taken back: what is left is listed
+	GoesOn Outcome = "goes on"   // it completes, though steps may be tried again, or wait for a repair
+	Undone Outcome = "is undone" // it fails, and the VM is as it was, on premises
+	Stops  Outcome = "stops"     // it fails after the last step that can be taken back: what is left is listed
 	// Of a migration, and of a VM on the cloud cache.
 	Returns     Outcome = "comes back"             // at its last flush, off, in the recovery-success pool
 	ReturnsHurt Outcome = "comes back not to boot" // the same, in the recovery-failed pool

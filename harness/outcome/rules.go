@@ -82,7 +82,10 @@ var rules = []rule{
 	{[]string{"wan-down: short", "wan-slow"}, everywhere, allows(by("WAN-01"), GoesOn)},
 	{[]string{"wan-lossy", "wan-flapping"}, bound, allows(by("WAN-01"), Stays)},
 	{[]string{"wan-lossy", "wan-flapping"}, everywhere, allows(by("WAN-01", "SYS-02"), GoesOn)},
-	{[]string{"wan-down: long", "wan-down: for ever"}, idle, allows(by("WAN-02"), Recovers, Reset)},
+	{[]string{"wan-down: about"}, bound, allows(by("WAN-01", "WAN-02"), Stays, Returns, Reset)},
+	{[]string{"wan-down: about"}, underWay, allows(by("WAN-01", "WAN-02"), GoesOn, Undone, Returns, Reset)},
+	{[]string{"wan-down: about"}, recovering, allows(by("WAN-01", "WAN-02"), GoesOn, Reset)},
+	{[]string{"wan-down: about", "wan-down: long", "wan-down: for ever"}, idle, allows(by("WAN-02"), Recovers, Reset)},
 	{[]string{"wan-down: long"}, bound, allows(by("WAN-02", "REC-04", "POL-06"), Returns, Reset)},
 	{[]string{"wan-down: for ever"}, bound, allows(by("WAN-02", "RST-01"), Stays, Reset)},
 	{[]string{"wan-down: long", "wan-down: for ever"}, slices.Concat(cold, unbound), allows(by("WAN-02", "COLD-04", "SYS-02"), Undone, GoesOn, Reset)},
@@ -91,6 +94,7 @@ var rules = []rule{
 	{[]string{"wan-down: long"}, slices.Concat(committing, left, recovering), allows(by("WAN-02", "SYS-02"), GoesOn, Reset)},
 
 	// Calls to the vCenters, and their sessions: fewer than a step has tries.
+	{[]string{"call-error: beyond the tries", "call-hang: beyond the tries", "call-lost: beyond the tries", "call-late: beyond the tries", "vcenter-restart: long"}, underWay, allows(by("SYS-02", "COLD-04", "WARM-04"), GoesOn, Undone, Stops)},
 	{calls, bound, allows(by("SYS-01"), Stays)},
 	{calls, idle, allows(by("SYS-01"), Recovers)},
 	{calls, everywhere, allows(by("SYS-02", "WARM-04", "COLD-04"), GoesOn)},
@@ -102,8 +106,11 @@ var rules = []rule{
 	{messages, slices.Concat(cold, warm), allows(by("SQS-10", "MIG-14"), GoesOn)},
 
 	// Parts of HDM. A silence of less than two minutes is no failure.
+	{[]string{"component-hang: about"}, bound, allows(by("HLT-01", "REC-04"), Stays, Returns)},
+	{[]string{"component-hang: about"}, underWay, allows(by("HLT-01", "REC-02"), GoesOn, Undone, Returns)},
+	{[]string{"component-hang: about"}, recovering, allows(by("HLT-01", "REC-09"), GoesOn, Stops, Reset)},
+	{[]string{"component-hang: short", "component-hang: about"}, idle, allows(by("HLT-01", "REC-01"), Recovers)},
 	{[]string{"component-hang: short"}, bound, allows(by("HLT-01"), Stays)},
-	{[]string{"component-hang: short"}, idle, allows(by("HLT-01"), Recovers)},
 	{[]string{"component-hang: short"}, everywhere, allows(by("HLT-01", "SYS-01"), GoesOn)},
 	{[]string{"device-error: cache", "device-error: home"}, slices.Concat(cold, idle, unbound, committing, left, recovering), because("nothing uses the device there: it would meet the error later, at another step")},
 	{failing, bound, allows(by("REC-04", "CVM-01", "POL-06"), Returns)},
