@@ -1,7 +1,6 @@
 package run
 
 import (
-	"errors"
 	"time"
 
 	"github.com/hdm-project/hdm/core/journal"
@@ -57,27 +56,15 @@ func (d *disked) Write(batch []journal.Record) error {
 	if st.acting.full == 0 {
 		return d.Memory.Write(batch)
 	}
-	if m := st.machine; st.app != nil {
-		st.kernel.After(0, func() {
-			if st.machine == m && m != nil {
-				st.cut(startAgain, "journal")
-			}
-		})
-	}
+	m := st.machine
+	st.kernel.After(0, func() {
+		if st.machine == m && m != nil {
+			st.cut(startAgain, "journal")
+		}
+	})
 	return errFull
 }
 
 // startAgain is how long the machine of an appliance that has stopped waits
 // before it starts it anew.
 const startAgain = 30 * time.Second
-
-// noRoom says whether an appliance did not boot because its disk is full, and has
-// it started again later.
-func (st *stage) noRoom(err error) bool {
-	if !errors.Is(err, errFull) {
-		return false
-	}
-	st.machine = nil
-	st.kernel.After(startAgain, st.boot)
-	return true
-}

@@ -250,8 +250,8 @@ func (st *stage) boot() {
 		if err == nil {
 			err = st.serveBus(context.Background(), m, app)
 		}
-		if err != nil && st.noRoom(err) {
-			return
+		if errors.Is(err, errFull) {
+			return // it is started again
 		}
 		if err != nil {
 			st.kernel.Fail(fmt.Errorf("the appliance did not boot: %w", err))

@@ -75,3 +75,7 @@ func (st *stage) restartByHand(i int, r *scenario.RestartAppliance) {
 	st.cut(time.Duration(r.Downtime()), "")
 	st.stepEnded(i, "restart-appliance", "")
 }
+
+func (st *stage) recoverByHand(i int, r *scenario.RecoverByHand) {
+	st.stepEnded(i, "recover", "unwritten")
+}
