@@ -46,7 +46,7 @@ func (a *Appliance) deploys(ctx context.Context, e deployment.Effect) {
 	if err != nil {
 		ev = deployment.Failed{Key: e.Key, Failure: failure(ctx, err)}
 	}
-	_, _ = a.deliver(DeploymentHeard{ev}, e.Key) // an error is the journal's
+	_, _ = a.deliver(DeploymentHeard{Event: ev}, e.Key) // an error is the journal's
 }
 
 // noComponents: this appliance was started without a way to component services.
@@ -261,11 +261,7 @@ func (a *Appliance) remove(ctx context.Context, e deployment.Effect, show func(i
 	if err != nil {
 		return &vsphere.Error{Site: vsphere.OnPremises, Op: "undeploy", Object: e.Mode.String(), Class: vsphere.Refused, Err: err}
 	}
-	a.mu.Lock()
-	for _, v := range plan {
-		a.pulse.Forget(v.Name)
-	}
-	a.mu.Unlock()
+	a.forgetPulses(plan)
 	for i, v := range slices.Backward(plan) {
 		if v.Kind == component.Appliance {
 			continue
@@ -308,27 +304,6 @@ func (a *Appliance) removeOne(ctx context.Context, e deployment.Effect, v deploy
 		}
 	}
 	return nil
-}
-
-// expect begins to wait for the heartbeats of these component VMs.
-func (a *Appliance) expect(plan []deployment.VM) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	for _, v := range plan {
-		if v.Kind != component.Appliance {
-			a.pulse.Expect(a.Runtime.Elapsed(), v.Name, v.Services)
-		}
-	}
-}
-
-// Hear takes a heartbeat of a component VM.
-func (a *Appliance) Hear(h component.Heartbeat) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.pulse.Heard(a.Runtime.Elapsed(), h)
-	if len(h.FlushWanted) > 0 {
-		a.flusher.wanted(h.FlushWanted)
-	}
 }
 
 // cacheRule is that of the deployment, or of the knobs.

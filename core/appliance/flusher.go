@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/hdm-project/hdm/core/migration"
+	"github.com/hdm-project/hdm/core/recovery"
 	"github.com/hdm-project/hdm/core/runtime"
 )
 
@@ -32,6 +33,9 @@ func newFlusher(a *Appliance) *flusher {
 // image. The appliance's mu is held.
 func (a *Appliance) bound() []migration.Migration {
 	var all []migration.Migration
+	if a.state.recovery.Phase == recovery.Resetting {
+		return nil
+	}
 	for _, list := range [][]migration.Migration{a.state.live, a.state.ended} {
 		for _, m := range list {
 			comesBack := slices.ContainsFunc(a.state.live, func(back migration.Migration) bool { return back.Of == m.ID })

@@ -11,6 +11,7 @@ import (
 	"github.com/hdm-project/hdm/core/component"
 	"github.com/hdm-project/hdm/core/migration"
 	"github.com/hdm-project/hdm/core/vsphere"
+	"github.com/hdm-project/hdm/sim/site"
 	"github.com/hdm-project/hdm/sim/vcenter"
 )
 
@@ -18,7 +19,8 @@ import (
 // bring it back.
 func tried(t *testing.T) (*world, migration.Migration) {
 	t.Helper()
-	w := newWorld(t)
+	rate := 5.0
+	w := newWorld(t, func(d *site.Description) { d.Guests.Workload = &site.Workload{Kind: "random", Rate: &rate} })
 	require.NoError(t, w.boot())
 	w.deploy("standard")
 	w.give(migration.Order{VM: "db-01", Type: migration.TBC})

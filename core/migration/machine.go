@@ -140,6 +140,8 @@ func (k Knobs) Decide(m Migration, now Now, ev Event) Verdict {
 		d.cancel()
 	case Broken:
 		d.broken(ev.Why)
+	case Abandoned:
+		d.abandon(ev.Why)
 	case Held:
 		d.hold()
 	case Resumed:

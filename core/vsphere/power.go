@@ -22,6 +22,8 @@ func (s *Session) PowerOff(ctx context.Context, vm Ref) error {
 }
 
 // CutPower is PowerOff, of a suspended VM too: what it has in memory is lost.
+//
+// API: VirtualMachine.PowerOffVM_Task.
 func (s *Session) CutPower(ctx context.Context, vm Ref) error {
 	return s.power(ctx, "cut the power of", vm, types.VirtualMachinePowerStatePoweredOff, true)
 }

@@ -150,7 +150,7 @@ func (vc *VCenter) diskSpec(d *types.VirtualDisk, existing bool, kinds map[int32
 
 func (vc *VCenter) nicSpec(d types.BaseVirtualEthernetCard) (NICSpec, types.BaseMethodFault) {
 	card := d.GetVirtualEthernetCard()
-	s := NICSpec{Type: nicType(d), MAC: card.MacAddress}
+	s := NICSpec{Type: nicType(d), MAC: card.MacAddress, Unplugged: card.Connectable != nil && !card.Connectable.StartConnected}
 	b, ok := card.Backing.(*types.VirtualEthernetCardNetworkBackingInfo)
 	if !ok {
 		return s, notSupported("only adapters on standard networks are simulated")

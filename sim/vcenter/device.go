@@ -249,7 +249,7 @@ func (vc *VCenter) newNIC(s NICSpec, key, unit int32, label string) (types.BaseV
 	card.VirtualDevice = device(key, keyPCI, unit, label)
 	card.DeviceInfo = &types.Description{Label: label, Summary: s.Network}
 	card.Backing = backing
-	card.Connectable = &types.VirtualDeviceConnectInfo{StartConnected: true, AllowGuestControl: true}
+	card.Connectable = &types.VirtualDeviceConnectInfo{StartConnected: !s.Unplugged, AllowGuestControl: !s.Unplugged}
 	card.AddressType, card.MacAddress = string(types.VirtualEthernetCardMacTypeManual), s.MAC
 	return dev, nil
 }

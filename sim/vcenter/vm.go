@@ -73,6 +73,8 @@ type NICSpec struct {
 	Type    string // "vmxnet3" (default), "e1000", "e1000e", "pcnet32", "vmxnet2"
 	Network string // "VM Network" if ""
 	MAC     string // made from the VM's name if ""
+	// Unplugged: it is not connected when the VM is powered on.
+	Unplugged bool
 }
 
 // machine is what we know of a VM beside vcsim's object.
