@@ -28,7 +28,7 @@ func TestEveryMemberIsAScenarioThatCanBeRunAndWrittenDown(t *testing.T) {
 			seen[m.Name] = true
 			text, err := scenario.Format(m.Scenario)
 			require.NoError(t, err, m.Name)
-			_, err = scenario.Parse(m.Name, text)
+			_, err = scenario.ParseText(m.Name, text)
 			require.NoError(t, err, "%s:\n%s", m.Name, text)
 		}
 	}
