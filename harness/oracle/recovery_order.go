@@ -16,10 +16,12 @@ import (
 // of them is back (REC-12).
 type RecoveryOrder struct {
 	verdicts
+	parts     parts
 	phase     string
 	told      uint64               // the event that told it
+	healed    *kernel.Event        // that it is over: whatever is told at the same time comes with it
 	affected  map[string]uint64    // VMs: the event that named them first
-	unsettled []string             // failures that are not repaired
+	unsettled []string             // failures that are not said to be repaired
 	returning map[string]uint64    // VMs on their way back: the event that ordered it
 	running   map[string]*position // others, under way
 	whole     bool                 // a recovery brought somebody back and ended
@@ -28,7 +30,7 @@ type RecoveryOrder struct {
 // phases are the declared moves of a recovery. A reset can be asked for at any
 // time, and something may fail at any.
 var phases = map[string][]string{
-	idle:            {"probing", "unrecoverable", "resetting"},
+	idle:            {"probing", "repairing", "unrecoverable", "resetting"}, // nothing is probed that tells by itself that it began anew
 	"probing":       {idle, "repairing", "returning", "unrecoverable", "resetting"},
 	"repairing":     {"probing", "returning", idle, "unrecoverable", "resetting"},
 	"returning":     {"probing", "repairing", idle, "unrecoverable", "resetting"},
@@ -39,13 +41,17 @@ var phases = map[string][]string{
 // NewRecoveryOrder returns the oracle for one run.
 func NewRecoveryOrder() *RecoveryOrder {
 	return &RecoveryOrder{
-		verdicts: verdicts{oracle: "recovery-order"}, phase: idle,
+		verdicts: verdicts{oracle: "recovery-order"}, phase: idle, parts: newParts(),
 		affected: map[string]uint64{}, returning: map[string]uint64{}, running: map[string]*position{},
 	}
 }
 
 // Observe implements Oracle.
 func (o *RecoveryOrder) Observe(e kernel.Event) []record.Violation {
+	if o.healed != nil && e.At > o.healed.At {
+		o.ended()
+	}
+	o.parts.hear(&e)
 	switch e.Kind {
 	case event.Recovery:
 		o.recovers(&e)
@@ -75,11 +81,17 @@ func (o *RecoveryOrder) recovers(e *kernel.Event) {
 	if to == idle && o.phase != idle {
 		o.ends(e)
 	}
+	known := o.phase != idle || to != "repairing"
 	o.unsettled = o.unsettled[:0]
 	for what := range strings.SplitSeq(e.Attr("failed"), ";") {
 		if what != "" && !strings.HasSuffix(what, "+repaired") {
 			o.unsettled = append(o.unsettled, what)
 		}
+		_, cause, _ := strings.Cut(strings.TrimSuffix(what, "+repaired"), "=")
+		known = known || byEpoch[cause]
+	}
+	if !known {
+		o.broken("HLT-02", e.At, e.Subject, []uint64{e.Seq}, "the repair begins, and nothing was probed: %s", e.Attr("failed"))
 	}
 	if to == "returning" && len(o.unsettled) > 0 {
 		o.broken("REC-12", e.At, e.Subject, []uint64{e.Seq}, "VMs are to come back, and %s is not repaired", strings.Join(o.unsettled, ", "))
@@ -89,13 +101,25 @@ func (o *RecoveryOrder) recovers(e *kernel.Event) {
 
 // ends: HDM is healthy again. What was only probed may turn out to be well.
 func (o *RecoveryOrder) ends(e *kernel.Event) {
-	for _, vm := range sortedKeys(o.returning) {
-		o.broken("REC-12", e.At, e.Subject, []uint64{o.returning[vm], e.Seq}, "HDM is healthy again, and %s is not back yet", vm)
+	if o.phase == "repairing" || o.phase == "returning" {
+		for _, what := range o.unsettled {
+			name, _, _ := strings.Cut(what, "=")
+			if p := o.parts.find(name); p != nil && p.down {
+				o.broken("REC-12", e.At, e.Subject, []uint64{p.seq, o.told, e.Seq}, "HDM is healthy again, and %s is not repaired", what)
+			}
+		}
 	}
-	if (o.phase == "repairing" || o.phase == "returning") && len(o.unsettled) > 0 {
-		o.broken("REC-12", e.At, e.Subject, []uint64{o.told, e.Seq}, "HDM is healthy again, and %s is not repaired", strings.Join(o.unsettled, ", "))
-	}
+	over := *e
+	o.healed = &over
 	clear(o.affected)
+}
+
+// ended: everybody who was to come back is there.
+func (o *RecoveryOrder) ended() {
+	for _, vm := range sortedKeys(o.returning) {
+		o.broken("REC-12", o.healed.At, o.healed.Subject, []uint64{o.returning[vm], o.healed.Seq}, "HDM is healthy again, and %s is not back yet", vm)
+	}
+	o.healed = nil
 }
 
 func (o *RecoveryOrder) moves(e *kernel.Event) {
@@ -142,7 +166,12 @@ func (o *RecoveryOrder) returns(e *kernel.Event, vm string) {
 }
 
 // Finish implements Oracle.
-func (o *RecoveryOrder) Finish(*Truth) []record.Violation { return nil }
+func (o *RecoveryOrder) Finish(*Truth) []record.Violation {
+	if o.healed != nil {
+		o.ended()
+	}
+	return o.take()
+}
 
 // Tested implements Oracle: somebody was brought back.
 func (o *RecoveryOrder) Tested() []string { return tested(o.whole, "REC-12") }
