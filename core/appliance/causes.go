@@ -173,8 +173,22 @@ func (a *Appliance) causeOfVM(ctx context.Context, vm string, s sight) ([]recove
 	case err != nil:
 		return whole(recovery.VMDown, "it is on, and does not answer")
 	}
-	return a.causesWithin(vm, alive), nil
+	// The way was down, perhaps, and is not any more: what runs has time to be heard.
+	for waited := time.Duration(0); ; waited += time.Second {
+		found := a.causesWithin(vm, alive)
+		hung := slices.ContainsFunc(found, func(f recovery.Failure) bool { return f.Cause == recovery.Hung && !f.Repaired })
+		if !hung || waited >= hungAfter {
+			return found, nil
+		}
+		if err := a.Runtime.Sleep(ctx, time.Second); err != nil {
+			return nil, err
+		}
+	}
 }
+
+// hungAfter is how long a service that runs and is silent is given to be heard,
+// from when its component VM has answered.
+const hungAfter = component.HeartbeatEvery + 5*time.Second
 
 // causesWithin tells what is wrong with services of a component VM that answers.
 func (a *Appliance) causesWithin(vm string, alive component.Alive) (found []recovery.Failure) {

@@ -15,10 +15,6 @@ type ToolsLate struct {
 	By    time.Duration // each boot takes so much longer
 }
 
-// ComeLate changes how late the tools of a guest come up, and counts its boots
-// anew.
-func (g *Guest) ComeLate(l ToolsLate) { g.spec.Late, g.boots = l, 0 }
-
 func (l ToolsLate) validate() error {
 	if l.Boots < 0 || l.By < 0 {
 		return fmt.Errorf("tools that are late by %d boots and %v: neither can be negative", l.Boots, l.By)
@@ -40,4 +36,19 @@ func (g *Guest) late(site string) lateness {
 	}
 	g.boots++
 	return lateness{tools: !l.Never && g.boots > l.Boots, by: l.By}
+}
+
+// Late makes the tools of a guest late from now on, however they were: the boots
+// that count are those from now. It refuses a guest that there is none of, and
+// what cannot be.
+func (g *Guests) Late(name string, l ToolsLate) error {
+	guest := g.byName[name]
+	if guest == nil {
+		return fmt.Errorf("there is no guest %s", name)
+	}
+	if err := l.validate(); err != nil {
+		return fmt.Errorf("guest %s: %w", name, err)
+	}
+	guest.spec.Late, guest.boots = l, 0
+	return nil
 }
