@@ -1,11 +1,11 @@
 package run
 
 import (
+	"syscall"
 	"time"
 
 	"github.com/hdm-project/hdm/core/journal"
 	"github.com/hdm-project/hdm/faults"
-	"github.com/hdm-project/hdm/sim/disk"
 )
 
 // armAppliance makes a fault of the appliance's machine act, and says whether it
@@ -35,26 +35,11 @@ func (st *stage) armAppliance(i int, f *faults.Fault) bool {
 	return true
 }
 
-// disked is the journal on a disk that can be full.
-type disked struct {
-	*journal.Memory
-	stage *stage
-}
-
-// errFull is what writing to a journal fails with whose disk is full.
-var errFull = &journalFullError{}
-
-type journalFullError struct{}
-
-func (*journalFullError) Error() string { return "the disk with the journal is full" }
-func (*journalFullError) Unwrap() error { return disk.ErrNoSpace }
-
-// Write implements journal.Journal. An appliance that cannot write stops; its
-// machine starts it anew.
-func (d *disked) Write(batch []journal.Record) error {
-	st := d.stage
-	if st.acting.full == 0 {
-		return d.Memory.Write(batch)
+// journalFault is what becomes of each write to the journal. An appliance that
+// cannot write stops; its machine starts it anew.
+func (st *stage) journalFault(op journal.Operation, _ []journal.Record) error {
+	if st.acting.full == 0 || op != journal.OpWrite {
+		return nil
 	}
 	m := st.machine
 	st.kernel.After(0, func() {
@@ -62,7 +47,7 @@ func (d *disked) Write(batch []journal.Record) error {
 			st.cut(startAgain, "journal")
 		}
 	})
-	return errFull
+	return syscall.ENOSPC
 }
 
 // startAgain is how long the machine of an appliance that has stopped waits

@@ -59,9 +59,9 @@ func (st *stage) armPlace(i int, f *faults.Fault) bool {
 	case *faults.StorageCorrupt:
 		st.once(i, st.vcenter(k.Site).Corrupt(k.VM, k.Disk, k.Block, false))
 	case *faults.GuestLate:
-		st.comesLate(i, k.VM, guest.ToolsLate{Site: string(vsphere.Cloud), Boots: k.Without()})
+		st.once(i, st.world.Guests().Late(k.VM, guest.ToolsLate{Site: string(vsphere.Cloud), Boots: k.Without()}))
 	case *faults.GuestNever:
-		st.comesLate(i, k.VM, guest.ToolsLate{Site: string(vsphere.Cloud), Never: true})
+		st.once(i, st.world.Guests().Late(k.VM, guest.ToolsLate{Site: string(vsphere.Cloud), Never: true}))
 	default:
 		return false
 	}
@@ -75,14 +75,6 @@ func (st *stage) once(i int, err error) {
 	if err == nil {
 		st.begin(i)
 		st.end(i)
-	}
-}
-
-// comesLate makes the tools of a guest late from now on.
-func (st *stage) comesLate(i int, name string, how guest.ToolsLate) {
-	if g := st.world.Guests().Guest(name); g != nil {
-		g.ComeLate(how)
-		st.once(i, nil)
 	}
 }
 

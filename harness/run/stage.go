@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"syscall"
 	"time"
 
 	"github.com/hdm-project/hdm/core/appliance"
@@ -106,6 +107,7 @@ func newStage(s *scenario.Scenario, seed uint64, o Options) (*stage, error) {
 	world.Components.Heartbeat = st.heard
 	world.Components.Intercept = st.interceptCommand
 	st.journal.OnPoint(st.journalPoint)
+	st.journal.SetFault(st.journalFault)
 	if err := st.openBus(); err != nil {
 		return nil, errors.Join(err, st.close())
 	}
@@ -245,7 +247,7 @@ func (st *stage) boot() {
 	m.Go(context.Background(), "boot", func(context.Context) {
 		here, there := st.world.Endpoints(agent)
 		app, err := appliance.Boot(context.Background(), appliance.Config{
-			ID: applianceID, Runtime: m, Journal: &disked{st.journal, st}, Knobs: st.scenario.Knobs.Of(knobs()), Patience: appliance.DefaultPatience,
+			ID: applianceID, Runtime: m, Journal: st.journal, Knobs: st.scenario.Knobs.Of(knobs()), Patience: appliance.DefaultPatience,
 			OnPremises: vsphere.NewClient(m, here), Cloud: vsphere.NewClient(m, there),
 			Components: st.services, ProbeEvery: st.probeEvery(),
 			Observer: st.teller, BeforeCompletion: func(string) { st.reach(faults.AppliedBeforeCompletion) },
@@ -253,7 +255,7 @@ func (st *stage) boot() {
 		if err == nil {
 			err = st.serveBus(context.Background(), m, app)
 		}
-		if errors.Is(err, errFull) {
+		if errors.Is(err, syscall.ENOSPC) {
 			return // it is started again
 		}
 		if err != nil {

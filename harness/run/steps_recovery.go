@@ -1,11 +1,14 @@
 package run
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"strconv"
 	"time"
 
 	"github.com/hdm-project/hdm/core/appliance"
+	"github.com/hdm-project/hdm/core/runbook"
 	"github.com/hdm-project/hdm/core/vsphere"
 	"github.com/hdm-project/hdm/harness/scenario"
 	"github.com/hdm-project/hdm/sim/event"
@@ -76,6 +79,31 @@ func (st *stage) restartByHand(i int, r *scenario.RestartAppliance) {
 	st.stepEnded(i, "restart-appliance", "")
 }
 
+// recoverByHand is a person who follows the guide's steps over the vSphere API.
+// Where that ends before the last step, the person sees why, and leaves.
 func (st *stage) recoverByHand(i int, r *scenario.RecoverByHand) {
-	st.stepEnded(i, "recover", "unwritten")
+	m := st.world.Client()
+	here, _ := st.world.Endpoints("operator")
+	st.busy++
+	m.Go(context.Background(), fmt.Sprintf("step/%d", i+1), func(ctx context.Context) {
+		refused := ""
+		if err := handRecovery(ctx, vsphere.NewClient(m, here), r); err != nil {
+			refused = err.Error()
+		}
+		st.busy--
+		st.stepEnded(i, "recover", refused)
+	})
+}
+
+func handRecovery(ctx context.Context, onPremises *vsphere.Client, r *scenario.RecoverByHand) error {
+	s, err := onPremises.Open(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.Close(ctx)
+	vm, err := runbook.Locate(ctx, s, r.VM, cmp.Or(r.Pool, runbook.RootPool))
+	if err != nil {
+		return err
+	}
+	return runbook.Run(ctx, s, vm, runbook.Finding(r.Data))
 }

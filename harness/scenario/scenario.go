@@ -99,6 +99,7 @@ const MinFloor = 1 * site.MB
 
 // Of is the default, with what the scenario changes.
 func (k Knobs) Of(def migration.Knobs) migration.Knobs {
+	def.Salvage = def.Salvage || k.Recovery.Salvage
 	if k.Cache != nil {
 		def.Cache = cache.Rule{Percent: k.Cache.Percent, Floor: int64(k.Cache.Floor)}
 	}

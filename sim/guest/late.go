@@ -15,10 +15,6 @@ type ToolsLate struct {
 	By    time.Duration // each boot takes so much longer
 }
 
-// ComeLate changes how late the tools of a guest come up, and counts its boots
-// anew.
-func (g *Guest) ComeLate(l ToolsLate) { g.spec.Late, g.boots = l, 0 }
-
 func (l ToolsLate) validate() error {
 	if l.Boots < 0 || l.By < 0 {
 		return fmt.Errorf("tools that are late by %d boots and %v: neither can be negative", l.Boots, l.By)
