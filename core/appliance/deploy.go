@@ -156,6 +156,11 @@ func (a *Appliance) make(ctx context.Context, e deployment.Effect, show func(int
 				made = append(made, deployment.Made{Name: v.Name, Site: site, Ref: ref})
 				show(int32(90 * len(made) / len(plan)))
 			}
+			if site == vsphere.OnPremises {
+				if err := installFilter(ctx, s); err != nil {
+					return err
+				}
+			}
 			return s.EnsurePolicy(ctx, Policy)
 		}()
 		if err != nil {
@@ -164,6 +169,23 @@ func (a *Appliance) make(ctx context.Context, e deployment.Effect, show func(int
 	}
 	a.expect(plan)
 	return made, a.awaitUp(ctx, e)
+}
+
+// filterPackage is where the hosts fetch the IO filter from: the appliance serves
+// it.
+const filterPackage = "https://hdm-appliance/iofilter/praapa.vib"
+
+// installFilter makes sure that every host of the cluster on premises has the IO
+// filter. It stays when HDM is undeployed or reset (RST-03).
+func installFilter(ctx context.Context, s *vsphere.Session) error {
+	r, err := s.Resources(ctx)
+	if err != nil {
+		return err
+	}
+	if len(r.Clusters) == 0 {
+		return &vsphere.Error{Site: vsphere.OnPremises, Op: "install the I/O filter", Class: vsphere.Refused, Err: errors.New("there is no cluster"), Hint: "add one"}
+	}
+	return s.InstallFilter(ctx, r.Clusters[0].Ref, filterPackage)
 }
 
 // makeOne makes one component VM and powers it on. The datastore that a cloud
