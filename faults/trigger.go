@@ -139,6 +139,9 @@ func (w *When) checkMigration(c *checker) {
 		c.fail("vm", "name a VM that a step migrates, or add that step", "no step migrates %q: it would never act", w.VM)
 		return
 	}
+	if c.Deploys && (slices.Contains(types, migration.TBC) || slices.Contains(types, migration.Warm)) {
+		types = append(slices.Clone(types), migration.Recover) // HDM orders that one itself
+	}
 	if w.Type != "" {
 		if !slices.Contains(types, w.Type) {
 			c.fail("type", "use "+list(types)+", or leave it out", "no step migrates %q as %q: it would never act", w.VM, w.Type)

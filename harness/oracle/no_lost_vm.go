@@ -24,6 +24,7 @@ func NewNoLostVM(r Rules) *NoLostVM {
 // Observe implements Oracle.
 func (o *NoLostVM) Observe(e kernel.Event) []record.Violation {
 	o.hear(&e)
+	o.resets(&e)
 	if vm := byHand(&e); vm != "" {
 		o.byHand[vm] = true
 	}
@@ -43,7 +44,7 @@ func (o *NoLostVM) Finish(t *Truth) []record.Violation {
 		}
 		last := o.of(before.Name)
 		o.judge(t, before, here, last)
-		if last.completed() && last.of != typeBack && !o.byHand[before.Name] {
+		if last.completed() && !last.home() && !last.reset && !o.byHand[before.Name] {
 			o.completed(t, before, here, last)
 		}
 	}

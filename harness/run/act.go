@@ -8,6 +8,7 @@ import (
 
 	"github.com/hdm-project/hdm/core/journal"
 	"github.com/hdm-project/hdm/faults"
+	outcomes "github.com/hdm-project/hdm/harness/outcome"
 	"github.com/hdm-project/hdm/sim/event"
 	"github.com/hdm-project/hdm/sim/transport"
 	"github.com/hdm-project/hdm/sim/wan"
@@ -95,7 +96,7 @@ func (st *stage) begin(i int) {
 	}
 	st.acting.acted[i] = true
 	k := st.scenario.Faults[i].Kind()
-	st.kernel.Emit(event.FaultBegan, strconv.Itoa(i+1), "kind", k.Name(), "target", k.Target())
+	st.kernel.Emit(event.FaultBegan, strconv.Itoa(i+1), "kind", k.Name(), "target", k.Target(), "case", outcomes.CaseOf(st.scenario.Faults[i]).String())
 }
 
 func (st *stage) end(i int) {

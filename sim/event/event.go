@@ -126,7 +126,7 @@ const (
 
 // What the test does to the world.
 const (
-	FaultBegan = "fault.began" // the fault's number: kind, target
+	FaultBegan = "fault.began" // the fault's number: kind, target, case (the line of the table of outcomes that it is)
 	FaultEnded = "fault.ended" // the fault's number: kind
 	Step       = "step"        // the step's number: what
 	StepEnded  = "step.ended"  // the step's number: what, outcome=done|refused, why
