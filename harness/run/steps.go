@@ -199,6 +199,7 @@ func (st *stage) ask(question func(context.Context, *appliance.Appliance) error)
 				return
 			}
 		}
+		st.facts.set(factAskedDown, st.machine == nil)
 		st.kernel.Sleep(askAgain)
 	}
 }
