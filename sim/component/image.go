@@ -17,12 +17,17 @@ type image struct{ *shell }
 
 // ReadAt reads what the guest sees, as io.ReaderAt: any alignment.
 func (i image) ReadAt(p []byte, off int64) (int, error) {
-	if n, err := i.home.ReadAt(p, off); err != nil {
-		return n, err
-	}
 	view := i.view()
-	if view == nil {
-		return len(p), nil
+	if view != nil && len(p) == blockSize && off%blockSize == 0 && off+blockSize <= i.Capacity() {
+		// One block, as those ask who look at many: what the cache holds need not be read on premises.
+		if held, err := view.Peek(i.binding, i.index, off/blockSize, p); err != nil {
+			return 0, err
+		} else if held {
+			return blockSize, nil
+		}
+	}
+	if n, err := i.home.ReadAt(p, off); err != nil || view == nil {
+		return n, err
 	}
 	var part []byte // of a block that is asked for in part
 	for at := off / blockSize; at*blockSize < off+int64(len(p)); at++ {
