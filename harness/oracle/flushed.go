@@ -1,8 +1,7 @@
 package oracle
 
 import (
-	"bytes"
-	"crypto/sha256"
+	"hash/maphash"
 	"slices"
 	"strconv"
 	"strings"
@@ -34,7 +33,6 @@ type Flushed struct {
 	lost  map[string]int    // the blocks that were lost when that was let go
 
 	block [disk.BlockSize]byte // what is looked at
-	text  []byte               // what of it is hashed
 }
 
 // cached is a binding.
@@ -55,8 +53,14 @@ type place struct {
 	block int64
 }
 
-// content tells what a block holds from anything else.
-type content [sha256.Size]byte
+// content tells what a block holds from anything else: a sum of it, which is
+// nothing outside of this process. The zero content is what cannot be read.
+type content struct {
+	read bool
+	sum  uint64
+}
+
+var seed = maphash.MakeSeed()
 
 // away is a guest that runs in the cloud, or ran there last.
 type away struct {
@@ -169,19 +173,8 @@ func (o *Flushed) held(disks []Disk, at place) content {
 	if _, err := disks[at.disk].Image.ReadAt(o.block[:], at.block*disk.BlockSize); err != nil {
 		return content{}
 	}
-	// Guests write a little into each sector. Zeros are left out, and the place of
-	// the rest is kept, so that no two blocks give the same text.
-	o.text = o.text[:0]
-	const part = 64
-	for i := byte(0); i < disk.BlockSize/part; i++ {
-		if p := o.block[int(i)*part:][:part]; !bytes.Equal(p, zeros[:]) {
-			o.text = append(append(o.text, i), p...)
-		}
-	}
-	return sha256.Sum256(o.text)
+	return content{true, maphash.Bytes(seed, o.block[:])}
 }
-
-var zeros [64]byte
 
 func (o *Flushed) applied(e *kernel.Event) {
 	b := o.bindings[e.Subject]

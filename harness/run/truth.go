@@ -208,12 +208,10 @@ func gaugeKey(at vsphere.Site, t vcenter.Task) string { return string(at) + "/" 
 // sample looks at the progress of the tasks that run.
 func (st *stage) sample() {
 	for _, p := range st.world.Places() {
-		for _, t := range p.VCenter.Tasks() {
-			if t.State == vsphere.TaskRunning {
-				g := st.gauges[gaugeKey(p.Site, t)]
-				g.look(t.Progress)
-				st.gauges[gaugeKey(p.Site, t)] = g
-			}
+		for _, t := range p.VCenter.RunningTasks() {
+			g := st.gauges[gaugeKey(p.Site, t)]
+			g.look(t.Progress)
+			st.gauges[gaugeKey(p.Site, t)] = g
 		}
 	}
 }

@@ -17,6 +17,9 @@ type image struct{ *shell }
 
 // ReadAt reads what the guest sees, as io.ReaderAt: any alignment.
 func (i image) ReadAt(p []byte, off int64) (int, error) {
+	if held, err := i.one(p, off); held || err != nil {
+		return len(p), err
+	}
 	if n, err := i.home.ReadAt(p, off); err != nil {
 		return n, err
 	}
@@ -29,6 +32,19 @@ func (i image) ReadAt(p []byte, off int64) (int, error) {
 		}
 	}
 	return len(p), nil
+}
+
+// one reads one block if the cache holds it, as those ask who look at many: it
+// need not be read on premises.
+func (i image) one(p []byte, off int64) (held bool, err error) {
+	if len(i.held) > 0 || len(p) != blockSize || off%blockSize != 0 || off+blockSize > i.Capacity() {
+		return false, nil
+	}
+	view := i.view()
+	if view == nil {
+		return false, nil
+	}
+	return view.Peek(i.binding, i.index, off/blockSize, p)
 }
 
 // cached puts what the cache holds over p.

@@ -62,8 +62,9 @@ func (k *Kernel) tell(e Event) {
 // and Signal.Fire.
 func (k *Kernel) Observe(fn func(Event)) { k.observe = append(k.observe, fn) }
 
-// hash is FNV-1a over a canonical encoding: numbers by their eight bytes,
-// strings by their length and bytes.
+// hash is FNV-1a over a canonical encoding: numbers as one symbol each, strings
+// by their length and then eight bytes at a time. A symbol is stirred before the
+// next, since what is multiplied reaches higher bits only.
 type hash uint64
 
 func newHash() hash { return hash(fnvOffset) }
@@ -81,21 +82,22 @@ const (
 func (h hash) sum() uint64 { return uint64(h) }
 
 func (h *hash) number(n uint64) {
-	x := *h
-	for range 8 {
-		x = (x ^ hash(n&0xff)) * fnvPrime
-		n >>= 8
-	}
-	*h = x
+	x := (*h ^ hash(n)) * fnvPrime
+	*h = x ^ x>>32
 }
 
 func (h *hash) text(s string) {
 	h.number(uint64(len(s)))
-	x := *h
-	for i := range len(s) {
-		x = (x ^ hash(s[i])) * fnvPrime
+	for len(s) >= 8 {
+		h.number(uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+			uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56)
+		s = s[8:]
 	}
-	*h = x
+	last := uint64(0)
+	for i := range len(s) {
+		last = last<<8 | uint64(s[i])
+	}
+	h.number(last)
 }
 
 func (h *hash) event(e entry) {

@@ -170,20 +170,36 @@ type Task struct {
 func (vc *VCenter) Tasks() (list []Task) {
 	vc.do(func() {
 		for _, t := range vc.taskList {
-			i := &t.obj.Info
-			task := Task{
-				ID: i.Key, Method: t.method, Entity: t.name, State: vsphere.TaskState(i.State), Progress: i.Progress, Cancelled: i.Cancelled,
-			}
-			if i.Description != nil {
-				task.Description = i.Description.Message
-			}
-			if i.Error != nil && i.Error.Fault != nil {
-				task.Error = faultName(i.Error.Fault) + ": " + i.Error.LocalizedMessage
-			}
-			list = append(list, task)
+			list = append(list, t.told())
 		}
 	})
 	return list
+}
+
+// RunningTasks are those of Tasks that run.
+func (vc *VCenter) RunningTasks() (list []Task) {
+	vc.do(func() {
+		for _, t := range vc.taskList {
+			if t.obj.Info.State == types.TaskInfoStateRunning {
+				list = append(list, t.told())
+			}
+		}
+	})
+	return list
+}
+
+func (t *task) told() Task {
+	i := &t.obj.Info
+	task := Task{
+		ID: i.Key, Method: t.method, Entity: t.name, State: vsphere.TaskState(i.State), Progress: i.Progress, Cancelled: i.Cancelled,
+	}
+	if i.Description != nil {
+		task.Description = i.Description.Message
+	}
+	if i.Error != nil && i.Error.Fault != nil {
+		task.Error = faultName(i.Error.Fault) + ": " + i.Error.LocalizedMessage
+	}
+	return task
 }
 
 // Pools are the paths of all pools below the root pools, in order of creation
