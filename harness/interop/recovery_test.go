@@ -4,7 +4,6 @@ package interop
 
 import (
 	"context"
-	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -40,16 +39,9 @@ func (g govc) awaits(kind, text, object string) {
 	}
 }
 
-// hosts are the names of a vCenter's hosts.
-func (g govc) hosts() (names []string) {
-	var out struct{ Elements []struct{ Path string } }
-	require.NoError(g.t, json.Unmarshal([]byte(g.do("ls", "-json", "/DC/host/Cluster")), &out))
-	for _, e := range out.Elements {
-		if name := filepath.Base(e.Path); name != "Resources" {
-			names = append(names, name)
-		}
-	}
-	return names
+// hosts are the paths of a vCenter's hosts.
+func (g govc) hosts() []string {
+	return strings.Fields(g.do("find", "/DC/host", "-type", "h"))
 }
 
 func TestGovcRebootsAComponentVMAndAHostAndHDMRecoversAsDocumented(t *testing.T) { // CVM-01 to -03, REC-04, REC-05, ESX-01, ESX-02, RST-02, RST-03
@@ -72,14 +64,15 @@ func TestGovcRebootsAComponentVMAndAHostAndHDMRecoversAsDocumented(t *testing.T)
 
 	hosts := here.hosts()
 	require.NotEmpty(t, hosts)
-	here.do("host.shutdown", "-f", "-r", "-host", cluster+"/"+hosts[0])
+	here.do("host.shutdown", "-f", "-r", hosts[0])
 	here.awaits("com.hdm.failure.unrecoverable", "Please reset the HDM system", cluster)
 	here.awaits("com.hdm.reset.waits", "", cluster)
 	for _, host := range hosts {
-		here.do("host.service", "-host", cluster+"/"+host, "restart", "praapa")
+		here.do("host.service", "-host", host, "restart", "praapa")
 	}
 	here.awaits("com.hdm.reset.ended", "", cluster)
 	here.awaits("com.hdm.migration.ended", "", "/DC/vm/vm-4")
+	assert.Contains(t, here.do("events", "-type", "com.hdm.migration.ended", "/DC/vm/vm-4"), "completed")
 	assert.Equal(t, "poweredOn", there.vm("vm-4").Runtime.PowerState)
 	assert.Equal(t, "_HDM_MIGRATEPOOL", here.name(here.vm("vm-4").ResourcePool))
 	assert.Empty(t, s.end())
