@@ -37,6 +37,7 @@ const (
 const (
 	GuestStarted = "guest.started" // guest: site, vm
 	GuestStopped = "guest.stopped" // guest: site, vm, how=shutdown|power-off, lost (blocks whose last write a power cut took)
+	GuestTrial   = "guest.trial"   // guest: site, vm, outcome=up|damaged: a boot that writes nothing, on a throwaway copy; no start, and no stop follows
 	GuestWrite   = "guest.write"   // guest: site, vm, disk, block (one or several, "17,993,4"), write (the number of the last): acknowledged
 	GuestFlush   = "guest.flush"   // guest: site, vm, write: everything up to that number is durable
 	GuestMisread = "guest.misread" // guest: site, vm, disk, block, write (acknowledged), got (what the block does instead): a read lacked a write
@@ -60,8 +61,8 @@ const (
 // What fails beneath the services.
 const (
 	ServiceDown = "service.down" // component VM: service, how=crash|hang|no-memory|device (why it does not run)
-	ServiceUp   = "service.up"   // component VM: service, epoch: started anew, by whom=supervisor|repair|fault
-	DiskError   = "disk.error"   // a datastore, or a component VM: disk, op=read|write, error=EIO|ENOSPC|torn: the first of its kind on that disk
+	ServiceUp   = "service.up"   // component VM: service, epoch, by=supervisor|repair: started anew, or, in the same epoch, it goes on after a hang
+	DiskError   = "disk.error"   // a datastore, or a component VM: disk, op=read|write|flush, error=EIO|ENOSPC|torn|lost: the first of its kind on that disk
 )
 
 // What the component VMs and the services in them do. A component VM is its

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/hdm-project/hdm/core/vsphere"
+	"github.com/hdm-project/hdm/sim/component"
 	"github.com/hdm-project/hdm/sim/disk"
 	"github.com/hdm-project/hdm/sim/event"
 	"github.com/hdm-project/hdm/sim/guest"
@@ -27,6 +28,10 @@ type guests struct {
 	systems  map[string][]vsphere.GuestDisk // its system partition, if it tells
 	before   bool                           // the world has not begun: what is on has been for long
 }
+
+// markTrial is the extraConfig key of a VM that boots for trial: whatever it
+// says, the VM is no copy of its guest.
+const markTrial = "hdm.trial"
 
 type vmKey struct {
 	site vsphere.Site
@@ -137,6 +142,22 @@ func (w *World) changed(p *Place, c vcenter.Change) {
 	}
 }
 
+// beatFilters lets the daemons of the IO filter on premises be heard.
+func (w *World) beatFilters() {
+	vc := w.OnPremises.VCenter
+	w.Components.Filters = func() (up []component.Filter) {
+		for _, f := range vc.Filters() {
+			if f.Up {
+				up = append(up, component.Filter{Host: f.Host, Boot: f.Boot, Epoch: f.Epoch})
+			}
+		}
+		return up
+	}
+	changed := func(string, bool, uint64) { w.Components.FiltersChanged() }
+	vc.OnFilter(changed)
+	vc.OnHost(changed)
+}
+
 func attr(c vcenter.Change, key string) string {
 	for i := 0; i+1 < len(c.Attrs); i += 2 {
 		if c.Attrs[i] == key {
@@ -158,8 +179,11 @@ func (g *guests) power(p *Place, name string, on bool) {
 		return
 	}
 	boot := g.all.PowerOn
-	if g.before {
+	switch {
+	case g.before:
 		boot = g.all.Running
+	case vm.Marks[markTrial] != "":
+		boot = g.all.Trial
 	}
 	if r := boot(string(p.Site), name, g.world.devices(p, vm)); r != nil {
 		g.runs[key] = r

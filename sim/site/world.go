@@ -117,6 +117,7 @@ func Build(k *kernel.Kernel, d Description, o Options) (_ *World, err error) {
 		Kernel: k, WAN: w.WAN, OnPremises: w.OnPremises.VCenter, Cloud: w.Cloud.VCenter, LANLatency: *d.Links.LAN.Latency,
 	})
 	w.Cloud.Backing = w.Components.Backing
+	w.beatFilters()
 	w.Device = func(p *Place, vm vcenter.VM, i int) guest.Device { return w.Components.Device(p.Site, vm, i) }
 	return w, nil
 }
