@@ -293,9 +293,9 @@ func TestAServiceThatHangsIsStartedAnew(t *testing.T) { // HLT-02
 
 func TestARepairThatCannotSucceedLeavesTheReset(t *testing.T) { // REC-08, RST-04
 	w := migrated(t, "standard")
-	require.NoError(t, w.Components.FailDevice(cacheVM, deployment.Cache, disk.Write, disk.ErrIO, 0))
+	require.NoError(t, w.Components.FailDevice(cacheVM, deployment.Cache, disk.Read, disk.ErrIO, 0))
 	require.NoError(t, w.Components.Crash(cacheVM, component.CloudCache))
-	w.until(6*time.Hour, w.phase(recovery.Unrecoverable))
+	w.until(6*time.Hour, func() bool { return w.app.Recovery().Phase == recovery.Unrecoverable })
 	require.Len(t, w.noted(appliance.EventFatal), 1)
 	assert.Contains(t, w.noted(appliance.EventFatal)[0], "HDM component: Cloud Cache from HDM_Cloud_Cache-0 Please reset the HDM system")
 	assert.Contains(t, w.noted(appliance.EventFatal)[0], "db-01")
