@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/vmware/govmomi/vim25/types"
+
+	"github.com/hdm-project/hdm/core/component"
 	"github.com/hdm-project/hdm/core/vsphere"
 	"github.com/hdm-project/hdm/sim/component"
 	"github.com/hdm-project/hdm/sim/disk"
@@ -135,6 +138,9 @@ func (w *World) changed(p *Place, c vcenter.Change) {
 			w.Components.Power(p.Site, name, on)
 		}
 		w.guests.power(p, name, on)
+		if on && w.isComponent(p, name) {
+			w.guests.Tools(string(p.Site), name, true) // they are in HDM's image
+		}
 	case event.VMRenamed:
 		w.guests.renamed(p, name, attr(c, "name"))
 	case event.VMDestroyed:
@@ -227,6 +233,10 @@ func (g *guests) renamed(p *Place, from, to string) {
 func (g *guests) shutDown(p *Place, vm string) {
 	if r := g.runs[vmKey{p.Site, vm}]; r != nil {
 		r.Shutdown()
+		return
+	}
+	if g.world.isComponent(p, vm) {
+		g.Halted(string(p.Site), vm)
 	}
 }
 
@@ -234,7 +244,20 @@ func (g *guests) shutDown(p *Place, vm string) {
 func (g *guests) reboot(p *Place, vm string) {
 	if r := g.runs[vmKey{p.Site, vm}]; r != nil {
 		r.Reboot()
+		return
 	}
+	if g.world.isComponent(p, vm) {
+		g.world.Components.Power(p.Site, vm, false)
+		g.world.Components.Power(p.Site, vm, true)
+		g.Tools(string(p.Site), vm, true)
+	}
+}
+
+// isComponent says whether a VM is one of HDM's: what runs in it is no guest of
+// the world.
+func (w *World) isComponent(p *Place, name string) bool {
+	vm, ok := p.VCenter.VM(name)
+	return ok && vm.Marks[component.MarkComponent] != ""
 }
 
 // Rebooted implements guest.Host: the guest comes up on the VM that it was on.
@@ -248,7 +271,10 @@ func (g *guests) Tools(site, vm string, running bool) {
 		return // destroyed while its guest ran
 	}
 	state := vcenter.GuestState{ToolsRunning: running}
-	if len(v.Disks) > 0 {
+	switch {
+	case v.Marks[component.MarkComponent] != "":
+		state.ToolsStatus = string(types.VirtualMachineToolsVersionStatusGuestToolsCurrent)
+	case len(v.Disks) > 0:
 		state.ToolsStatus = g.status[v.Disks[0].Disk.ID()]
 		if running {
 			state.Disks = g.systems[v.Disks[0].Disk.ID()]

@@ -7,7 +7,10 @@
 // power, pools, snapshots that are layers of real disks and linked clones that
 // stand on them, datastores that somebody else serves, storage policies that are
 // remembered (over HTTP, under /pbm), export and import of real disk images under
-// leases that expire, sessions that end what they left.
+// leases that expire, sessions that end what they left, hosts that restart or are
+// lost, the I/O filter of a cluster and its daemons. What fails can be made to:
+// RestartHost, DisconnectHost, RestartFilter, Restart (of the vCenter itself),
+// FillDatastore, FailDatastore, Corrupt.
 //
 //	govmomi client --- Direct (in process) --+
 //	govc, PowerCLI --- Serve (SOAP, TLS) ----+--> overlay: one call at a time
@@ -23,7 +26,8 @@
 //
 // Read this file, then overlay.go (how a call finds its method), task.go (how
 // things take time), foreign.go (how clients of other hands get into a world that
-// somebody drives), then the file of the gap in question.
+// somebody drives), then the file of the gap in question; for what fails host.go,
+// filter.go, restart.go and store.go.
 package vcenter
 
 import (
