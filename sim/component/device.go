@@ -29,10 +29,11 @@ type shell struct {
 	cacheVM string
 	binding string
 	index   int
-	disk    *disk.Disk      // in the cloud's vCenter
-	home    *disk.Disk      // on premises
-	calls   []*call         // that are not done, by number
-	held    []cache.Request // writes that are done, and that the cache has lost: see hold
+	disk    *disk.Disk           // in the cloud's vCenter
+	home    *disk.Disk           // on premises
+	calls   []*call              // that are not done, by number
+	held    []cache.Request      // writes that are done, and that the cache has lost: see hold
+	sending *datapath.CloudCache // that was sent those
 	numbers uint64
 	spare   []*call
 }

@@ -77,8 +77,13 @@ func (s *shell) resume(n *node) {
 		}
 		return
 	}
-	// Each is the cache's until it is done: if the cache goes before, it is sent again.
+	// Each is the cache's until it is done; once, for what comes late must not
+	// overwrite what the guest has written since.
 	to := n.cache
+	if s.sending == to {
+		return
+	}
+	s.sending = to
 	for _, r := range slices.Clone(s.held) {
 		if to.Submit(s.host.cfg.Kernel.Now(), s.binding, r, func(err error) { s.sent(to, r, err) }) {
 			n.pump()

@@ -233,31 +233,20 @@ func (n *node) thaw(svc *service) {
 }
 
 // broke takes a service down whose device failed it: what it would say now
-// could be wrong.
+// could be wrong. It is called often.
 func (n *node) broke() {
-	for _, f := range []struct {
-		name   component.Service
-		failed error
-	}{{component.CloudCache, n.cacheFailure()}, {component.PremIOManager, n.homesFailure()}} {
-		if svc := n.service(f.name); f.failed != nil && svc.state == running {
-			n.end(svc, byDevice, component.Explain(f.failed))
+	if n.cache != nil {
+		if err := n.cache.Failure(); err != nil {
+			n.end(n.service(component.CloudCache), byDevice, component.Explain(err))
 			n.host.refresh()
 		}
 	}
-}
-
-func (n *node) cacheFailure() error {
-	if n.cache == nil {
-		return nil
+	if n.homes != nil {
+		if err := n.homes.Failure(); err != nil {
+			n.end(n.service(component.PremIOManager), byDevice, component.Explain(err))
+			n.host.refresh()
+		}
 	}
-	return n.cache.Failure()
-}
-
-func (n *node) homesFailure() error {
-	if n.homes == nil {
-		return nil
-	}
-	return n.homes.Failure()
 }
 
 // heartbeats of a component VM that is up.
