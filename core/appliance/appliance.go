@@ -44,6 +44,9 @@ type Config struct {
 	// deployed, and migrates cold only.
 	Components func(component.ClientConfig) component.Port
 	Knobs      migration.Knobs
+	// FilterURL is where the hosts on premises get HDM's I/O filter from when HDM is
+	// deployed. "": they have it, or need none.
+	FilterURL string
 	// Patience is how long a guest may take to shut down before its VM is
 	// powered off.
 	Patience time.Duration
@@ -110,6 +113,7 @@ type Appliance struct {
 	port     component.Port // to them; nil before the first use
 	portTo   int            // the number of the deployment that it reaches
 	probes   []*probe
+	reached  time.Duration // when the cloud answered a probe last
 
 	incarnation string // see Counters
 }

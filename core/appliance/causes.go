@@ -66,7 +66,9 @@ func (a *Appliance) look(ctx context.Context, site vsphere.Site) (seen sight) {
 	if seen.vms, seen.err = s.Inventory(ctx); seen.err != nil {
 		return seen
 	}
-	seen.hosts, seen.err = s.Hosts(ctx)
+	if seen.hosts, seen.err = s.Hosts(ctx); seen.err == nil {
+		a.reaches(site)
+	}
 	return seen
 }
 
@@ -242,11 +244,12 @@ const (
 
 // awaitLink waits until something of the cloud answers, and says once when the
 // outage has been proven to be permanent: from the first heartbeat that did
-// not come to the end of the last probe that found the way down. Then it gives
+// not come, or the last answer to a probe, to the end of the last probe that found
+// the way down. Then it gives
 // everybody time to be heard.
 func (a *Appliance) awaitLink(ctx context.Context, e recovery.Effect) (recovery.Event, error) {
 	a.mu.Lock()
-	since, lost := a.pulse.Quiet(inCloud), a.state.recovery.Lost
+	since, lost := max(a.pulse.Quiet(inCloud), a.reached), a.state.recovery.Lost
 	a.mu.Unlock()
 	for {
 		asked := a.Runtime.Elapsed()
@@ -257,6 +260,9 @@ func (a *Appliance) awaitLink(ctx context.Context, e recovery.Effect) (recovery.
 		until := asked // an answer that was lost proves that the way was down when it was asked for
 		if vsphere.ClassOf(err) == vsphere.Unreachable {
 			until = a.Runtime.Elapsed()
+		}
+		if err == nil {
+			a.reaches(vsphere.Cloud)
 		}
 		if err == nil || a.heardSince(asked) {
 			break
@@ -280,6 +286,15 @@ func (a *Appliance) awaitLink(ctx context.Context, e recovery.Effect) (recovery.
 		if err := a.Runtime.Sleep(ctx, time.Second); err != nil {
 			return nil, err
 		}
+	}
+}
+
+// reaches takes note that a site has answered just now.
+func (a *Appliance) reaches(site vsphere.Site) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if site == vsphere.Cloud {
+		a.reached = a.Runtime.Elapsed()
 	}
 }
 

@@ -68,7 +68,7 @@ func (a *Appliance) onCloudCache(ctx context.Context, e migration.Effect, m migr
 	case migration.RenameImage:
 		return there(func(s *vsphere.Session) error { return s.Rename(ctx, m.Image, m.Plan.Name) })
 	case migration.FinalFlush:
-		return done(a.flushAll(ctx, m))
+		return done(a.finalFlush(ctx, m))
 	case migration.BringHome:
 		err := a.flushAll(ctx, m)
 		if err == nil {

@@ -96,11 +96,9 @@ func (p *step) noteFailures(before, now recovery.Recovery) {
 			p.noteRepaired(f)
 		}
 	}
-	if now.Phase != recovery.Healthy && now.Phase != recovery.Resetting {
-		return
-	}
-	for _, f := range old { // what a recovery ends with
-		if !f.Repaired && find(now.Failures, f) == nil && now.Phase == recovery.Healthy && before.Phase != recovery.Resetting {
+	for _, f := range old { // what is over with this
+		ends := f.Cause == recovery.LinkDown || now.Phase == recovery.Healthy && before.Phase != recovery.Resetting
+		if ends && !f.Repaired && find(now.Failures, f) == nil {
 			p.noteRepaired(f)
 		}
 	}

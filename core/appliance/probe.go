@@ -36,6 +36,9 @@ func (a *Appliance) watch(ctx context.Context, p *probe) {
 		if err == nil {
 			err = p.client.Ping(ctx)
 		}
+		if err == nil {
+			a.reaches(p.client.Site())
+		}
 		a.mu.Lock()
 		p.began, p.down = p.began || err == nil, err != nil
 		a.tellHealth()

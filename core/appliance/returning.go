@@ -19,11 +19,11 @@ func (a *Appliance) bringsBack(ctx context.Context, e migration.Effect, m migrat
 	case migration.Salvage:
 		return done(a.salvage(ctx, m))
 	case migration.Judge:
-		return a.at(ctx, vsphere.OnPremises, func(s *vsphere.Session) (migration.Result, error) { return a.judge(ctx, s, m) })
+		return a.atSource(ctx, m, func(s *vsphere.Session) (migration.Result, error) { return a.judge(ctx, s, m) })
 	case migration.EndTrial:
-		return a.at(ctx, vsphere.OnPremises, func(s *vsphere.Session) (migration.Result, error) { return done(a.endTrial(ctx, s, m)) })
+		return a.atSource(ctx, m, func(s *vsphere.Session) (migration.Result, error) { return done(a.endTrial(ctx, s, m)) })
 	case migration.MoveToRecovery:
-		return a.at(ctx, vsphere.OnPremises, func(s *vsphere.Session) (migration.Result, error) {
+		return a.atSource(ctx, m, func(s *vsphere.Session) (migration.Result, error) {
 			pool, err := s.EnsurePool(ctx, m.Plan.Source, m.RecoveryPool())
 			if err != nil {
 				return migration.Result{}, err
@@ -32,6 +32,32 @@ func (a *Appliance) bringsBack(ctx context.Context, e migration.Effect, m migrat
 		})
 	}
 	panic("appliance: no executor for effect " + string(e.Kind))
+}
+
+// atSource does something on premises once the source's host is there.
+func (a *Appliance) atSource(ctx context.Context, m migration.Migration, do func(*vsphere.Session) (migration.Result, error)) (migration.Result, error) {
+	return a.at(ctx, vsphere.OnPremises, func(s *vsphere.Session) (migration.Result, error) {
+		vm, err := s.VM(ctx, m.Plan.Source)
+		if err == nil {
+			err = hostThere(s, vm)
+		}
+		if err != nil {
+			return migration.Result{}, err
+		}
+		return do(s)
+	})
+}
+
+// hostThere says whether the vCenter has a connection to a VM's host. Without one
+// nothing can be done to the VM, and waiting for it uses up no try.
+func hostThere(s *vsphere.Session, vm vsphere.VM) error {
+	if vm.Connection != "disconnected" {
+		return nil
+	}
+	return &vsphere.Error{
+		Site: s.Site(), Op: "bring back", Object: vm.Name, Class: vsphere.Unreachable,
+		Hint: "reconnect its host, or reset HDM", Err: errors.New("its host has no connection to the vCenter"),
+	}
 }
 
 // salvagePatience is how long a guest may take to write down what it has in
@@ -66,11 +92,8 @@ func (a *Appliance) powerOffCompute(ctx context.Context, s *vsphere.Session, m m
 		return err
 	}
 	for _, vm := range compute {
-		if vm.Connection == "disconnected" { // its host: whether it runs there nobody can tell
-			return &vsphere.Error{
-				Site: vsphere.Cloud, Op: "power off", Object: vm.Name, Class: vsphere.Unreachable,
-				Hint: "reconnect its host, or reset HDM", Err: errors.New("its host has no connection to the vCenter"),
-			}
+		if err := hostThere(s, vm); err != nil { // whether it runs nobody can tell
+			return err
 		}
 		if err := s.Settle(ctx, vm.Ref); err != nil { // a power-on that nobody waits for any more may still come
 			return err
@@ -93,7 +116,7 @@ func (a *Appliance) salvage(ctx context.Context, m migration.Migration) error {
 	if !a.Knobs.Salvage || a.Components == nil {
 		return nil
 	}
-	flushed, err := a.flushed(ctx, m)
+	flushed, _, err := a.flushed(ctx, m)
 	if len(flushed) > 0 {
 		// An error is the journal's, and then nothing more is done.
 		_, _ = a.deliver(FlushHeard{flushed}, "salvage "+string(m.ID))

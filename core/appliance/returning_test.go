@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/hdm-project/hdm/core/appliance"
 	"github.com/hdm-project/hdm/core/component"
 	"github.com/hdm-project/hdm/core/migration"
 	"github.com/hdm-project/hdm/core/vsphere"
@@ -124,6 +125,18 @@ func TestNothingIsDoneOnPremisesUntilTheComputeVMIsKnownToBeOff(t *testing.T) { 
 	w.stands(vsphere.Cloud, "db-01 ARM", vsphere.Off, "")
 }
 
+func TestAVMWhoseHostIsLostIsNotJudgedByThat(t *testing.T) { // REC-05
+	w, m := tried(t)
+	require.NoError(t, w.OnPremises.VCenter.SetVMConnection("db-01", "disconnected"))
+	for _, kind := range []migration.Kind{migration.Judge, migration.EndTrial, migration.MoveToRecovery} {
+		_, err := w.does(kind, m)
+		assert.Equal(t, vsphere.Unreachable, vsphere.ClassOf(err), "%s", kind)
+	}
+	require.NoError(t, w.OnPremises.VCenter.SetVMConnection("db-01", "connected"))
+	w.comesBack(m)
+	w.stands(vsphere.OnPremises, "db-01", vsphere.Off, migration.RecoverySuccessPool)
+}
+
 func TestATrialBootIsOnNoNetworkAndLeavesNothing(t *testing.T) {
 	w, m := tried(t)
 	_, err := w.does(migration.PowerOffCompute, m)
@@ -194,4 +207,58 @@ func TestSalvageBringsHomeWhatTheCacheStillHolds(t *testing.T) { // A-06
 			assert.Equal(t, before, after, "faithful: the last flush is what there is")
 		}
 	}
+}
+
+func TestAVMWhoseCacheHasForgottenItDoesNotComeBackAsIfNothingWereLost(t *testing.T) { // BACK-03
+	w, m := tried(t)
+	_, err := w.does(migration.PowerOffCompute, m)
+	require.NoError(t, err)
+	_, err = w.does(migration.FinalFlush, m)
+	require.NoError(t, err)
+	_, err = w.does(migration.Discard, m)
+	require.NoError(t, err)
+	_, err = w.does(migration.FinalFlush, m)
+	assert.Equal(t, vsphere.Refused, vsphere.ClassOf(err))
+	assert.ErrorContains(t, err, "does not know it any more")
+}
+
+func TestAVMInARecoveryPoolMigratesFromThereAndComesBackToIt(t *testing.T) { // REC-07, A-28
+	w := migrated(t, "standard")
+	require.NoError(t, w.Components.Crash(cacheVM, component.CloudCache))
+	w.recovers()
+	w.isBack("db-01")
+	_, err := w.OnPremises.Power("db-01", true)
+	require.NoError(t, err)
+	w.pass(5 * time.Minute)
+	w.give(migration.Order{VM: "db-01", Type: migration.TBC})
+	w.reaches("db-01", migration.Completed)
+	w.stands(vsphere.OnPremises, "db-01", vsphere.Off, migration.MigratePool)
+	w.give(migration.Order{VM: "db-01", Type: migration.Back})
+	w.reaches("db-01", migration.Completed)
+	w.stands(vsphere.OnPremises, "db-01", vsphere.Off, migration.RecoverySuccessPool)
+	vm, _ := w.OnPremises.VCenter.VM("db-01")
+	require.Len(t, vm.Snapshots, 1)
+	assert.Equal(t, "_hdm1", vm.Snapshots[0].Name, "that of the first migration is the user's to delete")
+}
+
+func TestWhatAFailedWarmMigrationLeftIsDeletedWhenAUserSaysSo(t *testing.T) { // WARM-06
+	w := newWorld(t)
+	require.NoError(t, w.boot())
+	w.deploy("standard")
+	w.give(migration.Order{VM: "db-01", Type: migration.Warm})
+	for _, word := range []migration.Word{migration.StartTransfer, migration.ConfigureSync} {
+		w.reaches("db-01", migration.Waiting)
+		require.Equal(t, appliance.Accepted, w.say("db-01", word).Outcome)
+	}
+	w.reaches("db-01", migration.Waiting)
+	require.NoError(t, w.Components.Crash(cacheVM, component.CloudCache))
+	w.recovers()
+	w.isBack("db-01")
+	_, there := w.Cloud.VCenter.VM("db-01 ARM image")
+	require.True(t, there, "no recovery removes it")
+	a := w.ask(func(ctx context.Context) (appliance.Answer, error) { return w.app.DeleteLeftover(ctx, "db-01") })
+	w.pass(time.Minute)
+	require.NotEqual(t, appliance.Rejected, a.Outcome)
+	_, there = w.Cloud.VCenter.VM("db-01 ARM image")
+	assert.False(t, there)
 }

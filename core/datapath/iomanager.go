@@ -179,6 +179,14 @@ func (m *IOManager) closeHome(j *job) {
 		if i < 0 {
 			continue
 		}
+		// A flush that is decided and not applied as a whole is on the stage alone:
+		// whoever lets go of it leaves the disks torn.
+		if r := m.homes[i]; r.home == nil {
+			if m.open(r); r.home == nil {
+				j.fail(vsphere.ClassOf(r.why), "opening the VM's disks, to see whether a flush has to be completed: "+r.why.Error(), "see that the VM is there and off, on premises")
+				return
+			}
+		}
 		if err := m.volume.remove(m.homes[i].entry); err != nil {
 			j.fail(vsphere.Retryable, err.Error(), "")
 			return

@@ -524,6 +524,7 @@ func (m *Migration) trim() {
 	for i := range m.Leftovers {
 		m.Leftovers[i].What = Cut(m.Leftovers[i].What)
 	}
+	m.Breaks.What, m.Breaks.Fix = Cut(m.Breaks.What), Cut(m.Breaks.Fix)
 }
 
 // Cut is a text as it is written down: not longer than a record can bear.

@@ -231,8 +231,10 @@ func (v *verdict) linkBack(ev LinkBack) {
 	}
 	r := &v.Recovery
 	r.Effect = ""
-	if f := r.link(); f != nil {
-		f.Repaired, f.Judged = true, !r.Lost
+	if f := r.link(); r.Lost {
+		f.Repaired, f.Judged = true, false
+	} else { // it was ridden out
+		r.Failures = slices.DeleteFunc(r.Failures, func(f Failure) bool { return f.Cause == LinkDown })
 	}
 	for _, f := range ev.Still {
 		v.add(f)
