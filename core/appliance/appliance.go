@@ -11,6 +11,18 @@
 // is loaded and the steps' tables decide what happens next. No durable fact
 // lives in a task. What is shown to people in vCenter (report.go) follows
 // behind and is never waited for.
+//
+// Failures of HDM's own parts take the same loop, with core/recovery as the
+// machine:
+//
+//	heartbeats --> lookout --> Noticed --> Step --> probe --> repair --> Returning
+//	(notice.go)                             |    (causes.go) (repair.go)    |
+//	                                        |                               v
+//	                 whom it affects (affected.go)     affected migrations fail, then their VMs
+//	                                                   come back (recover.go, returning.go)
+//
+// A reset is resetting.go. What health says of it all is panel.go; HDM's log of it
+// is notes.go.
 package appliance
 
 import (

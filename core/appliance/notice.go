@@ -2,6 +2,7 @@ package appliance
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/hdm-project/hdm/core/component"
@@ -76,11 +77,13 @@ func (a *Appliance) Hear(h component.Heartbeat) {
 		}
 		a.pulse.Expect(now, h.VM, filter)
 	}
-	before := a.pulse.Known(h.VM)
 	changes := a.pulse.Heard(now, h)
-	if known := a.pulse.Known(h.VM); !same(before, known) {
-		a.lookout.heard(known, changes)
-	} else if len(changes) > 0 { // it is back
+	switch {
+	case !includes(a.state.heard[h.VM], h):
+		if known := a.pulse.Known(h.VM); !includes(a.state.heard[h.VM], known) {
+			a.lookout.heard(known, changes)
+		}
+	case len(changes) > 0: // it is back
 		a.lookout.wake()
 		a.tellHealth()
 	}
@@ -89,13 +92,13 @@ func (a *Appliance) Hear(h component.Heartbeat) {
 	}
 }
 
-// same says whether two incarnations are the same.
-func same(a, b component.Heartbeat) bool {
-	if a.Boot != b.Boot || len(a.Services) != len(b.Services) {
+// includes says whether everything that a heartbeat tells of incarnations is known.
+func includes(known, h component.Heartbeat) bool {
+	if known.Boot != h.Boot {
 		return false
 	}
-	for i := range a.Services {
-		if a.Services[i] != b.Services[i] {
+	for _, b := range h.Services {
+		if !slices.Contains(known.Services, b) {
 			return false
 		}
 	}

@@ -11,10 +11,12 @@ import (
 
 	"github.com/hdm-project/hdm/core/appliance"
 	"github.com/hdm-project/hdm/core/component"
+	"github.com/hdm-project/hdm/core/deployment"
 	"github.com/hdm-project/hdm/core/health"
 	"github.com/hdm-project/hdm/core/migration"
 	"github.com/hdm-project/hdm/core/recovery"
 	"github.com/hdm-project/hdm/core/vsphere"
+	"github.com/hdm-project/hdm/sim/disk"
 	"github.com/hdm-project/hdm/sim/wan"
 )
 
@@ -279,4 +281,46 @@ func TestHealthIsToldWheneverItChanges(t *testing.T) { // HLT-04
 	last := w.saw.panels[len(w.saw.panels)-1]
 	assert.False(t, slices.ContainsFunc(last.Components, func(c health.Component) bool { return c.Level != health.Healthy }))
 	assert.Empty(t, last.Notice)
+}
+
+func TestAServiceThatHangsIsStartedAnew(t *testing.T) { // HLT-02
+	w := migrated(t, "standard")
+	require.NoError(t, w.Components.Hang(esxiVM, component.PremIOManager, 24*time.Hour))
+	w.recovers()
+	assert.Contains(t, w.noted(appliance.EventComponentFailed), "On Prem IO Manager from HDM_OnPrem_ESXi_Manager-0 hung")
+	w.isBack("db-01")
+}
+
+func TestARepairThatCannotSucceedLeavesTheReset(t *testing.T) { // REC-08, RST-04
+	w := migrated(t, "standard")
+	require.NoError(t, w.Components.FailDevice(cacheVM, deployment.Cache, disk.Read, disk.ErrIO, 0))
+	require.NoError(t, w.Components.Crash(cacheVM, component.CloudCache))
+	w.until(6*time.Hour, func() bool { return w.app.Recovery().Phase == recovery.Unrecoverable })
+	require.Len(t, w.noted(appliance.EventFatal), 1)
+	assert.Contains(t, w.noted(appliance.EventFatal)[0], "HDM component: Cloud Cache from HDM_Cloud_Cache-0 Please reset the HDM system")
+	assert.Contains(t, w.noted(appliance.EventFatal)[0], "db-01")
+	assert.Equal(t, recovery.OfferFatal, w.app.Panel().Reset)
+	w.stands(vsphere.OnPremises, "db-01", vsphere.Off, migration.MigratePool)
+}
+
+func TestAFlushThatIsLateIsToldOnce(t *testing.T) { // POL-08
+	w := migrated(t, "standard")
+	w.pass(15 * time.Minute)
+	w.WAN.SetDown(wan.Both, true)
+	w.until(10*time.Minute, func() bool { return len(w.noted(appliance.EventFlushLate)) > 0 })
+	w.pass(time.Hour)
+	require.Len(t, w.noted(appliance.EventFlushLate), 1)
+	assert.Contains(t, w.noted(appliance.EventFlushLate)[0], "db-01: flush 1 of m-0001 is late")
+}
+
+func TestAHostOfTheCloudThatIsLostIsWaitedFor(t *testing.T) { // HLT-02, REC-04
+	w := migrated(t, "standard")
+	v, ok := w.Cloud.VCenter.VM(cacheVM)
+	require.True(t, ok)
+	require.NoError(t, w.Cloud.VCenter.RestartHost(v.Host, 10*time.Minute))
+	w.until(noBeats, w.phase(recovery.Probing))
+	w.until(enough, w.phase(recovery.Repairing))
+	assert.Equal(t, recovery.HostDown, w.app.Recovery().Failures[0].Cause)
+	w.until(2*time.Hour, w.phase(recovery.Healthy))
+	w.isBack("db-01")
 }

@@ -315,6 +315,10 @@ func (v *verdict) repair() {
 		if f.Cause == FilterRestarted || f.Cause == HostRestarted {
 			f.Repaired = true // only a reset helps, and what is left works for now (ESX-02)
 		}
+		if !f.Repaired && v.again(*f) >= v.Tries {
+			v.giveUp(*f) // it fails as often as it is repaired
+			return
+		}
 		if !f.Repaired {
 			v.move(Repairing)
 			v.issue(Effect{Kind: Repair, Failure: *f, Delay: v.Backoff * time.Duration(min(f.Tries, 1))})
@@ -327,6 +331,16 @@ func (v *verdict) repair() {
 		return
 	}
 	v.end()
+}
+
+// again counts how often the same part was repaired in this recovery.
+func (v *verdict) again(f Failure) (n int) {
+	for _, g := range v.Recovery.Failures {
+		if g.Repaired && g.VM == f.VM && g.Service == f.Service {
+			n++
+		}
+	}
+	return n
 }
 
 func (v *verdict) repaired(ev Repaired) {

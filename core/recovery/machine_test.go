@@ -230,6 +230,19 @@ func TestARepairThatFailsForGoodLeavesOnlyTheReset(t *testing.T) { // REC-08, RS
 	assert.NotEmpty(t, l.hear(recovery.Noticed{Failures: []recovery.Failure{silent(cloudVM, component.CloudGateway)}}).Ignored)
 }
 
+func TestAPartThatFailsAsOftenAsItIsRepairedLeavesOnlyTheReset(t *testing.T) { // REC-08
+	l := newLife(t)
+	l.affected = []migration.ID{"m-0001"}
+	for range recovery.DefaultKnobs.Tries {
+		l.notice(with(silent(cacheVM, component.CloudCache), recovery.Crashed))
+		require.Equal(t, recovery.Repairing, l.r.Phase)
+		l.repaired()
+		require.Equal(t, recovery.Returning, l.r.Phase)
+	}
+	l.notice(with(silent(cacheVM, component.CloudCache), recovery.Crashed))
+	assert.Equal(t, recovery.Unrecoverable, l.r.Phase)
+}
+
 func TestAHostThatRestartsBringsTheVMsBackAndThenOnlyAResetHelps(t *testing.T) { // ESX-01, ESX-02
 	for _, cause := range []recovery.Cause{recovery.HostRestarted, recovery.FilterRestarted} {
 		l := newLife(t)
