@@ -31,6 +31,7 @@ type NothingLeftBehind struct {
 	bindings map[string]string // ids: the VM on premises
 	images   map[string]bool   // VMs: a failed warm migration lists what it had brought (WARM-06)
 	hosts    hostsDown
+	stuck    bool // until a person resets HDM: what goes on waits for that
 }
 
 // shape is what a migration that does not complete has to put back. What is not
@@ -64,6 +65,7 @@ func (o *NothingLeftBehind) Observe(e kernel.Event) []record.Violation {
 		}
 	case event.Recovery:
 		o.resets(&e)
+		o.stuck = e.Attr("phase") == "unrecoverable" || e.Attr("phase") == "resetting" || e.Attr("phase") != idle && e.Attr("offered") != ""
 		if e.Attr("phase") == "resetting" {
 			clear(o.bindings) // they go with the component VMs
 		}
@@ -136,6 +138,9 @@ func (o *NothingLeftBehind) sessions(t *Truth) {
 
 // Finish implements Oracle.
 func (o *NothingLeftBehind) Finish(t *Truth) []record.Violation {
+	if o.stuck {
+		return nil
+	}
 	for _, c := range o.live {
 		if c.state == stateWaiting {
 			continue // for a word that nobody says: it goes on when somebody does

@@ -69,6 +69,7 @@ type stage struct {
 	recoveries *recoveries
 	hands      map[string]int // steps whose tasks run, by site and task
 	unover     bool           // it was not over at its limit
+	tried      []string       // clauses that the migrations after its recoveries have shown
 
 	agenda agenda
 	acting acting
@@ -189,8 +190,10 @@ func (st *stage) underWay() string {
 	switch {
 	case st.app == nil:
 		return "the appliance was down"
-	case st.teller.live() > 0:
+	case st.teller.live() > 0 && !st.stuck():
 		return "migrations were under way"
+	case st.recovering():
+		return "a recovery was under way"
 	case st.teller.deployment.Effect != "":
 		return "HDM was " + phaseOf(st.teller.deployment)
 	case st.acting.open > 0:
@@ -201,7 +204,7 @@ func (st *stage) underWay() string {
 		return "a step or a fault was still to come"
 	case st.bus.busy(st.world, st.app) != "":
 		return st.bus.busy(st.world, st.app)
-	case st.teller.untold():
+	case st.teller.untold() && !st.stuck():
 		return "vCenter did not show the end of a migration yet"
 	}
 	if booting := st.world.Booting(); len(booting) > 0 {

@@ -69,6 +69,9 @@ func (h *Host) resubmit(n *node) {
 // resume sends what the host holds, and once that is written, what waits. What
 // this incarnation of the cache has been asked already it will do.
 func (s *shell) resume(n *node) {
+	if n.cache == nil {
+		return // what another disk had to say broke its device: it is told when it is there again
+	}
 	if len(s.held) == 0 {
 		for _, c := range slices.Clone(s.calls) {
 			if c.to != n.cache {
@@ -85,6 +88,9 @@ func (s *shell) resume(n *node) {
 	}
 	s.sending = to
 	for _, r := range slices.Clone(s.held) {
+		if n.cache != to {
+			return
+		}
 		if to.Submit(s.host.cfg.Kernel.Now(), s.binding, r, func(err error) { s.sent(to, r, err) }) {
 			n.pump()
 		}
