@@ -56,6 +56,9 @@ type Config struct {
 	// deployed, and migrates cold only.
 	Components func(component.ClientConfig) component.Port
 	Knobs      migration.Knobs
+	// FilterURL is where the hosts on premises get HDM's I/O filter from when HDM is
+	// deployed. Empty: it is there, or nobody watches it.
+	FilterURL string
 	// Patience is how long a guest may take to shut down before its VM is
 	// powered off.
 	Patience time.Duration

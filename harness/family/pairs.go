@@ -35,9 +35,15 @@ func pair(c outcome.Case, p outcome.Place) Member {
 	case strings.HasPrefix(c.Kind, "message-"), strings.HasPrefix(c.Kind, "queue-"), c.Kind == "internet-down":
 		course.bus = faults.FIFO
 	}
+	if strings.HasPrefix(c.Kind, "call-") && p.Step == "" {
+		course.bus = faults.FIFO // then HDM looks for its vCenters now and then, though nothing goes on
+	}
 	when := course.reached(p)
 	if p.Type == migration.Recover { // something fails while something is recovered
 		return member(slug(c.String())+"/"+place(p), p, course, first(), fault(c, p, when))
 	}
-	return member(slug(c.String())+"/"+place(p), p, course, fault(c, p, when))
+	m := member(slug(c.String())+"/"+place(p), p, course, fault(c, p, when))
+	// Whether there is a session just then, or are two messages to swap, is chance.
+	m.Scenario.IdleFaults = c.Kind == "session-expiry" || c.Kind == "message-reorder"
+	return m
 }

@@ -229,7 +229,7 @@ func (o *BroughtBack) back(e *kernel.Event) {
 		o.broken("REC-04", e.At, subject, []uint64{e.Seq}, "%s brought it back, and it never was on a cloud cache", e.Subject)
 		return
 	}
-	o.stands(e, subject)
+	o.stands(e, subject, leftovers(e.Attr("left")))
 	if !o.spoilt {
 		o.image(e, h, subject)
 	}
@@ -241,11 +241,11 @@ func (o *BroughtBack) back(e *kernel.Event) {
 }
 
 // stands: it is where a VM is that was brought back.
-func (o *BroughtBack) stands(e *kernel.Event, subject string) {
+func (o *BroughtBack) stands(e *kernel.Event, subject string, left leftovers) {
 	switch pool := o.pools[subject]; {
 	case pool != o.rules.RecoverySuccess && pool != o.rules.RecoveryFailed:
 		o.broken("REC-05", e.At, subject, []uint64{e.Seq}, "%s brought it back, and it is in pool %q, not in %s or %s", e.Subject, pool, o.rules.RecoverySuccess, o.rules.RecoveryFailed)
-	case pool == o.rules.RecoveryFailed && !o.spoilt:
+	case pool == o.rules.RecoveryFailed && !o.spoilt && !left.has(leftBinding) && !left.has(leftJudgement):
 		o.broken("REC-05", e.At, subject, []uint64{e.Seq}, "%s brought it back into %s, and its image is that of a flush that was applied whole", e.Subject, pool)
 	}
 	if o.power[subject] {

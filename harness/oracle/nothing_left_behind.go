@@ -31,6 +31,8 @@ type NothingLeftBehind struct {
 	bindings map[string]string // ids: the VM on premises
 	images   map[string]bool   // VMs: a failed warm migration lists what it had brought (WARM-06)
 	hosts    hostsDown
+	kept     kept
+	stuck    bool // until a person resets HDM: what goes on waits for that
 }
 
 // shape is what a migration that does not complete has to put back. What is not
@@ -46,12 +48,13 @@ func NewNothingLeftBehind(r Rules) *NothingLeftBehind {
 	return &NothingLeftBehind{
 		verdicts: verdicts{oracle: "nothing-left-behind"}, courses: newCourses(&r),
 		power: map[string]bool{}, pool: map[string]string{}, was: map[string]shape{}, byHand: map[string]bool{},
-		lost: map[string]int{}, bindings: map[string]string{}, images: map[string]bool{}, hosts: newHostsDown(),
+		lost: map[string]int{}, bindings: map[string]string{}, images: map[string]bool{}, hosts: newHostsDown(), kept: kept{},
 	}
 }
 
 // Observe implements Oracle.
 func (o *NothingLeftBehind) Observe(e kernel.Event) []record.Violation {
+	o.kept.hear(&e)
 	switch e.Kind {
 	case event.Migration:
 		o.migration(&e)
@@ -64,6 +67,7 @@ func (o *NothingLeftBehind) Observe(e kernel.Event) []record.Violation {
 		}
 	case event.Recovery:
 		o.resets(&e)
+		o.stuck = e.Attr("phase") == "unrecoverable" || e.Attr("phase") == "resetting" || e.Attr("phase") != idle && e.Attr("offered") != ""
 		if e.Attr("phase") == "resetting" {
 			clear(o.bindings) // they go with the component VMs
 		}
@@ -136,6 +140,9 @@ func (o *NothingLeftBehind) sessions(t *Truth) {
 
 // Finish implements Oracle.
 func (o *NothingLeftBehind) Finish(t *Truth) []record.Violation {
+	if o.stuck {
+		return nil
+	}
 	for _, c := range o.live {
 		if c.state == stateWaiting {
 			continue // for a word that nobody says: it goes on when somebody does
@@ -258,7 +265,8 @@ func (o *NothingLeftBehind) cameBack(t *Truth, before *VM, c *course) {
 	if now.Pool == o.rules.MigratePool && !c.left.has(leftPool) {
 		tell("the VM is in pool %q", now.Pool)
 	}
-	if !slices.Equal(now.Snapshots, before.Snapshots) && !(c.left.has(leftSnapshot) && o.oneMore(now.Snapshots, before.Snapshots)) {
+	snapshots := o.kept.without(before.Name, now.Snapshots, o.rules.SnapshotPrefix)
+	if !slices.Equal(snapshots, before.Snapshots) && !(c.left.has(leftSnapshot) && o.oneMore(snapshots, before.Snapshots)) {
 		tell("the VM has the snapshots [%s]; it had [%s]", strings.Join(now.Snapshots, ", "), strings.Join(before.Snapshots, ", "))
 	}
 }

@@ -55,7 +55,7 @@ func (s *shown) names(p *part) bool {
 	case s.isReady():
 		return false
 	case p.service == filterService:
-		return strings.Contains(s.details+s.components, p.vm) || strings.Contains(s.details+s.components, filterService)
+		return true // what is on the host is named
 	}
 	return strings.Contains(s.details, p.vm) || strings.Contains(s.components, p.vm+"/"+p.service) ||
 		p.service != "" && strings.Contains(s.details, p.service)

@@ -227,10 +227,10 @@ func (f *facts) hearRecovery(e kernel.Event) {
 		f.byHand(e)
 	case event.Note:
 		c.noted[e.Attr("type")] = true
-		f.toldOf(e.Attr("type"))
+		f.toldOf()
 	case event.EventPosted:
 		c.posted[e.Attr("type")] = true
-		f.toldOf(e.Attr("type"))
+		f.toldOf()
 	case event.Health, event.Heartbeat:
 		f.shown(e)
 	case event.ApplianceDown:
@@ -257,6 +257,7 @@ func (f *facts) recoveryMoved(e kernel.Event) {
 	before := c.phase
 	c.phase = phase
 	if before == faults.Healthy && phase != faults.Healthy {
+		f.set(factSilenceFailed, c.hung)
 		c.busy, c.idle, c.hung = len(c.moving) > 0, len(c.moving) == 0 && len(c.bound) == 0, false
 		for _, m := range f.live { //hdm:order-safe each for itself
 			m.through = m.through || m.state == string(migration.Running)
@@ -429,7 +430,7 @@ func (f *facts) byHand(e kernel.Event) {
 }
 
 // toldOf takes note of an event that is in HDM's log, or was posted in vCenter.
-func (f *facts) toldOf(kind string) {
+func (f *facts) toldOf() {
 	c := &f.recovery
 	both := func(kind string) bool { return c.posted[kind] && c.noted[kind] }
 	f.set(factMultiple, both(appliance.EventMultipleFailures))
@@ -437,7 +438,6 @@ func (f *facts) toldOf(kind string) {
 	f.set(factRebootPosted, both(appliance.EventDockerReboot))
 	f.set(factFlushLate, both(appliance.EventFlushLate))
 	f.set(factRepairEvents, both(appliance.EventComponentFailed) && both(appliance.EventComponentRepaired))
-	f.set(factSilenceFailed, kind == appliance.EventComponentFailed && c.hung)
 	f.everywhere()
 }
 

@@ -34,7 +34,7 @@ const (
 	look  = 10 * time.Second // how often the end is looked for
 )
 
-// filterURL is where hosts fetch HDM's IO filter from: the appliance serves it.
+// filterURL is where the hosts on premises fetch the IO filter from.
 const filterURL = "https://hdm-appliance/iofilter/praapa.vib"
 
 // probing is how often the appliance asks the vCenters whether they are there.
@@ -73,6 +73,7 @@ type stage struct {
 	recoveries *recoveries
 	hands      map[string]int // steps whose tasks run, by site and task
 	unover     bool           // it was not over at its limit
+	tried      []string       // clauses that the migrations after its recoveries have shown
 
 	agenda agenda
 	acting acting
@@ -195,8 +196,10 @@ func (st *stage) underWay() string {
 	switch {
 	case st.app == nil:
 		return "the appliance was down"
-	case st.teller.live() > 0:
+	case st.teller.live() > 0 && !st.stuck():
 		return "migrations were under way"
+	case st.recovering():
+		return "a recovery was under way"
 	case st.teller.deployment.Effect != "":
 		return "HDM was " + phaseOf(st.teller.deployment)
 	case st.acting.open > 0:
@@ -207,7 +210,7 @@ func (st *stage) underWay() string {
 		return "a step or a fault was still to come"
 	case st.bus.busy(st.world, st.app) != "":
 		return st.bus.busy(st.world, st.app)
-	case st.teller.untold():
+	case st.teller.untold() && !st.stuck():
 		return "vCenter did not show the end of a migration yet"
 	}
 	if booting := st.world.Booting(); len(booting) > 0 {
@@ -252,7 +255,7 @@ func (st *stage) boot() {
 		app, err := appliance.Boot(context.Background(), appliance.Config{
 			ID: applianceID, Runtime: m, Journal: st.journal, Knobs: st.scenario.Knobs.Of(knobs()), Patience: appliance.DefaultPatience,
 			OnPremises: vsphere.NewClient(m, here), Cloud: vsphere.NewClient(m, there),
-			Components: st.services, ProbeEvery: st.probeEvery(), FilterURL: filterURL,
+			Components: st.services, FilterURL: filterURL, ProbeEvery: st.probeEvery(),
 			Observer: st.teller, BeforeCompletion: func(string) { st.reach(faults.AppliedBeforeCompletion) },
 		})
 		if err == nil {

@@ -57,6 +57,9 @@ func (t *teller) recovering(r recovery.Recovery) []string {
 	}
 	add("offered", r.Offered)
 	add("fatal", r.Fatal)
+	if t.recovery.Phase == recovery.Resetting && r.Phase == recovery.Healthy {
+		r.Reset.Step = recovery.ResetDone
+	}
 	add("reset", string(r.Reset.Step))
 	return kv
 }

@@ -88,5 +88,6 @@ func (e *Error) Error() string {
 // Timeout is true if the call may have been applied.
 func (e *Error) Timeout() bool { return e.Reason == TimedOut }
 
-// Unreachable is true if the way was down and nothing was sent.
-func (e *Error) Unreachable() bool { return e.Reason == Unreachable }
+// Unreachable is true if the way was down, or nobody was at its end, and nothing
+// was sent.
+func (e *Error) Unreachable() bool { return e.Reason == Unreachable || e.Reason == Refused }
