@@ -119,7 +119,6 @@ func Build(k *kernel.Kernel, d Description, o Options) (_ *World, err error) {
 	w.Components.Filters = w.filters
 	w.OnPremises.VCenter.OnFilter(func(string, bool, uint64) { w.Components.FiltersChanged() })
 	w.Cloud.Backing = w.Components.Backing
-	w.beatFilters()
 	w.Device = func(p *Place, vm vcenter.VM, i int) guest.Device { return w.Components.Device(p.Site, vm, i) }
 	return w, nil
 }
