@@ -144,6 +144,9 @@ func (o *EffectsOnce) answered(e *kernel.Event) {
 
 // Finish implements Oracle.
 func (o *EffectsOnce) Finish(t *Truth) []record.Violation {
+	if o.stuck {
+		return nil
+	}
 	for i := range t.Before {
 		before := &t.Before[i]
 		if before.Site != vsphere.OnPremises {

@@ -89,6 +89,9 @@ const (
 const (
 	stepPower  = "power"
 	stepRevert = "revert"
+	// stepShip is a person who brings the image of a VM by other means: where HDM does
+	// not know of it, it is theirs to remove.
+	stepShip = "ship"
 )
 
 // byHand is the name of the VM that a person powers on or off, or restores a
