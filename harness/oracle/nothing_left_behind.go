@@ -32,6 +32,7 @@ type NothingLeftBehind struct {
 	images   map[string]bool   // VMs: a failed warm migration lists what it had brought (WARM-06)
 	shipped  map[string]bool   // VMs: a person brings, or has brought, their image
 	hosts    hostsDown
+	kept     kept
 }
 
 // shape is what a migration that does not complete has to put back. What is not
@@ -47,12 +48,13 @@ func NewNothingLeftBehind(r Rules) *NothingLeftBehind {
 	return &NothingLeftBehind{
 		verdicts: verdicts{oracle: "nothing-left-behind"}, courses: newCourses(&r),
 		power: map[string]bool{}, pool: map[string]string{}, was: map[string]shape{}, byHand: map[string]bool{},
-		lost: map[string]int{}, bindings: map[string]string{}, images: map[string]bool{}, shipped: map[string]bool{}, hosts: newHostsDown(),
+		lost: map[string]int{}, bindings: map[string]string{}, images: map[string]bool{}, shipped: map[string]bool{}, hosts: newHostsDown(), kept: kept{},
 	}
 }
 
 // Observe implements Oracle.
 func (o *NothingLeftBehind) Observe(e kernel.Event) []record.Violation {
+	o.kept.hear(&e)
 	switch e.Kind {
 	case event.Migration:
 		o.migration(&e)
@@ -265,7 +267,8 @@ func (o *NothingLeftBehind) cameBack(t *Truth, before *VM, c *course) {
 	if now.Pool == o.rules.MigratePool && !c.left.has(leftPool) {
 		tell("the VM is in pool %q", now.Pool)
 	}
-	if !slices.Equal(now.Snapshots, before.Snapshots) && !(c.left.has(leftSnapshot) && o.oneMore(now.Snapshots, before.Snapshots)) {
+	snapshots := o.kept.without(before.Name, now.Snapshots, o.rules.SnapshotPrefix)
+	if !slices.Equal(snapshots, before.Snapshots) && !(c.left.has(leftSnapshot) && o.oneMore(snapshots, before.Snapshots)) {
 		tell("the VM has the snapshots [%s]; it had [%s]", strings.Join(now.Snapshots, ", "), strings.Join(before.Snapshots, ", "))
 	}
 }

@@ -91,13 +91,14 @@ const (
 	stepRevert = "revert"
 	// stepShip is a person who brings the image of a VM by other means: where HDM does
 	// not know of it, it is theirs to remove.
-	stepShip = "ship"
+	stepShip    = "ship"
+	stepRecover = "recover" // by the guide's steps for VMs in the recovery pools
 )
 
 // byHand is the name of the VM that a person powers on or off, or restores a
 // snapshot of; "" if the event tells of something else.
 func byHand(e *kernel.Event) string {
-	if e.Kind != event.Step || e.Attr("what") != stepPower && e.Attr("what") != stepRevert {
+	if e.Kind != event.Step || e.Attr("what") != stepPower && e.Attr("what") != stepRevert && e.Attr("what") != stepRecover {
 		return ""
 	}
 	_, name, _ := strings.Cut(e.Attr("vm"), "/")
