@@ -2,6 +2,7 @@ package mutants
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -91,7 +92,12 @@ func (h *Hunt) Mutant(ctx context.Context, number int, r *Record) (Catch, error)
 	}
 	defer os.RemoveAll(dir)
 	if err := h.look(ctx, number, r, dir, &c); err != nil {
-		return c, err
+		replay, control := new(ReplayError), new(ControlError)
+		if !errors.As(err, &replay) && !errors.As(err, &control) {
+			return c, err
+		}
+		c.note("%s would have caught it, but: %v", c.By, err)
+		c.By = ""
 	}
 	c.Took = time.Since(began)
 	return c, h.Ledger.Keep(key, c)
