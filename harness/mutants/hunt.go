@@ -41,8 +41,8 @@ func (c *Catch) Caught() bool { return c.By != "" }
 // nothing: else no catch says anything.
 func (h *Hunt) Control(ctx context.Context, records []Record) error {
 	var names []string
-	for _, r := range records {
-		names = append(names, r.Notice.Scenarios...)
+	for i := range records {
+		names = append(names, records[i].Notice.First()...)
 	}
 	slices.Sort(names)
 	if names = slices.Compact(names); len(names) == 0 {
@@ -104,7 +104,7 @@ func (h *Hunt) Mutant(ctx context.Context, number int, r *Record) (Catch, error)
 }
 
 func (h *Hunt) look(ctx context.Context, number int, r *Record, dir string, c *Catch) error {
-	if n := r.Notice; len(n.Scenarios) > 0 || n.Seeds != "" {
+	if n := &r.Notice; len(n.First()) > 0 || n.Seeds != "" {
 		path, err := h.Builder.Mutant(ctx, r, dir)
 		if err != nil {
 			return err
@@ -128,11 +128,12 @@ func (h *Hunt) look(ctx context.Context, number int, r *Record, dir string, c *C
 	return err
 }
 
-// scenarios runs those that are named, in their order, until one breaks.
+// scenarios runs those that should notice it, in their order, until one breaks.
 func (h *Hunt) scenarios(ctx context.Context, number int, r *Record, mutant Program, c *Catch) error {
-	turns := slices.Collect(slices.Chunk(r.Notice.Scenarios, 1))
+	first := r.Notice.First()
+	turns := slices.Collect(slices.Chunk(first, 1))
 	if r.Notice.Together {
-		turns = [][]string{r.Notice.Scenarios}
+		turns = [][]string{first}
 	}
 	for _, names := range turns {
 		what := strings.Join(names, ",")

@@ -40,7 +40,8 @@ func TestARecordThatCannotBeIsRefused(t *testing.T) {
 		{"an unknown key", "matters:", "mattered:", "field mattered not found"},
 		{"an unknown scenario", "cold-running-vm", "warm-running-vm", `there is no scenario "warm-running-vm"`},
 		{"an unknown clause", "COLD-01", "COLD-99", `there is no clause "COLD-99"`},
-		{"nothing to notice it", "scenarios: [cold-running-vm]", "seeds: ''", "nothing is to notice it"},
+		{"nothing to notice it", "scenarios: [cold-running-vm]\n    clauses: [COLD-01]", "seeds: ''", "nothing is to notice it"},
+		{"a clause that no scenario covers", "scenarios: [cold-running-vm]\n    clauses: [COLD-01]", "clauses: [BED-06]", "nothing is to notice it"},
 		{"no seeds", "scenarios:", "seeds: many\n    scenarios:", `"many" are no seeds`},
 		{"a test file", "file: x.go", "file: x_test.go", "x_test.go is not to be changed"},
 		{"a file elsewhere", "file: x.go", "file: ../x.go", "../x.go is not to be changed"},
@@ -56,6 +57,15 @@ func TestARecordThatCannotBeIsRefused(t *testing.T) {
 			assert.ErrorContains(t, err, test.want)
 		})
 	}
+}
+
+func TestAClauseStandsForTheScenariosThatCoverIt(t *testing.T) {
+	n := Notice{Clauses: []string{"COLD-01", "MIG-12"}}
+	assert.Equal(t, []string{"cold-running-vm", "snapshot-restored"}, n.First())
+	n.Scenarios = []string{"real-40"}
+	assert.Equal(t, []string{"real-40"}, n.First(), "but those that are named come first")
+	n = Notice{Clauses: []string{"MIG-13"}}
+	assert.Len(t, n.First(), mostCovering)
 }
 
 func TestARecordThatNoLongerAppliesIsAnError(t *testing.T) {

@@ -28,6 +28,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"go.yaml.in/yaml/v3"
 
@@ -53,8 +54,9 @@ type Edit struct {
 	Replace string `yaml:"replace"`
 }
 
-// Notice is what should notice the mistake: scenarios first; if they do not, the
-// seeds of an exploration, or a test where no run can show it.
+// Notice is what should notice the mistake: scenarios first, those that are named
+// or else those that cover one of the clauses; if they do not, the seeds of an
+// exploration, or a test where no run can show it.
 type Notice struct {
 	Scenarios []string `yaml:"scenarios,omitempty"`
 	// Together: they are compared with each other, and run in one go.
@@ -139,15 +141,15 @@ func (r *Record) check(file string) error {
 	refuse := func(fix, format string, args ...any) {
 		wrong = append(wrong, &RecordError{where, fmt.Sprintf(format, args...), fix})
 	}
-	n := r.Notice
+	n := &r.Notice
 	if r.Name == "" || r.Package == "" || r.File == "" || r.Matters == "" || len(r.Edits) == 0 {
 		refuse("give it a name, package and file, edits, and what it matters to a user", "something is missing")
 	}
 	if n.Test != nil && (n.Test.Package == "" || n.Test.Name == "") {
 		refuse("give the test's package and name", "its test is not named")
 	}
-	if len(n.Scenarios) == 0 && n.Seeds == "" && n.Test == nil {
-		refuse("name a scenario, seeds or a test", "nothing is to notice it")
+	if len(n.First()) == 0 && n.Seeds == "" && n.Test == nil {
+		refuse("name a scenario, a clause that one covers, seeds or a test", "nothing is to notice it")
 	}
 	for _, s := range n.Scenarios {
 		if !slices.Contains(scenarios.Conformance(), "conformance/"+s+".yaml") {
@@ -167,6 +169,52 @@ func (r *Record) check(file string) error {
 	}
 	return errors.Join(wrong...)
 }
+
+// mostCovering bounds the scenarios that are run because of what they cover.
+const mostCovering = 12
+
+// First are the scenarios that should notice it, in the order in which they are
+// run.
+func (n *Notice) First() []string {
+	if len(n.Scenarios) > 0 {
+		return n.Scenarios
+	}
+	var all []string
+	for _, id := range n.Clauses {
+		for _, s := range covering()[id] {
+			if !slices.Contains(all, s) && len(all) < mostCovering {
+				all = append(all, s)
+			}
+		}
+	}
+	return all
+}
+
+// covering are the scenarios of the suite by the clauses that they cover, in part
+// or whole.
+var covering = sync.OnceValue(func() map[string][]string {
+	all := map[string][]string{}
+	for _, p := range scenarios.Conformance() {
+		text, err := scenarios.FS.ReadFile(p)
+		if err != nil {
+			panic(fmt.Sprintf("mutants: %v", err)) // it is embedded
+		}
+		var s struct {
+			Covers []string `yaml:"covers"`
+		}
+		if err := yaml.Unmarshal(text, &s); err != nil {
+			panic(fmt.Sprintf("mutants: %s: %v", p, err)) // tests read it
+		}
+		for _, c := range s.Covers {
+			id, _, _ := strings.Cut(c, "/")
+			name := strings.TrimSuffix(path.Base(p), ".yaml")
+			if !slices.Contains(all[id], name) {
+				all[id] = append(all[id], name)
+			}
+		}
+	}
+	return all
+})
 
 // Path of the file that is changed, below the module's folder.
 func (r *Record) Path() string { return path.Join(r.Package, r.File) }
