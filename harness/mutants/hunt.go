@@ -85,7 +85,7 @@ func (h *Hunt) Mutant(ctx context.Context, number int, r *Record) (Catch, error)
 	if h.Ledger.Known(key, &c) {
 		return c, nil
 	}
-	began := time.Now()
+	took := Stopwatch()
 	dir, err := os.MkdirTemp("", "hdm-mutant-*")
 	if err != nil {
 		return c, fmt.Errorf("making a folder for %q: %w", r.Name, err)
@@ -99,7 +99,7 @@ func (h *Hunt) Mutant(ctx context.Context, number int, r *Record) (Catch, error)
 		c.note("%s would have caught it, but: %v", c.By, err)
 		c.By = ""
 	}
-	c.Took = time.Since(began)
+	c.Took = took()
 	return c, h.Ledger.Keep(key, c)
 }
 

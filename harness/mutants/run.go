@@ -82,7 +82,7 @@ func (t *Told) Violated() (ids []string) {
 // that it tells of the runs that ended before. The error is for what kept it from
 // running.
 func (p Program) Says(ctx context.Context, args ...string) (Told, error) {
-	limited, stop := context.WithTimeout(ctx, p.Limit)
+	limited, stop := within(ctx, p.Limit)
 	defer stop()
 	args = append(slices.Clone(args), "--format", "json", "--out", p.Dir)
 	if args[0] != "replay" { // one run has one worker

@@ -64,7 +64,7 @@ func (s *Survey) Mutant(ctx context.Context, r *Record) (Sighting, error) {
 		return seen, nil
 	}
 	seen := Sighting{Name: r.Name}
-	began := time.Now()
+	took := Stopwatch()
 	dir, err := os.MkdirTemp("", "hdm-mutant-*")
 	if err != nil {
 		return seen, fmt.Errorf("making a folder for %q: %w", r.Name, err)
@@ -86,6 +86,6 @@ func (s *Survey) Mutant(ctx context.Context, r *Record) (Sighting, error) {
 		seen.Failed = append(seen.Failed, f.Scenario)
 	}
 	slices.Sort(seen.Failed)
-	seen.Took = time.Since(began)
+	seen.Took = took()
 	return seen, s.Ledger.Keep(Key(s.Sum, "survey", r), seen)
 }

@@ -143,7 +143,7 @@ func chosen(only *regexp.Regexp) (some []mutants.Record, err error) {
 
 // fit builds every mutant and runs none.
 func fit(ctx context.Context, b mutants.Builder, records []mutants.Record, workers int) error {
-	return each(records, workers, func(_ int, r *mutants.Record) error {
+	return mutants.Each(records, workers, func(_ int, r *mutants.Record) error {
 		dir, err := os.MkdirTemp("", "hdm-mutant-*")
 		if err != nil {
 			return err
@@ -155,13 +155,13 @@ func fit(ctx context.Context, b mutants.Builder, records []mutants.Record, worke
 }
 
 func hunt(ctx context.Context, o options, records []mutants.Record, h *mutants.Hunt) (int, error) {
-	began := time.Now()
+	took := mutants.Stopwatch()
 	if err := h.Control(ctx, records); err != nil {
 		return 0, err
 	}
 	var mu sync.Mutex
 	caught, by := 0, map[string]int{}
-	err := each(records, o.workers, func(i int, r *mutants.Record) error {
+	err := mutants.Each(records, o.workers, func(i int, r *mutants.Record) error {
 		c, err := h.Mutant(ctx, i, r)
 		if err != nil {
 			return err
@@ -179,7 +179,7 @@ func hunt(ctx context.Context, o options, records []mutants.Record, h *mutants.H
 		return 0, err
 	}
 	fmt.Printf("%d of %d mutants caught (%.1f %%): %d by their scenarios, %d by exploration, %d by a test; %v\n",
-		caught, len(records), 100*float64(caught)/float64(len(records)), by["scenario"], by["seed"], by["test"], time.Since(began).Round(time.Second))
+		caught, len(records), 100*float64(caught)/float64(len(records)), by["scenario"], by["seed"], by["test"], took().Round(time.Second))
 	if float64(caught) < enough*float64(len(records)) {
 		return exitMissed, nil
 	}
@@ -195,7 +195,7 @@ func survey(ctx context.Context, o options, records []mutants.Record, s *mutants
 	if err != nil {
 		return err
 	}
-	failed := each(records, 1, func(i int, r *mutants.Record) error {
+	failed := mutants.Each(records, 1, func(i int, r *mutants.Record) error {
 		seen, err := s.Mutant(ctx, r)
 		if err == nil {
 			fmt.Printf("%3d of %d  %4d scenarios  %3d clauses  %7v  %s\n", i+1, len(records), len(seen.Failed), len(seen.Violated), seen.Took.Round(time.Second), r.Name)
@@ -217,35 +217,4 @@ func survey(ctx context.Context, o options, records []mutants.Record, s *mutants
 	idle := m.Idle()
 	fmt.Printf("%d of %d clauses notice no mutant: %v; see %s\n", len(idle), len(held), idle, o.out)
 	return errors.Join(failed, m.Write(f), f.Close())
-}
-
-// each does something with every record, so many at once. After an error none is
-// begun.
-func each(records []mutants.Record, workers int, do func(int, *mutants.Record) error) error {
-	var mu sync.Mutex
-	var failed error
-	next := 0
-	take := func() (int, bool) {
-		mu.Lock()
-		defer mu.Unlock()
-		i := next
-		next++
-		return i, failed == nil && i < len(records)
-	}
-	var all sync.WaitGroup
-	for range workers {
-		all.Add(1)
-		go func() {
-			defer all.Done()
-			for i, ok := take(); ok; i, ok = take() {
-				if err := do(i, &records[i]); err != nil {
-					mu.Lock()
-					failed = errors.Join(failed, err)
-					mu.Unlock()
-				}
-			}
-		}()
-	}
-	all.Wait()
-	return failed
 }
