@@ -55,6 +55,17 @@ func (r *ApplianceRestart) Downtime() Duration {
 	return r.For
 }
 
+// Lasts is its downtime.
+func (r *ApplianceRestart) Lasts() Span { return Span(r.Downtime()) }
+
+// clash: where a crash point decides the moment, the order is the run's.
+func (r *ApplianceRestart) clash(other Kind) string {
+	if o := other.(*ApplianceRestart); r.CrashPoint == "" && o.CrashPoint == "" {
+		return "the appliance would restart while it is down"
+	}
+	return ""
+}
+
 // Time is which arrival at the crash point is meant, from 1.
 func (r *ApplianceRestart) Time() int { return max(r.Nth, 1) }
 

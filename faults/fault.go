@@ -8,37 +8,72 @@
 //
 // Read this file, then trigger.go (when a fault begins), then any one kind.
 //
-// To add a kind: give it a file with its record, its Name, Target and check;
-// add a field to Fault and a line to kinds; harness/run must then act it. The
-// tests of this package go over every field of Fault by themselves.
+// To add a kind: give it a file with its record, its Name, Target and check (and
+// Lasts, if it ends by itself), and Fault a field for it; harness/run must then
+// act it. Everything else, the schema and the tests too, goes over the fields of
+// Fault.
 package faults
 
 import (
 	"fmt"
+	"reflect"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
 )
 
 // Fault is one thing that goes wrong, once: a trigger, and exactly one kind.
+// Every field after the trigger is a kind: to be in here is what makes it one.
 type Fault struct {
 	Trigger `yaml:",inline"`
 
 	ApplianceRestart *ApplianceRestart `yaml:"appliance-restart,omitempty"`
-	WANDown          *WANDown          `yaml:"wan-down,omitempty"`
-	CallError        *CallError        `yaml:"call-error,omitempty"`
-	CallHang         *CallHang         `yaml:"call-hang,omitempty"`
-	CallLost         *CallLost         `yaml:"call-lost,omitempty"`
-	CallLate         *CallLate         `yaml:"call-late,omitempty"`
+	JournalFull      *JournalFull      `yaml:"journal-full,omitempty"`
+	JournalLost      *JournalLost      `yaml:"journal-lost,omitempty"`
+	ClockStep        *ClockStep        `yaml:"clock-step,omitempty"`
+
+	WANDown     *WANDown     `yaml:"wan-down,omitempty"`
+	WANSlow     *WANSlow     `yaml:"wan-slow,omitempty"`
+	WANLossy    *WANLossy    `yaml:"wan-lossy,omitempty"`
+	WANFlapping *WANFlapping `yaml:"wan-flapping,omitempty"`
+
+	CallError      *CallError      `yaml:"call-error,omitempty"`
+	CallHang       *CallHang       `yaml:"call-hang,omitempty"`
+	CallLost       *CallLost       `yaml:"call-lost,omitempty"`
+	CallLate       *CallLate       `yaml:"call-late,omitempty"`
+	VCenterRestart *VCenterRestart `yaml:"vcenter-restart,omitempty"`
+	SessionExpiry  *SessionExpiry  `yaml:"session-expiry,omitempty"`
 
 	InternetDown      *InternetDown      `yaml:"internet-down,omitempty"`
 	MessageDuplicate  *MessageDuplicate  `yaml:"message-duplicate,omitempty"`
 	MessageReorder    *MessageReorder    `yaml:"message-reorder,omitempty"`
 	MessageLost       *MessageLost       `yaml:"message-lost,omitempty"`
+	MessageDelay      *MessageDelay      `yaml:"message-delay,omitempty"`
 	MessageLateDelete *MessageLateDelete `yaml:"message-late-delete,omitempty"`
 	MessageCorrupt    *MessageCorrupt    `yaml:"message-corrupt,omitempty"`
 	QueueUnavailable  *QueueUnavailable  `yaml:"queue-unavailable,omitempty"`
 	QueueOverLimit    *QueueOverLimit    `yaml:"queue-over-limit,omitempty"`
+
+	ComponentCrash    *ComponentCrash    `yaml:"component-crash,omitempty"`
+	ComponentHang     *ComponentHang     `yaml:"component-hang,omitempty"`
+	ComponentRestart  *ComponentRestart  `yaml:"component-restart,omitempty"`
+	ComponentKill     *ComponentKill     `yaml:"component-kill,omitempty"`
+	ComponentVMReboot *ComponentVMReboot `yaml:"component-vm-reboot,omitempty"`
+	CommandLost       *CommandLost       `yaml:"command-lost,omitempty"`
+	CommandHang       *CommandHang       `yaml:"command-hang,omitempty"`
+	DeviceError       *DeviceError       `yaml:"device-error,omitempty"`
+	FlushTorn         *FlushTorn         `yaml:"flush-torn,omitempty"`
+	FlushFails        *FlushFails        `yaml:"flush-fails,omitempty"`
+
+	HostRestart     *HostRestart     `yaml:"host-restart,omitempty"`
+	HostDisconnect  *HostDisconnect  `yaml:"host-disconnect,omitempty"`
+	IOFilterRestart *IOFilterRestart `yaml:"iofilter-restart,omitempty"`
+	DatastoreFull   *DatastoreFull   `yaml:"datastore-full,omitempty"`
+	DatastoreError  *DatastoreError  `yaml:"datastore-error,omitempty"`
+	StorageCorrupt  *StorageCorrupt  `yaml:"storage-corrupt,omitempty"`
+
+	GuestLate  *GuestLate  `yaml:"guest-late,omitempty"`
+	GuestNever *GuestNever `yaml:"guest-never,omitempty"`
 }
 
 // Kind is what goes wrong.
@@ -51,66 +86,47 @@ type Kind interface {
 	check(c *checker)
 }
 
-// kinds are the fields of f that hold a kind, in order. A nil pointer in an
-// interface is not nil: hence one if for each.
+// kindFields are the indexes of the fields of Fault that hold a kind.
+var kindFields = func() (fields []int) {
+	t := reflect.TypeFor[Fault]()
+	for i := range t.NumField() {
+		if t.Field(i).Type.Implements(reflect.TypeFor[Kind]()) {
+			fields = append(fields, i)
+		}
+	}
+	return fields
+}()
+
+// kinds are those that f has, in the order of its fields.
 func (f Fault) kinds() (set []Kind) {
-	if k := f.ApplianceRestart; k != nil {
-		set = append(set, k)
-	}
-	if k := f.WANDown; k != nil {
-		set = append(set, k)
-	}
-	if k := f.CallError; k != nil {
-		set = append(set, k)
-	}
-	if k := f.CallHang; k != nil {
-		set = append(set, k)
-	}
-	if k := f.CallLost; k != nil {
-		set = append(set, k)
-	}
-	if k := f.CallLate; k != nil {
-		set = append(set, k)
-	}
-	if k := f.InternetDown; k != nil {
-		set = append(set, k)
-	}
-	if k := f.MessageDuplicate; k != nil {
-		set = append(set, k)
-	}
-	if k := f.MessageReorder; k != nil {
-		set = append(set, k)
-	}
-	if k := f.MessageLost; k != nil {
-		set = append(set, k)
-	}
-	if k := f.MessageLateDelete; k != nil {
-		set = append(set, k)
-	}
-	if k := f.MessageCorrupt; k != nil {
-		set = append(set, k)
-	}
-	if k := f.QueueUnavailable; k != nil {
-		set = append(set, k)
-	}
-	if k := f.QueueOverLimit; k != nil {
-		set = append(set, k)
+	v := reflect.ValueOf(f)
+	for _, i := range kindFields {
+		if field := v.Field(i); !field.IsNil() {
+			set = append(set, field.Interface().(Kind))
+		}
 	}
 	return set
 }
 
+// Of is the fault of that kind.
+func Of(t Trigger, k Kind) Fault {
+	f := Fault{Trigger: t}
+	v := reflect.ValueOf(&f).Elem()
+	for _, i := range kindFields {
+		if field := v.Field(i); field.Type() == reflect.TypeOf(k) {
+			field.Set(reflect.ValueOf(k))
+			return f
+		}
+	}
+	panic(fmt.Sprintf("faults: no field of Fault holds a %T", k))
+}
+
 // Names are the keys of all kinds, in the order in which Fault has them.
 func Names() []string {
-	all := Fault{
-		ApplianceRestart: &ApplianceRestart{}, WANDown: &WANDown{}, CallError: &CallError{},
-		CallHang: &CallHang{}, CallLost: &CallLost{}, CallLate: &CallLate{}, InternetDown: &InternetDown{},
-		MessageDuplicate: &MessageDuplicate{}, MessageReorder: &MessageReorder{}, MessageLost: &MessageLost{},
-		MessageLateDelete: &MessageLateDelete{}, MessageCorrupt: &MessageCorrupt{},
-		QueueUnavailable: &QueueUnavailable{}, QueueOverLimit: &QueueOverLimit{},
-	}
+	t := reflect.TypeFor[Fault]()
 	var names []string
-	for _, k := range all.kinds() {
-		names = append(names, k.Name())
+	for _, i := range kindFields {
+		names = append(names, reflect.New(t.Field(i).Type.Elem()).Interface().(Kind).Name())
 	}
 	return names
 }

@@ -2,9 +2,12 @@ package faults
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
+	"github.com/hdm-project/hdm/core/component"
 	"github.com/hdm-project/hdm/core/migration"
+	"github.com/hdm-project/hdm/core/vsphere"
 )
 
 // Context is what faults are judged against: the run that they are to act in.
@@ -13,6 +16,11 @@ type Context struct {
 	Migrations map[string][]migration.Type // the VMs that steps migrate, and how
 	Bus        Bus                         // the message bus that there is
 	Deploys    bool                        // a step deploys HDM
+	// Components are the component VMs that steps deploy, and what runs in each.
+	Components map[string][]component.Service
+	// Hosts, Datastores and VMs are those of each site, by name; of the VMs, those
+	// that HDM makes too.
+	Hosts, Datastores, VMs map[vsphere.Site][]string
 }
 
 // Bus is the kind of a run's message queues; "" if it has none.
@@ -75,18 +83,11 @@ func (f Fault) check(c *checker) {
 
 // ends says whether the run still sees the end of a fault that lasts.
 func (f Fault) ends(c *checker) {
-	key, lasts := "", Duration(0)
-	switch {
-	case f.ApplianceRestart != nil:
-		key, lasts = "appliance-restart.for", f.ApplianceRestart.Downtime()
-	case f.WANDown != nil:
-		key, lasts = "wan-down.for", f.WANDown.For
-	case f.InternetDown != nil:
-		key, lasts = "internet-down.for", f.InternetDown.For
-	default:
+	k, is := f.Kind().(lasting)
+	if !is || k.Lasts() == Ever {
 		return
 	}
-	from := Duration(0)
+	lasts, from := Duration(k.Lasts()), Duration(0)
 	switch {
 	case f.At != nil:
 		from = *f.At
@@ -95,7 +96,7 @@ func (f Fault) ends(c *checker) {
 	}
 	// One whose trigger is wrong, or that lasts no time, is told as that.
 	if c.End > 0 && from >= 0 && from < c.End && lasts > 0 && lasts >= c.End-from {
-		c.fail(key, "make it shorter, let it begin earlier, or raise the scenario's limit", "it lasts %v, and is not over before the end of the run at %v", lasts, c.End)
+		c.fail(k.Name()+".for", "make it shorter, let it begin earlier, or raise the scenario's limit", "it lasts %v, and is not over before the end of the run at %v", lasts, c.End)
 	}
 }
 
@@ -103,36 +104,28 @@ func (f Fault) ends(c *checker) {
 // can, or if that depends on the run. For the same kind of thing at the same
 // time only one can be meant.
 func contradiction(a, b Fault) string {
-	switch {
-	case a.ApplianceRestart != nil && b.ApplianceRestart != nil:
-		// Where a crash point decides the moment, the order is the run's.
-		if a.ApplianceRestart.CrashPoint == "" && b.ApplianceRestart.CrashPoint == "" &&
-			overlap(a.Trigger, a.ApplianceRestart.Downtime(), b.Trigger, b.ApplianceRestart.Downtime()) {
-			return "the appliance would restart while it is down"
-		}
-	case a.WANDown != nil && b.WANDown != nil:
-		if a.WANDown.Directions().meets(b.WANDown.Directions()) && overlap(a.Trigger, a.WANDown.For, b.Trigger, b.WANDown.For) {
-			return "the WAN would go down while it is down"
-		}
-	case a.InternetDown != nil && b.InternetDown != nil:
-		if a.InternetDown.Directions().meets(b.InternetDown.Directions()) && overlap(a.Trigger, a.InternetDown.For, b.Trigger, b.InternetDown.For) {
-			return "the Internet link would go down while it is down"
-		}
-	case a.ofQueue() != nil && b.ofQueue() != nil:
-		if sameTrigger(a.Trigger, b.Trigger) && meets(a.ofQueue(), b.ofQueue()) {
-			return "both claim the same call"
-		}
-	case a.calls() != nil && b.calls() != nil:
-		if sameTrigger(a.Trigger, b.Trigger) && a.calls().meets(b.calls()) {
-			return "both claim the same call"
-		}
+	k, l := a.Kind(), b.Kind()
+	if k == nil || l == nil {
+		return ""
+	}
+	if m, is := k.(lasting); is && k.Name() == l.Name() && overlap(a.Trigger, m.Lasts(), b.Trigger, l.(lasting).Lasts()) {
+		return m.clash(l)
+	}
+	if !sameTrigger(a.Trigger, b.Trigger) {
+		return ""
+	}
+	claimed := a.ofQueue() != nil && b.ofQueue() != nil && meets(a.ofQueue(), b.ofQueue()) ||
+		a.calls() != nil && b.calls() != nil && a.calls().meets(b.calls()) ||
+		a.ofCommands() != nil && b.ofCommands() != nil && a.ofCommands().meets(b.ofCommands())
+	if claimed {
+		return "both claim the same call"
 	}
 	return ""
 }
 
 // overlap compares spans whose begins can be compared: both at times, or both
 // after the same phase.
-func overlap(a Trigger, forA Duration, b Trigger, forB Duration) bool {
+func overlap(a Trigger, forA Span, b Trigger, forB Span) bool {
 	var beginA, beginB Duration
 	switch {
 	case a.At != nil && b.At != nil:
@@ -142,11 +135,18 @@ func overlap(a Trigger, forA Duration, b Trigger, forB Duration) bool {
 	default:
 		return false
 	}
-	return beginA < beginB+forB && beginB < beginA+forA
+	over := func(begin Duration, lasts Span, at Duration) bool {
+		return lasts != Ever && at-begin >= Duration(lasts)
+	}
+	return !over(beginB, forB, beginA) && !over(beginA, forA, beginB)
 }
 
 func samePhase(a, b *When) bool {
-	return a.VM == b.VM && a.Type == b.Type && a.Enters == b.Enters && a.Deployment == b.Deployment && a.Nth() == b.Nth()
+	p, q := *a, *b
+	p.After, q.After = 0, 0
+	p.Attempt, q.Attempt = p.Nth(), q.Nth()
+	p.Occurrence, q.Occurrence = 0, 0
+	return p == q
 }
 
 func sameTrigger(a, b Trigger) bool {
@@ -185,6 +185,21 @@ func (c *checker) fail(key, fix, what string, args ...any) {
 func (c *checker) positive(key string, d Duration) {
 	if d <= 0 {
 		c.fail(key, "use a duration above 0, such as 30s", "%v is no time at all", d)
+	}
+}
+
+// span is positive for how long a fault lasts.
+func (c *checker) span(key string, s Span) {
+	if s <= 0 {
+		c.fail(key, "use a duration above 0, such as 30s, or ever", "%v is no time at all", s)
+	}
+}
+
+// onCache says that a migration puts a VM on the cloud cache.
+func (c *checker) onCache(key, vm string) {
+	types := c.Migrations[vm]
+	if !slices.Contains(types, migration.TBC) && !slices.Contains(types, migration.Warm) {
+		c.fail(key, "name a VM that a step migrates warm or as a try before commit", "no step brings %q onto a cloud cache: it would never act", vm)
 	}
 }
 

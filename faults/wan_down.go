@@ -22,8 +22,8 @@ func (d Direction) orBoth() Direction {
 }
 
 // outage checks how a link is cut.
-func (c *checker) outage(lasts Duration, d Direction) {
-	c.positive("for", lasts)
+func (c *checker) outage(lasts Span, d Direction) {
+	c.span("for", lasts)
 	switch d {
 	case Both, ToCloud, ToPremises:
 	default:
@@ -34,7 +34,7 @@ func (c *checker) outage(lasts Duration, d Direction) {
 // WANDown takes the WAN between the sites away. The Internet link stays up
 // (A-18).
 type WANDown struct {
-	For Duration `yaml:"for"`
+	For Span `yaml:"for,omitempty" nonzero:"default"` // default ever
 	// Direction that is cut; default both.
 	Direction Direction `yaml:"direction,omitempty" jsonschema:"enum=both,enum=to-cloud,enum=to-premises"`
 }
@@ -48,4 +48,14 @@ func (w *WANDown) Target() string { return "wan " + string(w.Directions()) }
 // Directions is what is cut.
 func (w *WANDown) Directions() Direction { return w.Direction.orBoth() }
 
-func (w *WANDown) check(c *checker) { c.outage(w.For, w.Directions()) }
+// Lasts is how long it is down.
+func (w *WANDown) Lasts() Span { return w.For.or(Ever) }
+
+func (w *WANDown) clash(other Kind) string {
+	if o := other.(*WANDown); w.Directions().meets(o.Directions()) {
+		return "the WAN would go down while it is down"
+	}
+	return ""
+}
+
+func (w *WANDown) check(c *checker) { c.outage(w.Lasts(), w.Directions()) }

@@ -13,8 +13,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hdm-project/hdm/core/appliance"
+	"github.com/hdm-project/hdm/core/component"
 	"github.com/hdm-project/hdm/core/health"
 	"github.com/hdm-project/hdm/core/migration"
+	"github.com/hdm-project/hdm/core/recovery"
 )
 
 var noon = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
@@ -116,6 +118,35 @@ func (o one) Migrations() []appliance.Status {
 }
 func (o one) Health() health.State { return health.Of(o.down, nil) }
 
+func (o one) Panel() health.Panel {
+	p := health.Panel{State: o.Health(), Components: []health.Component{
+		{Name: "Cloud Cache", VM: "HDM_Cloud_Cache-0", Level: health.Healthy},
+		{Name: "Cloud vCenter", Level: health.Healthy},
+	}}
+	if len(o.down) > 0 {
+		p.Components[0].Level, p.Components[0].Error = health.Poor, "it has crashed"
+		p.Notice, p.Reset = p.Details, "several parts of HDM failed at once"
+	}
+	return p
+}
+
+func (o one) Log() []appliance.Note {
+	return []appliance.Note{{Number: 1, At: noon, Type: appliance.EventComponentFailed, Text: "Cloud Cache from HDM_Cloud_Cache-0 crashed"}}
+}
+
+func (o one) Recovery() recovery.Recovery {
+	return recovery.Recovery{
+		Number: 1, Phase: recovery.Repairing, Since: noon, Affected: []migration.ID{"m-0001"},
+		Failures: []recovery.Failure{{VM: "HDM_Cloud_Cache-0", Service: component.CloudCache, Cause: recovery.Crashed, At: noon}},
+	}
+}
+
+func (o one) Leftovers() []migration.Migration {
+	m := in(3, migration.Failed, 2).Migration
+	m.Leftovers = []migration.Leftover{{Undo: migration.Undo{Step: migration.StepTransfer, Does: migration.DestroyImage}, What: "it stays"}}
+	return []migration.Migration{m}
+}
+
 func ask(t *testing.T, h http.Handler, method, path string, into any) *httptest.ResponseRecorder {
 	t.Helper()
 	w := httptest.NewRecorder()
@@ -180,4 +211,43 @@ func TestTheTablesShowBothViewsAndNoControlCharacters(t *testing.T) {
 	assert.Contains(t, out.String(), "evil?[2J?name")
 	assert.Contains(t, out.String(), "2026-01-02 12:05:00  no room (make some)")
 	assert.NotContains(t, out.String(), "\x1b")
+}
+
+func TestThePanelShowsEveryComponentWithItsStateAndColor(t *testing.T) { // HLT-03, HLT-05
+	h := Handler(func() Appliance { return one{down: []string{"Cloud Cache"}} })
+	var p Panel
+	ask(t, h, http.MethodGet, PathPanel, &p)
+	assert.Equal(t, []Component{
+		{Name: "Cloud Cache", VM: "HDM_Cloud_Cache-0", State: "Poor", Color: "red", Error: "it has crashed"},
+		{Name: "Cloud vCenter", State: "Healthy", Color: "blue"},
+	}, p.Components)
+	assert.Equal(t, "Not Ready", p.Status)
+	assert.False(t, p.Good)
+}
+
+func TestTheDashboardNoticesWhatIsDown(t *testing.T) { // HLT-04, RST-01
+	for _, down := range [][]string{nil, {"Cloud Cache"}} {
+		var d Dashboard
+		ask(t, Handler(func() Appliance { return one{down: down} }), http.MethodGet, PathDashboard, &d)
+		assert.Equal(t, down == nil, d.Good)
+		assert.Equal(t, down != nil, strings.HasPrefix(d.Notice, "Services not ready or down Cloud Cache"))
+		assert.Equal(t, down != nil, d.Reset != "")
+	}
+}
+
+func TestFailuresEventsAndLeftoversAreListed(t *testing.T) { // HLT-06, WARM-06
+	h := Handler(func() Appliance { return one{} })
+	var e Events
+	ask(t, h, http.MethodGet, PathEvents, &e)
+	assert.Equal(t, []Event{{1, noon, "com.hdm.component.failed", "Cloud Cache from HDM_Cloud_Cache-0 crashed"}}, e.Events)
+	var r Recovery
+	ask(t, h, http.MethodGet, PathRecovery, &r)
+	assert.Equal(t, Recovery{
+		Number: 1, Phase: "repairing", Since: noon, Affected: []string{"m-0001"}, Held: []string{},
+		Failures: []Failure{{VM: "HDM_Cloud_Cache-0", Service: "Cloud Cache", Cause: "crashed", At: noon}},
+	}, r)
+	var l Leftovers
+	ask(t, h, http.MethodGet, PathLeftovers, &l)
+	require.Len(t, l.Leftovers, 1)
+	assert.Equal(t, "vm-3", l.Leftovers[0].VM)
 }

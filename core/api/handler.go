@@ -3,15 +3,22 @@ package api
 import (
 	"encoding/json"
 	"net/http"
+	"strings"
 
 	"github.com/hdm-project/hdm/core/appliance"
 	"github.com/hdm-project/hdm/core/health"
+	"github.com/hdm-project/hdm/core/migration"
+	"github.com/hdm-project/hdm/core/recovery"
 )
 
 // Appliance is what the handler needs of *appliance.Appliance.
 type Appliance interface {
 	Migrations() []appliance.Status
 	Health() health.State
+	Panel() health.Panel
+	Log() []appliance.Note
+	Recovery() recovery.Recovery
+	Leftovers() []migration.Migration
 }
 
 // The paths.
@@ -19,7 +26,17 @@ const (
 	PathMigrations = "/api/v1/migrations"
 	PathHealth     = "/api/v1/health"
 	PathTypes      = "/api/v1/types"
+	PathDashboard  = "/api/v1/dashboard"
+	PathPanel      = "/api/v1/panel"
+	PathEvents     = "/api/v1/events"
+	PathRecovery   = "/api/v1/recovery"
+	PathLeftovers  = "/api/v1/leftovers"
 )
+
+// Paths are all of them.
+var Paths = []string{
+	PathMigrations, PathHealth, PathTypes, PathDashboard, PathPanel, PathEvents, PathRecovery, PathLeftovers,
+}
 
 // Migrations is the answer of PathMigrations.
 type Migrations struct {
@@ -69,8 +86,13 @@ func Handler(appliance func() Appliance) http.Handler {
 		return Health{string(h.Status), h.Details}
 	})
 	of(PathTypes, func(Appliance) any { return Types() })
+	of(PathDashboard, func(a Appliance) any { return dashboard(a.Panel()) })
+	of(PathPanel, func(a Appliance) any { return panel(a.Panel()) })
+	of(PathEvents, func(a Appliance) any { return events(a.Log()) })
+	of(PathRecovery, func(a Appliance) any { return recovering(a.Recovery()) })
+	of(PathLeftovers, func(a Appliance) any { return leftovers(a.Leftovers()) })
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
-		answer(w, http.StatusNotFound, ErrorAnswer{"nothing is served here", "ask for " + PathMigrations + ", " + PathHealth + " or " + PathTypes})
+		answer(w, http.StatusNotFound, ErrorAnswer{"nothing is served here", "ask for one of " + strings.Join(Paths, ", ")})
 	})
 	return mux
 }

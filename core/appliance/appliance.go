@@ -11,6 +11,18 @@
 // is loaded and the steps' tables decide what happens next. No durable fact
 // lives in a task. What is shown to people in vCenter (report.go) follows
 // behind and is never waited for.
+//
+// Failures of HDM's own parts take the same loop, with core/recovery as the
+// machine:
+//
+//	heartbeats --> lookout --> Noticed --> Step --> probe --> repair --> Returning
+//	(notice.go)                             |    (causes.go) (repair.go)    |
+//	                                        |                               v
+//	                 whom it affects (affected.go)     affected migrations fail, then their VMs
+//	                                                   come back (recover.go, returning.go)
+//
+// A reset is resetting.go. What health says of it all is panel.go; HDM's log of it
+// is notes.go.
 package appliance
 
 import (
@@ -44,6 +56,9 @@ type Config struct {
 	// deployed, and migrates cold only.
 	Components func(component.ClientConfig) component.Port
 	Knobs      migration.Knobs
+	// FilterURL is where the hosts on premises get HDM's I/O filter from when HDM is
+	// deployed. "": they have it, or need none.
+	FilterURL string
 	// Patience is how long a guest may take to shut down before its VM is
 	// powered off.
 	Patience time.Duration
@@ -104,10 +119,13 @@ type Appliance struct {
 	settled  map[vsphere.Site]*settlement
 	reporter *reporter
 	flusher  *flusher
-	pulse    component.Watch // of the component VMs
-	port     component.Port  // to them; nil before the first use
-	portTo   int             // the number of the deployment that it reaches
+	pulse    component.Watch // of the component VMs, and of the iofilter daemons
+	lookout  *lookout
+	told     health.Panel   // what the observer was told last
+	port     component.Port // to them; nil before the first use
+	portTo   int            // the number of the deployment that it reaches
 	probes   []*probe
+	reached  time.Duration // when the cloud answered a probe last
 
 	incarnation string // see Counters
 }
@@ -134,10 +152,15 @@ func Boot(ctx context.Context, c Config) (*Appliance, error) {
 	a.ctx, a.stop = c.Runtime.WithCancel(ctx)
 	a.reporter = newReporter(a)
 	a.flusher = newFlusher(a)
+	a.lookout = newLookout(a)
 	if a.Observer != nil {
 		a.Observer.Booted(state.Epoch + 1)
 		a.Observer.Deployed(state.deployment)
 		a.Observer.Set(state.settings)
+		a.Observer.Recovering(state.recovery)
+		for _, n := range state.notes {
+			a.Observer.Noted(n)
+		}
 		for _, s := range a.statuses() {
 			a.Observer.Loaded(s.Migration)
 		}
@@ -145,11 +168,7 @@ func Boot(ctx context.Context, c Config) (*Appliance, error) {
 	if _, err := a.deliver(Booted{Incarnation: a.incarnation}, "boot"); err != nil {
 		return nil, fmt.Errorf("the appliance cannot start: %w", err)
 	}
-	if d := a.Deployment(); d.Phase == deployment.Deployed {
-		if plan, err := deployment.Plan(d.Mode); err == nil {
-			a.expect(plan)
-		}
-	}
+	a.recall()
 	a.startProbes()
 	return a, nil
 }
@@ -159,13 +178,15 @@ func Boot(ctx context.Context, c Config) (*Appliance, error) {
 // nothing it did could be taken up again.
 var ErrJournal = errors.New("the journal cannot be written: free or repair the appliance's disk and restart it")
 
-// Order asks for a migration. The answer is durable when it returns. One that
-// came by message is refused while HDM is not ready (SQS-08), unless it was heard
-// before.
+// Order asks for a migration. The answer is durable when it returns. While HDM
+// recovers from a failure none is served (REC-12); one that came by message is
+// refused whenever HDM is not ready (SQS-08), unless it was heard before.
 func (a *Appliance) Order(o migration.Order) (Answer, error) {
 	given := OrderGiven{Order: o}
-	if h := a.Health(); o.Origin == migration.FromMessage && !h.Ready() {
-		given.Unready = []migration.Reason{migration.Unready(h.Details)}
+	if given.Unready = a.unready(); given.Unready == nil && o.Origin == migration.FromMessage {
+		if h := a.Health(); !h.Ready() {
+			given.Unready = []migration.Reason{migration.Unready(h.Details)}
+		}
 	}
 	d, err := a.deliver(given, "order")
 	if err == nil && a.Observer != nil {
@@ -184,7 +205,7 @@ func (a *Appliance) Cancel(vm string) (Answer, error) {
 // Configure & Sync, Commit (MIG-10), or that the data came by other means
 // (SQS-05). A word that means that the data is in the cloud counts only if it is.
 func (a *Appliance) Say(ctx context.Context, vm string, w migration.Word) (Answer, error) {
-	given := WordGiven{VM: vm, Word: w}
+	given := WordGiven{VM: vm, Word: w, Unready: a.unready()}
 	if m, ok := a.live(vm); ok && m.Brings(w) {
 		image, err := a.brought(ctx, m)
 		if err != nil {
@@ -223,14 +244,14 @@ func (a *Appliance) Settings() Settings {
 // Deploy asks for the component VMs of a mode (DEP-01, -02). The answer is
 // durable when it returns; Deployment tells how far it is.
 func (a *Appliance) Deploy(m deployment.Mode) (Answer, error) {
-	d, err := a.deliver(DeploymentHeard{deployment.Asked{Mode: m}}, "deploy")
+	d, err := a.deliver(DeploymentHeard{Event: deployment.Asked{Mode: m}, Unready: a.unready()}, "deploy")
 	return d.Answer, err
 }
 
 // Undeploy asks for their removal. It is refused while a VM is on the cloud
 // cache (DEP-04).
 func (a *Appliance) Undeploy() (Answer, error) {
-	d, err := a.deliver(DeploymentHeard{deployment.RemovalAsked{}}, "undeploy")
+	d, err := a.deliver(DeploymentHeard{Event: deployment.RemovalAsked{}, Unready: a.unready()}, "undeploy")
 	return d.Answer, err
 }
 
@@ -311,6 +332,12 @@ func (a *Appliance) observe(d Decision) {
 	if d.Settings != nil {
 		a.Observer.Set(*d.Settings)
 	}
+	if d.Recovery != nil {
+		a.Observer.Recovering(*d.Recovery)
+	}
+	for _, n := range d.Notes {
+		a.Observer.Noted(n)
+	}
 	for _, m := range d.Changed {
 		a.Observer.Changed(m)
 	}
@@ -323,7 +350,13 @@ func (a *Appliance) act(d Decision) {
 		}
 	}
 	if e := d.Deploying; e != nil {
-		a.Runtime.Go(a.ctx, e.Key, func(ctx context.Context) { a.deploys(ctx, *e) })
+		a.running[deploying] = a.Runtime.Go(a.ctx, e.Key, func(ctx context.Context) { a.deploys(ctx, *e) })
+	}
+	if e := d.Recovering; e != nil {
+		a.running[e.Key] = a.Runtime.Go(a.ctx, e.Key, func(ctx context.Context) { a.recovers(ctx, *e) })
+		if e.Kind == recovery.ResetOne && a.running[deploying] != nil {
+			a.running[deploying].Cancel() // there is to be no deployment
+		}
 	}
 	for _, e := range d.Effects {
 		m, _ := a.state.Migration(e.Migration)
@@ -336,7 +369,20 @@ func (a *Appliance) act(d Decision) {
 	}
 	a.reporter.wake()
 	a.flusher.wake()
+	if (d.Deploy != nil || d.Recovery != nil) && a.state.recovery.Phase == recovery.Healthy {
+		if silent := a.silent(); len(silent) > 0 && a.state.deployment.Phase == deployment.Deployed {
+			a.lookout.tell(BeatHeard{Failed: silent}) // of whom nobody took care yet
+		}
+	}
+	if d.Deploy != nil && d.Deploy.Phase == deployment.None {
+		a.pulse = component.Watch{}
+	}
+	a.lookout.wake()
+	a.tellHealth()
 }
+
+// deploying is the key of the task that makes or removes component VMs.
+const deploying = "deployment"
 
 func (a *Appliance) statuses() []Status {
 	var all []Status

@@ -17,11 +17,11 @@ const Policy = "HDM Analyzer Profile"
 
 // imageMark is the mark of the VM in the cloud that a VM's data are transferred
 // to: another one than the compute VM's.
-func (a *Appliance) imageMark(m migration.Migration) string { return a.mark(m.ID) + "/image" }
+func (a *Appliance) imageMark(m migration.Migration) string { return a.mark(m.Maker()) + "/image" }
 
 // cloneMark is the mark of the linked clone on premises. An export carries it on,
 // so that it is another one than the compute VM's.
-func (a *Appliance) cloneMark(m migration.Migration) string { return a.mark(m.ID) + "/clone" }
+func (a *Appliance) cloneMark(m migration.Migration) string { return a.mark(m.Maker()) + "/clone" }
 
 // onCloudCache does the effects of VMs that run on a cloud cache.
 func (a *Appliance) onCloudCache(ctx context.Context, e migration.Effect, m migration.Migration) (migration.Result, error) {
@@ -68,7 +68,7 @@ func (a *Appliance) onCloudCache(ctx context.Context, e migration.Effect, m migr
 	case migration.RenameImage:
 		return there(func(s *vsphere.Session) error { return s.Rename(ctx, m.Image, m.Plan.Name) })
 	case migration.FinalFlush:
-		return done(a.flushAll(ctx, m))
+		return done(a.finalFlush(ctx, m))
 	case migration.BringHome:
 		err := a.flushAll(ctx, m)
 		if err == nil {
@@ -109,7 +109,10 @@ func (a *Appliance) bind(ctx context.Context, m migration.Migration) (migration.
 	if err != nil {
 		return migration.Result{}, err
 	}
-	return migration.Result{Served: &migration.Served{Datastore: bound.Datastore, Paths: bound.Paths}}, nil
+	return migration.Result{
+		Served: &migration.Served{Datastore: bound.Datastore, Paths: bound.Paths},
+		Path:   migration.Path{Cache: bound.VM, Home: bound.Home},
+	}, nil
 }
 
 // createCompute makes the VM that runs on the cloud cache: like the source, on

@@ -46,7 +46,7 @@ func (a *Appliance) deploys(ctx context.Context, e deployment.Effect) {
 	if err != nil {
 		ev = deployment.Failed{Key: e.Key, Failure: failure(ctx, err)}
 	}
-	_, _ = a.deliver(DeploymentHeard{ev}, e.Key) // an error is the journal's
+	_, _ = a.deliver(DeploymentHeard{Event: ev}, e.Key) // an error is the journal's
 }
 
 // noComponents: this appliance was started without a way to component services.
@@ -156,6 +156,11 @@ func (a *Appliance) make(ctx context.Context, e deployment.Effect, show func(int
 				made = append(made, deployment.Made{Name: v.Name, Site: site, Ref: ref})
 				show(int32(90 * len(made) / len(plan)))
 			}
+			if site == vsphere.OnPremises {
+				if err := a.installFilter(ctx, s); err != nil {
+					return err
+				}
+			}
 			return s.EnsurePolicy(ctx, Policy)
 		}()
 		if err != nil {
@@ -164,6 +169,24 @@ func (a *Appliance) make(ctx context.Context, e deployment.Effect, show func(int
 	}
 	a.expect(plan)
 	return made, a.awaitUp(ctx, e)
+}
+
+// installFilter installs HDM's I/O filter on every cluster on premises. It stays
+// there when HDM is removed or reset (RST-03).
+func (a *Appliance) installFilter(ctx context.Context, s *vsphere.Session) error {
+	if a.FilterURL == "" {
+		return nil
+	}
+	r, err := s.Resources(ctx)
+	if err != nil {
+		return err
+	}
+	for _, c := range r.Clusters {
+		if err := s.InstallFilter(ctx, c.Ref, a.FilterURL); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // makeOne makes one component VM and powers it on. The datastore that a cloud
@@ -261,11 +284,7 @@ func (a *Appliance) remove(ctx context.Context, e deployment.Effect, show func(i
 	if err != nil {
 		return &vsphere.Error{Site: vsphere.OnPremises, Op: "undeploy", Object: e.Mode.String(), Class: vsphere.Refused, Err: err}
 	}
-	a.mu.Lock()
-	for _, v := range plan {
-		a.pulse.Forget(v.Name)
-	}
-	a.mu.Unlock()
+	a.forgetPulses(plan)
 	for i, v := range slices.Backward(plan) {
 		if v.Kind == component.Appliance {
 			continue
@@ -308,27 +327,6 @@ func (a *Appliance) removeOne(ctx context.Context, e deployment.Effect, v deploy
 		}
 	}
 	return nil
-}
-
-// expect begins to wait for the heartbeats of these component VMs.
-func (a *Appliance) expect(plan []deployment.VM) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	for _, v := range plan {
-		if v.Kind != component.Appliance {
-			a.pulse.Expect(a.Runtime.Elapsed(), v.Name, v.Services)
-		}
-	}
-}
-
-// Hear takes a heartbeat of a component VM.
-func (a *Appliance) Hear(h component.Heartbeat) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.pulse.Heard(a.Runtime.Elapsed(), h)
-	if len(h.FlushWanted) > 0 {
-		a.flusher.wanted(h.FlushWanted)
-	}
 }
 
 // cacheRule is that of the deployment, or of the knobs.

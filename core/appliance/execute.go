@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
 
 	"github.com/hdm-project/hdm/core/migration"
 	"github.com/hdm-project/hdm/core/transfer"
@@ -16,10 +17,18 @@ import (
 func (a *Appliance) execute(ctx context.Context, e migration.Effect, m migration.Migration) {
 	var result migration.Result
 	err := a.Runtime.Sleep(ctx, e.Delay)
+	if err == nil {
+		err = a.awaitParts(ctx, e, m)
+	}
 	began := err == nil
 	if began {
 		a.tell(func(o Observer, epoch int) { o.EffectStarted(e, epoch) })
 		result, err = a.do(ctx, e, m)
+	}
+	for ; began && vsphere.ClassOf(err) == vsphere.Retryable && a.awaitsParts(e, m); result, err = a.do(ctx, e, m) {
+		if a.awaitParts(ctx, e, m) != nil { // it failed because of what is being repaired: that uses up no try
+			break
+		}
 	}
 	if a.ctx.Err() != nil {
 		return // the appliance stops: what became of this is found out at the next boot
@@ -41,6 +50,26 @@ func (a *Appliance) execute(ctx context.Context, e migration.Effect, m migration
 	}
 	// An error here is the journal's; every later call answers with it.
 	_, _ = a.deliver(Heard{m.ID, ev}, e.Key)
+}
+
+// partLook is how often a step looks whether what it needs is repaired.
+const partLook = 5 * time.Second
+
+// awaitsParts says whether an effect needs a part of HDM that is being repaired.
+func (a *Appliance) awaitsParts(e migration.Effect, m migration.Migration) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.state.blocked(e, m)
+}
+
+// awaitParts waits until what an effect needs is repaired.
+func (a *Appliance) awaitParts(ctx context.Context, e migration.Effect, m migration.Migration) error {
+	for a.awaitsParts(e, m) {
+		if err := a.Runtime.Sleep(ctx, partLook); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // tell tells the observer something, in order with all else that it is told.
@@ -136,6 +165,8 @@ func (a *Appliance) do(ctx context.Context, e migration.Effect, m migration.Migr
 		})
 	case migration.ConfirmOff:
 		return a.confirmOff(ctx, m)
+	case migration.PowerOffCompute, migration.Salvage, migration.Judge, migration.EndTrial, migration.MoveToRecovery:
+		return a.bringsBack(ctx, e, m)
 	}
 	return a.onCloudCache(ctx, e, m)
 }

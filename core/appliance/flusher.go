@@ -3,11 +3,14 @@ package appliance
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"time"
 
 	"github.com/hdm-project/hdm/core/migration"
+	"github.com/hdm-project/hdm/core/recovery"
 	"github.com/hdm-project/hdm/core/runtime"
+	"github.com/hdm-project/hdm/core/vsphere"
 )
 
 // flusher owns the timers of the periodic flush (POL-04): every interval of its
@@ -32,6 +35,9 @@ func newFlusher(a *Appliance) *flusher {
 // image. The appliance's mu is held.
 func (a *Appliance) bound() []migration.Migration {
 	var all []migration.Migration
+	if a.state.recovery.Phase == recovery.Resetting {
+		return nil
+	}
 	for _, list := range [][]migration.Migration{a.state.live, a.state.ended} {
 		for _, m := range list {
 			comesBack := slices.ContainsFunc(a.state.live, func(back migration.Migration) bool { return back.Of == m.ID })
@@ -179,16 +185,40 @@ func (a *Appliance) flush(ctx context.Context, members []migration.Migration) (m
 // flushAll brings home what a VM that is off has written in the cloud. It does
 // nothing if the VM is on no cloud cache.
 func (a *Appliance) flushAll(ctx context.Context, m migration.Migration) error {
-	bindings, err := a.services().Bindings(ctx, a.mark(m.Maker()))
-	if err != nil {
-		return err
-	}
-	for _, b := range bindings {
-		if b.ID == a.mark(m.Maker()) && b.Dirty > 0 {
-			_, err = a.flush(ctx, []migration.Migration{m})
+	_, _, err := a.flushed(ctx, m)
+	return err
+}
+
+// finalFlush is flushAll of a VM that must be on a cloud cache: one whose cache
+// has forgotten it has lost what it wrote, and must not come back as if it had not
+// (BACK-03).
+func (a *Appliance) finalFlush(ctx context.Context, m migration.Migration) error {
+	_, there, err := a.flushed(ctx, m)
+	if err == nil && !there {
+		return &vsphere.Error{
+			Site: vsphere.Cloud, Op: "flush", Object: m.Plan.Name, Class: vsphere.Refused,
+			Hint: "reset HDM: the VM on premises holds its last flush", Err: errors.New("its cloud cache does not know it any more"),
 		}
 	}
 	return err
+}
+
+// flushed is flushAll, and tells what was flushed, and whether there is a cloud
+// cache.
+func (a *Appliance) flushed(ctx context.Context, m migration.Migration) (heard map[migration.ID]migration.Flushed, there bool, err error) {
+	bindings, err := a.services().Bindings(ctx, a.mark(m.Maker()))
+	if err != nil {
+		return nil, false, err
+	}
+	for _, b := range bindings {
+		if b.ID != a.mark(m.Maker()) {
+			continue
+		}
+		if there = true; b.Dirty > 0 {
+			heard, err = a.flush(ctx, []migration.Migration{m})
+		}
+	}
+	return heard, there, err
 }
 
 // wanted flushes soon what cannot wait for its time: a cloud cache is full of

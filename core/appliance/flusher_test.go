@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hdm-project/hdm/core/component"
+	"github.com/hdm-project/hdm/core/deployment"
 	"github.com/hdm-project/hdm/core/migration"
 	"github.com/hdm-project/hdm/core/vsphere"
 	"github.com/hdm-project/hdm/sim/kernel"
@@ -86,7 +87,27 @@ func (w *afterTBC) boot() {
 		var err error
 		w.app, err = Boot(context.Background(), Config{ID: "hdm-1", Runtime: m, Journal: w.control.journal, Knobs: w.control.knobs, Components: func(component.ClientConfig) component.Port { return w.saw }})
 		require.NoError(w.t, err)
+		w.app.reporter.busy = true // there is no vCenter to show anything in
+		m.Go(context.Background(), "component VMs", w.beats)
 	})
+}
+
+// beats has every component VM be heard.
+func (w *afterTBC) beats(ctx context.Context) {
+	plan, err := deployment.Plan(w.app.Deployment().Mode)
+	require.NoError(w.t, err)
+	for {
+		for _, v := range plan {
+			h := component.Heartbeat{VM: v.Name, Boot: 1}
+			for _, s := range v.Services {
+				h.Services = append(h.Services, component.Beat{Name: s, Epoch: 1})
+			}
+			w.app.Hear(h)
+		}
+		if w.machine.Sleep(ctx, component.HeartbeatEvery) != nil {
+			return
+		}
+	}
 }
 
 func (w *afterTBC) pass(d time.Duration) {

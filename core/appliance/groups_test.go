@@ -19,10 +19,10 @@ import (
 func deployed(t *testing.T) *control {
 	c := newControl(t)
 	c.knobs.Queue, c.knobs.History = 20, 20
-	d := c.hear(DeploymentHeard{deployment.Asked{Mode: deployment.Mode{Class: deployment.Standard, Topology: deployment.Standalone}}})
+	d := c.hear(DeploymentHeard{Event: deployment.Asked{Mode: deployment.Mode{Class: deployment.Standard, Topology: deployment.Standalone}}})
 	require.Equal(t, Accepted, d.Answer.Outcome)
 	require.NotNil(t, d.Deploying)
-	c.hear(DeploymentHeard{deployment.Done{Key: d.Deploying.Key}})
+	c.hear(DeploymentHeard{Event: deployment.Done{Key: d.Deploying.Key}})
 	require.Equal(t, deployment.Deployed, c.state.deployment.Phase)
 	return c
 }
@@ -84,7 +84,7 @@ func TestOnlyAVMOnTheCloudCacheCanBeBroughtBack(t *testing.T) { // BACK-01, A-27
 
 func TestUndeployIsRefusedWhileAVMIsOnTheCloudCache(t *testing.T) { // DEP-04
 	c := deployed(t)
-	undeploy := func() Decision { return c.hear(DeploymentHeard{deployment.RemovalAsked{}}) }
+	undeploy := func() Decision { return c.hear(DeploymentHeard{Event: deployment.RemovalAsked{}}) }
 	c.give(migration.Order{VM: "web", Type: migration.TBC})
 	assert.Equal(t, "migrating-vms", undeploy().Answer.Reasons[0].Code)
 	c.finish()
@@ -93,7 +93,7 @@ func TestUndeployIsRefusedWhileAVMIsOnTheCloudCache(t *testing.T) { // DEP-04
 	c.finish()
 	d := undeploy()
 	require.Equal(t, Accepted, d.Answer.Outcome)
-	c.hear(DeploymentHeard{deployment.Done{Key: d.Deploying.Key}})
+	c.hear(DeploymentHeard{Event: deployment.Done{Key: d.Deploying.Key}})
 	assert.Equal(t, deployment.None, c.state.deployment.Phase)
 	assert.Equal(t, migration.CodeDeployed, c.give(migration.Order{VM: "web", Type: migration.TBC}).Reasons[0].Code)
 }

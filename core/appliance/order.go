@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/hdm-project/hdm/core/migration"
+	"github.com/hdm-project/hdm/core/recovery"
 )
 
 func (p *step) order(o migration.Order, unready []migration.Reason) {
@@ -15,6 +16,9 @@ func (p *step) order(o migration.Order, unready []migration.Reason) {
 	if why := migration.TooLarge(o); len(why) > 0 {
 		p.d.Answer = Answer{Outcome: Rejected, Reasons: why} // and leaves no record
 		return
+	}
+	if p.recovery.Phase != recovery.Healthy && len(unready) == 0 {
+		unready = p.unready()
 	}
 	first := p.one(o, unready, "")
 	if p.d.Answer.Outcome != Accepted {

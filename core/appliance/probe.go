@@ -36,8 +36,12 @@ func (a *Appliance) watch(ctx context.Context, p *probe) {
 		if err == nil {
 			err = p.client.Ping(ctx)
 		}
+		if err == nil {
+			a.reaches(p.client.Site())
+		}
 		a.mu.Lock()
 		p.began, p.down = p.began || err == nil, err != nil
+		a.tellHealth()
 		a.mu.Unlock()
 		if a.Runtime.Sleep(ctx, a.ProbeEvery) != nil {
 			return
@@ -54,29 +58,3 @@ func (a *Appliance) Booted() bool {
 }
 
 func (p *probe) unknown() bool { return !p.began && !p.down }
-
-// Health is the state of HDM as of the last probes (SQS-02). An appliance whose
-// journal cannot be written is not ready.
-func (a *Appliance) Health() health.State {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.failed != nil { // it does nothing more until it is restarted
-		return health.Of([]string{health.Appliance}, nil)
-	}
-	var down []string
-	for _, p := range a.probes {
-		if p.unknown() { // HDM is booting
-			return health.Of([]string{health.Appliance}, nil)
-		}
-		if p.down {
-			down = append(down, p.name)
-		}
-	}
-	a.pulse.Look(a.Runtime.Elapsed())
-	for _, c := range a.pulse.Down() {
-		if name := string(c.Service); !slices.Contains(down, name) {
-			down = append(down, name)
-		}
-	}
-	return health.Of(down, nil)
-}

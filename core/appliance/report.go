@@ -59,7 +59,7 @@ func newReporter(a *Appliance) *reporter {
 
 // wake starts rounds if there is something to show. The appliance's mu is held.
 func (r *reporter) wake() {
-	if r.busy || len(r.due()) == 0 {
+	if r.busy || len(r.due()) == 0 && len(r.appliance.state.unposted()) == 0 {
 		return
 	}
 	r.busy = true
@@ -89,9 +89,10 @@ func (r *reporter) rounds(ctx context.Context) {
 	for {
 		a.mu.Lock()
 		due := r.due()
-		r.busy = len(due) > 0
+		r.busy = len(due) > 0 || len(a.state.unposted()) > 0
+		busy := r.busy
 		a.mu.Unlock()
-		if len(due) == 0 {
+		if !busy {
 			break
 		}
 		s = r.round(ctx, s, due)
@@ -125,6 +126,9 @@ func (r *reporter) round(ctx context.Context, s *vsphere.Session, due []Status) 
 				r.giveUp(m)
 			}
 		}
+	}
+	if err := r.postNotes(ctx, s); err != nil {
+		failed = err
 	}
 	if failed == nil {
 		failed = r.hearCancels(ctx, s, due)
@@ -261,7 +265,7 @@ func (r *reporter) post(ctx context.Context, s *vsphere.Session, m Status, kind,
 }
 
 func taskOf(m Status) string {
-	if m.Order.Type == migration.Back {
+	if m.Of != "" {
 		return vsphere.TaskMigrateBack
 	}
 	return vsphere.TaskMigrate
@@ -270,6 +274,9 @@ func taskOf(m Status) string {
 func describe(m Status) string {
 	if m.Order.Type == migration.Back {
 		return "HDM migrate back " + string(m.ID)
+	}
+	if m.Order.Type == migration.Recover {
+		return "HDM recovery " + string(m.ID)
 	}
 	return "HDM " + string(m.Order.Type) + " migration " + string(m.ID)
 }

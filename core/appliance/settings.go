@@ -144,5 +144,8 @@ func (p *step) deploy(ev deployment.Event) {
 		p.d.Answer = Answer{Outcome: Accepted}
 		p.d.Deploy, p.d.Deploying = &v.Deployment, v.Effect
 		p.knobs = (&State{deployment: v.Deployment}).offered(p.knobs)
+		if v.Deployment.Phase == deployment.None { // nobody is waited for any more
+			p.forgetBeats()
+		}
 	}
 }

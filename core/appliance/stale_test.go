@@ -8,8 +8,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hdm-project/hdm/core/deployment"
+	"github.com/hdm-project/hdm/core/health"
 	"github.com/hdm-project/hdm/core/journal"
 	"github.com/hdm-project/hdm/core/migration"
+	"github.com/hdm-project/hdm/core/recovery"
 	"github.com/hdm-project/hdm/core/runtime"
 )
 
@@ -25,6 +27,8 @@ func (l *listener) Booted(int) {}
 func (l *listener) JournalWrote(int, string)       { l.writes++ }
 func (l *listener) Deployed(deployment.Deployment) {}
 func (l *listener) Set(Settings)                   {}
+func (l *listener) Recovering(recovery.Recovery)   {}
+func (l *listener) HealthChanged(health.Panel)     {}
 
 func (l *listener) EffectStale(id migration.ID, key, why string) {
 	l.stale = append(l.stale, string(id)+": "+key+": "+why)

@@ -7,8 +7,10 @@ import (
 	"slices"
 
 	"github.com/hdm-project/hdm/core/cache"
+	"github.com/hdm-project/hdm/core/component"
 	"github.com/hdm-project/hdm/core/deployment"
 	"github.com/hdm-project/hdm/core/migration"
+	"github.com/hdm-project/hdm/core/recovery"
 	"github.com/hdm-project/hdm/core/vsphere"
 )
 
@@ -22,6 +24,9 @@ type State struct {
 
 	settings   Settings
 	deployment deployment.Deployment
+	recovery   recovery.Recovery
+	heard      map[string]component.Heartbeat // by component VM or host: the incarnations that were heard last
+	notes      []Note                         // HDM's own log, the oldest first
 }
 
 // Counters are what the appliance counts, and who it is.
@@ -32,10 +37,14 @@ type Counters struct {
 	// journal that begins anew or is restored does not take what it finds in the
 	// vCenters for its own.
 	Incarnation string `json:"incarnation"`
+	// Posted is the number of the last note that vCenter shows.
+	Posted int `json:"posted,omitempty"`
 }
 
 // NewState is the state of an appliance that has never run.
-func NewState() *State { return &State{byName: map[string]migration.ID{}} }
+func NewState() *State {
+	return &State{byName: map[string]migration.ID{}, heard: map[string]component.Heartbeat{}}
+}
 
 // Migration is the migration of that id.
 func (s *State) Migration(id migration.ID) (migration.Migration, bool) {
@@ -66,16 +75,37 @@ type (
 	// CancelGiven: a user wants a VM's migration to stop.
 	CancelGiven struct{ VM string }
 	// WordGiven: a user says to a VM's migration what it waits for. Image is the
-	// VM in the cloud that a person brought; "" if none was found.
+	// VM in the cloud that a person brought; "" if none was found. Unready as of an
+	// order.
 	WordGiven struct {
-		VM    string
-		Word  migration.Word
-		Image vsphere.Ref
+		VM      string
+		Word    migration.Word
+		Image   vsphere.Ref
+		Unready []migration.Reason
 	}
 	// SettingsGiven: a user changes how HDM works.
 	SettingsGiven struct{ Settings Settings }
-	// DeploymentHeard: the deployment's own event.
-	DeploymentHeard struct{ Event deployment.Event }
+	// DeploymentHeard: the deployment's own event. Unready as of an order, if a user
+	// gave it.
+	DeploymentHeard struct {
+		Event   deployment.Event
+		Unready []migration.Reason
+	}
+	// BeatHeard: a component VM or a host has told of incarnations that were not
+	// known; by it, or by silence, these have failed.
+	BeatHeard struct {
+		Beat   *component.Heartbeat
+		Failed []recovery.Failure
+	}
+	// RecoveryHeard: the recovery's own event.
+	RecoveryHeard struct{ Event recovery.Event }
+	// FlushIsLate: the last flush of VMs on the cloud cache is older than it may be;
+	// the texts are for HDM's log (POL-08).
+	FlushIsLate struct{ Texts []string }
+	// ResetWaits: a reset waits for a person; the text is for HDM's log.
+	ResetWaits struct{ Text string }
+	// NotePosted: vCenter shows the notes up to that number.
+	NotePosted struct{ Number int }
 	// FlushHeard: flushes that are applied on premises.
 	FlushHeard struct {
 		Flushed map[migration.ID]migration.Flushed
@@ -96,6 +126,11 @@ func (WordGiven) event()       {}
 func (SettingsGiven) event()   {}
 func (DeploymentHeard) event() {}
 func (FlushHeard) event()      {}
+func (BeatHeard) event()       {}
+func (RecoveryHeard) event()   {}
+func (FlushIsLate) event()     {}
+func (ResetWaits) event()      {}
+func (NotePosted) event()      {}
 
 // Decision is what Step makes of an event.
 type Decision struct {
@@ -108,7 +143,14 @@ type Decision struct {
 	Settings  *Settings              // as they became; nil if they are what they were
 	Deploy    *deployment.Deployment // as it became; nil if it is what it was
 	Deploying *deployment.Effect     // to be done
-	Ignored   string                 // why the event changed nothing
+
+	Recovery   *recovery.Recovery    // as it became; nil if it is what it was
+	Recovering *recovery.Effect      // to be done
+	Beats      []component.Heartbeat // incarnations that were heard; without services: to be forgotten
+	Notes      []Note                // new ones
+	Dropped    []int                 // numbers of the oldest notes, too many to keep
+
+	Ignored string // why the event changed nothing
 }
 
 // Answer is what a user is told at once.
@@ -130,7 +172,8 @@ const (
 
 // nothing says whether a decision changes nothing that is durable.
 func (d *Decision) nothing(s *State) bool {
-	return len(d.Changed) == 0 && d.Epoch == s.Epoch && d.Settings == nil && d.Deploy == nil
+	return len(d.Changed) == 0 && d.Epoch == s.Epoch && d.Settings == nil && d.Deploy == nil &&
+		d.Recovery == nil && len(d.Beats) == 0 && len(d.Notes) == 0 && d.Posted == s.Posted
 }
 
 // Step decides about one event. It is pure and total: it changes nothing, asks
@@ -147,11 +190,29 @@ func (s *State) Step(knobs migration.Knobs, now migration.Now, ev Event) Decisio
 	case CancelGiven:
 		p.cancel(ev.VM)
 	case WordGiven:
-		p.word(ev)
+		if !p.refuses(ev.Unready) {
+			p.word(ev)
+		}
 	case SettingsGiven:
 		p.set(ev.Settings)
 	case DeploymentHeard:
-		p.deploy(ev.Event)
+		if !asked(ev.Event) || !p.refuses(ev.Unready) {
+			p.deploy(ev.Event)
+		}
+	case BeatHeard:
+		p.beat(ev)
+	case RecoveryHeard:
+		p.recover(ev.Event)
+	case FlushIsLate:
+		for _, text := range ev.Texts {
+			p.note(EventFlushLate, "%s", text)
+		}
+	case ResetWaits:
+		if n := len(s.notes); n == 0 || s.notes[n-1].Text != ev.Text { // an earlier try said it
+			p.note(EventResetWaits, "%s", ev.Text)
+		}
+	case NotePosted:
+		p.d.Posted = max(p.d.Posted, ev.Number)
 	case FlushHeard:
 		for _, id := range slices.Sorted(maps.Keys(ev.Flushed)) {
 			if m, ok := s.Migration(id); ok {
@@ -167,6 +228,7 @@ func (s *State) Step(knobs migration.Knobs, now migration.Now, ev Event) Decisio
 	default:
 		panic(fmt.Sprintf("appliance: unknown event %T", ev))
 	}
+	p.returned()
 	p.fill()
 	p.forget()
 	return p.d
@@ -212,6 +274,8 @@ func (p *step) boot(incarnation string) {
 	for _, m := range p.live {
 		p.hear(m, migration.Restarted{})
 	}
+	p.recover(recovery.Booted{Epoch: p.d.Epoch})
+	p.d.Ignored = ""
 }
 
 // change notes what became of a migration. A second decision within one event
@@ -234,6 +298,7 @@ func (p *step) hear(m migration.Migration, ev migration.Event) {
 		return
 	}
 	p.change(v.Migration)
+	p.noteRecovered(v.Migration)
 	if m.Of != "" && m.Bound && !v.Migration.Bound {
 		if of, ok := p.Migration(m.Of); ok {
 			p.hear(of, migration.CameBack{By: m.ID})
@@ -256,7 +321,7 @@ func (p *step) fill() {
 		fleet := p.fleet()
 		if id, ok := p.knobs.NextCheck(fleet); ok {
 			p.hear(*fleet.Find(id), migration.CheckDue{})
-		} else if id, ok := p.knobs.Next(fleet, p.bound()); ok {
+		} else if id, ok := p.knobs.Next(p.startable(fleet), p.bound()); ok {
 			p.hear(*fleet.Find(id), migration.TurnCame{})
 		} else {
 			return
@@ -308,6 +373,7 @@ func (s *State) Apply(d Decision) {
 	if d.Deploy != nil {
 		s.deployment = *d.Deploy
 	}
+	s.applyRecovery(d)
 	for _, m := range d.Changed {
 		s.put(m)
 	}

@@ -33,6 +33,7 @@ func image(t require.TestingT, s *State) string {
 	text, err := json.MarshalIndent(map[string]any{
 		"counters": s.Counters, "live": list(s.live), "ended": list(s.ended), "requests": s.byName,
 		"settings": s.settings, "deployment": s.deployment,
+		"recovery": s.recovery, "heard": s.heard, "notes": append([]Note{}, s.notes...),
 	}, "", " ")
 	require.NoError(t, err)
 	return string(text)

@@ -168,6 +168,7 @@ type witness struct {
 	answers []appliance.Outcome
 	epochs  []int
 	loaded  []migration.ID
+	panels  []health.Panel
 }
 
 func (w *witness) Booted(epoch int)             { w.epochs = append(w.epochs, epoch) }
@@ -188,4 +189,4 @@ func (w *witness) Deployed(deployment.Deployment)                   {}
 func (w *witness) Set(appliance.Settings)                           {}
 func (w *witness) Recovering(recovery.Recovery)                     {}
 func (w *witness) Noted(appliance.Note)                             {}
-func (w *witness) HealthChanged(health.Panel)                       {}
+func (w *witness) HealthChanged(p health.Panel)                     { w.panels = append(w.panels, p) }

@@ -1,6 +1,9 @@
 package cache
 
-import "slices"
+import (
+	"cmp"
+	"slices"
+)
 
 // Peek says where in the cache's region of the device lies what the guest sees
 // of a block; false: it is not held. It is no use of the block, and changes
@@ -23,6 +26,31 @@ func (c *Cache) Held(disk int) []int64 {
 	}
 	slices.Sort(held)
 	return held
+}
+
+// Volatile is a block of which what the guest sees is not durable: a crash of
+// the cache loses it.
+type Volatile struct {
+	Block int64
+	Off   int64  // where it lies in the cache's region of the device
+	sum   uint32 // of what was written
+	key   key
+}
+
+// Holds says whether p is what was written there.
+func (v Volatile) Holds(p []byte) bool { return v.key.sum(p) == v.sum }
+
+// Volatile are the blocks of a disk that were written and that the index on the
+// device does not have, ascending.
+func (c *Cache) Volatile(disk int) []Volatile {
+	var all []Volatile
+	for _, i := range c.table.dirty {
+		if e := &c.table.entries[i]; e.key.disk() == disk && e.state.unflushed() && e.now != e.durable {
+			all = append(all, Volatile{Block: e.key.block(), Off: c.layout.slotAt(e.now), sum: e.sum, key: e.key})
+		}
+	}
+	slices.SortFunc(all, func(a, b Volatile) int { return cmp.Compare(a.Block, b.Block) })
+	return all
 }
 
 // Withdraw takes back a write that waits for room, because whoever asked for it

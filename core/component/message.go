@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/hdm-project/hdm/core/vsphere"
@@ -20,7 +21,8 @@ const (
 	MaxDisks = 64
 	// MaxBindings bounds the bindings of one service, and those of a flush.
 	MaxBindings = 64
-	maxID       = 256 // bytes of an ID, key or group
+	maxID       = 256  // bytes of an ID, key, group or name
+	maxText     = 4096 // bytes of what went wrong
 	maxServices = 32
 )
 
@@ -87,8 +89,10 @@ type Completion struct {
 
 // Alive is what a supervisor says of its component VM.
 type Alive struct {
-	Boot     uint64 `json:"boot"`
-	Services []Beat `json:"services"`       // those that run, with their epochs
+	Boot uint64 `json:"boot"`
+	// Services are those that run, with their epochs: also one that runs and does
+	// nothing, which a supervisor cannot tell.
+	Services []Beat `json:"services"`
 	Down     []Down `json:"down,omitempty"` // those that do not, and why
 }
 
@@ -106,6 +110,12 @@ type Error struct {
 }
 
 func (e *Error) Error() string { return e.What }
+
+// Explain is why as a message can carry it.
+func Explain(why error) string {
+	text := why.Error()
+	return strings.ToValidUTF8(text[:min(len(text), maxText)], "")
+}
 
 // ErrMessage is wrapped by the errors of Decode and Encode.
 var ErrMessage = errors.New("not a message between appliance and components")
@@ -172,6 +182,13 @@ func (c Command) check() error {
 		return breaks("bytes of a key", len(c.Key), maxID)
 	case len(c.IDs) > MaxBindings:
 		return breaks("bindings of a command", len(c.IDs), MaxBindings)
+	case c.Verb == Start && c.Target == "":
+		return fmt.Errorf("%w: a command to start needs a target", ErrMessage)
+	}
+	for _, name := range []string{string(c.Service), string(c.Verb), string(c.Target), c.Home, string(c.Image)} {
+		if len(name) > maxID {
+			return breaks("bytes of a name", len(name), maxID)
+		}
 	}
 	for _, id := range c.IDs {
 		if id == "" || len(id) > maxID {
@@ -216,8 +233,43 @@ func (c Completion) check() error {
 	default:
 		return fmt.Errorf("%w: state %q", ErrMessage, c.State)
 	}
-	if len(c.Status) > MaxBindings {
+	switch {
+	case len(c.Status) > MaxBindings:
 		return breaks("bindings of a report", len(c.Status), MaxBindings)
+	case len(c.Flushed) > MaxBindings:
+		return breaks("flushes of a completion", len(c.Flushed), MaxBindings)
+	case c.Alive != nil:
+		return c.Alive.check()
+	}
+	return nil
+}
+
+func (a Alive) check() error {
+	if err := checkBeats(a.Services); err != nil {
+		return err
+	}
+	if len(a.Down) > maxServices {
+		return breaks("services that are down", len(a.Down), maxServices)
+	}
+	for _, d := range a.Down {
+		switch {
+		case d.Name == "" || len(d.Name) > maxID:
+			return breaks("bytes of a service's name (at least 1)", len(d.Name), maxID)
+		case len(d.Why) > maxText:
+			return breaks("bytes of why a service is down", len(d.Why), maxText)
+		}
+	}
+	return nil
+}
+
+func checkBeats(beats []Beat) error {
+	if len(beats) > maxServices {
+		return breaks("services of a component VM", len(beats), maxServices)
+	}
+	for _, b := range beats {
+		if b.Name == "" || len(b.Name) > maxID {
+			return breaks("bytes of a service's name (at least 1)", len(b.Name), maxID)
+		}
 	}
 	return nil
 }
@@ -226,10 +278,8 @@ func (h Heartbeat) check() error {
 	switch {
 	case h.VM == "" || len(h.VM) > maxID:
 		return breaks("bytes of a VM's name (at least 1)", len(h.VM), maxID)
-	case len(h.Services) > maxServices:
-		return breaks("services of a heartbeat", len(h.Services), maxServices)
 	case len(h.FlushWanted) > MaxBindings:
 		return breaks("bindings of a heartbeat", len(h.FlushWanted), MaxBindings)
 	}
-	return nil
+	return checkBeats(h.Services)
 }

@@ -16,6 +16,8 @@ func TestWhatIsSaidIsHeard(t *testing.T) {
 	roundTrip(t, c)
 	roundTrip(t, Completion{Key: "k", Epoch: 3, State: Failed, Error: &Error{vsphere.Refused, "no", "go"}})
 	roundTrip(t, Completion{Key: "k", State: Running, Progress: &vsphere.Progress{Bytes: 1, Total: 2, Percent: 50}})
+	roundTrip(t, Command{Key: "k", Service: Supervisor, Verb: Start, Target: CloudCache})
+	roundTrip(t, Completion{Key: "k", State: Done, Alive: &Alive{Boot: 2, Services: []Beat{{IOInterceptor, 3}}, Down: []Down{{CloudCache, "its device fails"}}}})
 	roundTrip(t, Heartbeat{VM: "HDM_Cloud_Cache-0", Boot: 2, Services: []Beat{{CloudCache, 2}}, FlushWanted: []string{"m-1"}})
 }
 
@@ -39,6 +41,8 @@ func TestWhatIsNoMessageIsRefused(t *testing.T) {
 		`{"key":"k","service":"s","verb":"v","ids":[""]}`:                                                                     "at least 1",
 		`{"key":"k","service":"s","verb":"bind","binding":{"id":"m","source":"","disks":[],"quota":1}}`:                       "disks",
 		`{"key":"k","service":"s","verb":"bind","binding":{"id":"m","source":"","disks":[{"key":1,"capacity":5}],"quota":1}}`: "multiple of 512",
+		`{"key":"k","service":"Supervisor","verb":"start"}`:                                                                   "needs a target",
+		`{"key":"k","service":"Supervisor","verb":"start","target":"` + strings.Repeat("t", 300) + `"}`:                       "limit",
 		strings.Repeat(" ", MaxMessage+1):                                                                                     "more than",
 	} {
 		_, err := Decode[Command]([]byte(text))
@@ -50,7 +54,17 @@ func TestWhatIsNoMessageIsRefused(t *testing.T) {
 	assert.ErrorIs(t, err, ErrMessage)
 	_, err = Decode[Completion]([]byte(`{"key":"k","epoch":1,"state":"perhaps"}`))
 	assert.ErrorIs(t, err, ErrMessage)
+	for _, alive := range []string{
+		`"services":[{"name":"","epoch":1}]`, `"services":[],"down":[{"name":"","why":""}]`,
+		`"services":[],"down":[{"name":"s","why":"` + strings.Repeat("w", maxText+1) + `"}]`,
+		`"services":[` + strings.Repeat(`{"name":"s","epoch":1},`, maxServices) + `{"name":"s","epoch":1}]`,
+	} {
+		_, err = Decode[Completion]([]byte(`{"key":"k","epoch":1,"state":"done","alive":{"boot":1,` + alive + `}}`))
+		assert.ErrorIs(t, err, ErrMessage, alive[:min(len(alive), 60)])
+	}
 	_, err = Encode(Heartbeat{})
+	assert.ErrorIs(t, err, ErrMessage)
+	_, err = Encode(Heartbeat{VM: "v", Services: []Beat{{}}})
 	assert.ErrorIs(t, err, ErrMessage)
 }
 
@@ -61,4 +75,42 @@ func TestComponentVMsAreNamedAsTheGuideNamesThem(t *testing.T) {
 	assert.Equal(t, vsphere.Cloud, CloudCacheVM.Site())
 	assert.Equal(t, vsphere.Cloud, SiteOf("HDM_Cloud_Manager-1"))
 	assert.Equal(t, vsphere.OnPremises, SiteOf("HDM_OnPrem_Manager-1"))
+}
+
+// Whatever comes over the link: it is refused as no message, or it is one that
+// says the same when it is said again.
+func FuzzMessages(f *testing.F) {
+	for _, seed := range []string{
+		`{"key":"boot-1/7","service":"Supervisor","verb":"ping"}`,
+		`{"key":"boot-1/8","service":"Supervisor","verb":"start","target":"Cloud Cache"}`,
+		`{"key":"k","service":"Cloud Cache","verb":"flush","ids":["m-1"]}`,
+		`{"key":"k","epoch":1,"state":"done","alive":{"boot":2,"services":[{"name":"IO Interceptor","epoch":3}],"down":[{"name":"Cloud Cache","why":"its device fails"}]}}`,
+		`{"key":"k","epoch":1,"state":"done","status":[{"id":"m-1","vm":"v","home":"h","last":1,"dirty":0,"quota":1,"cached":0,"changed":0,"damaged":"why"}]}`,
+		`{"vm":"esx-1","boot":4,"services":[{"name":"IO Filter","epoch":2}]}`,
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		again[Command](t, b)
+		again[Completion](t, b)
+		again[Heartbeat](t, b)
+	})
+}
+
+func again[M Message](t *testing.T, b []byte) {
+	m, err := Decode[M](b)
+	if err != nil {
+		assert.ErrorIs(t, err, ErrMessage)
+		return
+	}
+	p, err := Encode(m)
+	if err != nil {
+		assert.ErrorIs(t, err, ErrMessage) // escaping can make it too long
+		return
+	}
+	same, err := Decode[M](p)
+	require.NoError(t, err)
+	q, err := Encode(same)
+	require.NoError(t, err)
+	assert.Equal(t, string(p), string(q))
 }

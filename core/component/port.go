@@ -88,6 +88,9 @@ type Status struct {
 	Cached      int64  `json:"cached"` // bytes, dirty and clean
 	Changed     int    `json:"changed"`
 	FlushWanted bool   `json:"flush_wanted,omitempty"` // a write waits, or much is dirty
+	// Damaged, if not "", says why its cache cannot be used: its device does not
+	// hold what it must. All that can be done with it is to Discard it.
+	Damaged string `json:"damaged,omitempty"`
 }
 
 // Heartbeat is what a component VM tells every HeartbeatEvery, and at once when

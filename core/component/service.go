@@ -70,3 +70,13 @@ func (k Kind) Site() vsphere.Site {
 	}
 	return ""
 }
+
+// KindOf is the kind of the component VM of that name; "" if it is none.
+func KindOf(vm string) Kind {
+	for _, known := range kinds {
+		if strings.HasPrefix(vm, known.stem) {
+			return known.kind
+		}
+	}
+	return ""
+}

@@ -66,6 +66,7 @@ type CloudCache struct {
 	flushes  []*flush // that have not ended, in order
 	copying  []*reconcile
 	now      time.Duration // of the present call
+	failure  error         // of the device: see Failure
 }
 
 // binding is one VM's cache.
@@ -85,6 +86,7 @@ type binding struct {
 	told     bool   // that it does
 	flush    *flush
 	pending  []cache.BlockRef // taken for a reconcile, and not copied yet
+	damage   error            // it has no cache, and this is why
 }
 
 // read is a message that asks the home for something.
@@ -95,18 +97,23 @@ type read struct {
 }
 
 // NewCloudCache starts the service on its device: with what it holds, or
-// nothing. Errors wrap ErrDevice, or what core/cache says of a binding that
-// cannot be recovered.
+// nothing. A binding whose cache is damaged stays, says so in reports, and can
+// be discarded; the others are served. Errors wrap ErrDevice, or are the
+// device's.
 func NewCloudCache(cfg CacheConfig) (*CloudCache, error) {
-	v, err := openVolume(cfg.Device)
+	v, err := openVolume(cfg.Device, true)
 	if err != nil {
 		return nil, err
 	}
 	c := &CloudCache{cfg: cfg, volume: v, byID: map[string]*binding{}, jobs: newJobs(cfg.Epoch)}
 	for _, e := range v.entries {
 		b := c.attach(e)
-		if b.cache, err = cache.Recover(e.config(), b.room); err != nil {
+		switch b.cache, err = cache.Recover(e.config(), b.room); {
+		case errors.Is(err, cache.ErrDevice):
 			return nil, fmt.Errorf("recovering the cache of %s: %w", e.Binding.ID, err)
+		case err != nil:
+			b.damage = fmt.Errorf("%w (%w)", ErrDamaged, err)
+			continue
 		}
 		b.probe()
 	}
@@ -168,6 +175,10 @@ func (c *CloudCache) bind(j *job) {
 			j.refuse("another VM is bound by that name", "release it first")
 			return
 		}
+		if known.damage != nil {
+			j.refuse(known.damage.Error(), "discard it")
+			return
+		}
 		c.tellBound(j, known)
 		return
 	}
@@ -190,6 +201,7 @@ func (c *CloudCache) bind(j *job) {
 		j.refuse(fmt.Sprintf("the cache device has no room for a quota of %d bytes: %v", e.Binding.Quota, err), "migrate VMs back, or deploy a larger mode")
 		return
 	} else if err != nil {
+		c.fail(err)
 		j.fail(vsphere.Retryable, err.Error(), "")
 		return
 	}
@@ -236,6 +248,10 @@ func (c *CloudCache) release(j *job) {
 		return
 	}
 	if j.command.Verb == component.Release {
+		if b.damage != nil {
+			j.refuse(b.damage.Error(), "discard it")
+			return
+		}
 		switch s := b.cache.Stats(); {
 		case s.Dirty > 0:
 			j.refuse(fmt.Sprintf("%d blocks are not on the premises yet", s.Dirty), "flush once the compute VM is off, or discard")
@@ -252,6 +268,7 @@ func (c *CloudCache) release(j *job) {
 	}
 	c.stopCopying(b)
 	if err := c.volume.remove(b.entry); err != nil {
+		c.fail(err)
 		j.fail(vsphere.Retryable, err.Error(), "")
 		return
 	}
@@ -278,6 +295,13 @@ func (c *CloudCache) named(j *job) (*binding, bool) {
 func (c *CloudCache) report() []component.Status {
 	var all []component.Status
 	for _, b := range c.bindings {
+		if b.damage != nil {
+			all = append(all, component.Status{
+				ID: b.entry.Binding.ID, VM: c.cfg.VM, Home: b.entry.Home, Group: b.entry.Binding.Group,
+				Quota: b.entry.Binding.Quota, Damaged: component.Explain(b.damage),
+			})
+			continue
+		}
 		s := b.cache.Stats()
 		all = append(all, component.Status{
 			ID: b.entry.Binding.ID, VM: c.cfg.VM, Home: b.entry.Home, Group: b.entry.Binding.Group, Last: b.last,

@@ -246,6 +246,29 @@ func TestServicesThatRestartHoldWhatWasFlushedAndGoOn(t *testing.T) {
 	assert.Contains(t, refused.Error.What, "restarted")
 }
 
+func TestAHomeIsNotLetGoOfWhileAFlushOfItMayBeHalfApplied(t *testing.T) { // CACHE-07, A-08
+	p := newPair(t)
+	p.bind("db", 2*mib, mib)
+	p.write("db", 0, 0, block(7))
+	source := p.sources["VirtualMachine:db"][0]
+	source.failed = errOn // whatever is applied now is not known to last
+	p.cache.Command(p.now, p.key(component.Command{Service: component.CloudCache, Verb: component.Flush, IDs: []string{"db"}}))
+	p.run(time.Minute, never)
+	copy(source.b, block(0)) // and has not lasted
+	p.on["VirtualMachine:db"] = true
+	p.bootHomes()
+	closing := component.Command{Service: component.PremIOManager, Verb: component.Close, IDs: []string{"db"}}
+	done := p.do(closing)
+	require.Equal(t, component.Failed, done.State, "nobody could complete it any more")
+	assert.Contains(t, done.Error.What, "powered on")
+	require.Len(t, p.homes.homes, 1)
+
+	p.on["VirtualMachine:db"], source.failed = false, nil
+	require.Equal(t, component.Done, p.do(closing).State)
+	assert.Empty(t, p.homes.homes)
+	assert.Equal(t, block(7), p.premises("db")[0][:4096], "the flush was decided: all of it is there")
+}
+
 func TestAHomeThatRestartsInTheMiddleOfAFlushGetsItAnew(t *testing.T) {
 	p := newPair(t)
 	p.bind("db", 8*mib, 8*mib)

@@ -66,6 +66,9 @@ func (c *CloudCache) startFlush(j *job) {
 		case b == nil:
 			j.refuse(id+" is not bound here", "bind the VM first")
 			return
+		case b.damage != nil:
+			j.refuse(id+": "+b.damage.Error(), "discard it")
+			return
 		case slices.ContainsFunc(f.members, func(m *member) bool { return m.binding == b }):
 			j.refuse(id+" is named twice", "")
 			return
@@ -152,6 +155,10 @@ func (c *CloudCache) push(f *flush) {
 func (b *binding) flushed(chunk cache.Chunk) {
 	m := b.member()
 	if m == nil || m.number != chunk.Cut {
+		return
+	}
+	if errors.Is(chunk.Err, cache.ErrDevice) {
+		b.owner.fail(chunk.Err)
 		return
 	}
 	if chunk.Err != nil {

@@ -10,27 +10,55 @@ import (
 	"github.com/hdm-project/hdm/core/home"
 )
 
-// ErrUnbound is what I/O to a binding that is not here ends with.
-var ErrUnbound = errors.New("no VM is bound by that name")
+// What I/O to a binding ends with that is not here, or whose cache could not be
+// recovered.
+var (
+	ErrUnbound = errors.New("no VM is bound by that name")
+	ErrDamaged = errors.New("the cache device does not hold this VM's cache as it must: bring the VM back from the premises")
+)
 
 // Submit takes a guest's request to a disk of a binding: done is called once,
 // perhaps before Submit returns. r.ID is the cache's. It says whether there is
 // something to be fetched with Poll: not for what the cache can do alone.
 func (c *CloudCache) Submit(now time.Duration, id string, r cache.Request, done func(error)) (poll bool) {
 	c.now = now
-	b := c.byID[id]
-	if b == nil {
-		done(fmt.Errorf("%w: %s", ErrUnbound, id))
+	b, err := c.usable(id)
+	if err != nil {
+		done(err)
 		return false
 	}
 	return b.submit(r, done)
+}
+
+// usable is the binding of that name, if it has a cache.
+func (c *CloudCache) usable(id string) (*binding, error) {
+	switch b := c.byID[id]; {
+	case b == nil:
+		return nil, fmt.Errorf("%w: %s", ErrUnbound, id)
+	case b.damage != nil:
+		return nil, fmt.Errorf("%s: %w", id, b.damage)
+	default:
+		return b, nil
+	}
+}
+
+// Failure is why the service cannot go on: its device failed at something that
+// a guest was promised, again and again. What it would say from then on could
+// be wrong, so that it says nothing, and whoever runs it must end it: another
+// start finds what is on the device.
+func (c *CloudCache) Failure() error { return c.failure }
+
+func (c *CloudCache) fail(err error) {
+	if c.failure == nil {
+		c.failure = err
+	}
 }
 
 // Withdraw takes back the writes of a binding to one disk that wait for room,
 // since the VM has lost its power: they never happen.
 func (c *CloudCache) Withdraw(now time.Duration, id string, disk int) {
 	c.now = now
-	if b := c.byID[id]; b != nil {
+	if b, err := c.usable(id); err == nil {
 		for _, request := range b.requests.writes(disk) {
 			b.settle(b.cache.Withdraw(request))
 		}
@@ -41,9 +69,9 @@ func (c *CloudCache) Withdraw(now time.Duration, id string, disk int) {
 // cache holds it. It is no use of the block: it is for whoever judges what a
 // disk holds.
 func (c *CloudCache) Peek(id string, disk int, block int64, p []byte) (held bool, err error) {
-	b := c.byID[id]
-	if b == nil {
-		return false, fmt.Errorf("%w: %s", ErrUnbound, id)
+	b, err := c.usable(id)
+	if err != nil {
+		return false, err
 	}
 	off, held := b.cache.Peek(disk, block)
 	if held {
@@ -54,10 +82,30 @@ func (c *CloudCache) Peek(id string, disk int, block int64, p []byte) (held bool
 
 // Held are the blocks of a binding's disk that the cache holds, ascending.
 func (c *CloudCache) Held(id string, disk int) []int64 {
-	if b := c.byID[id]; b != nil {
+	if b, err := c.usable(id); err == nil {
 		return b.cache.Held(disk)
 	}
 	return nil
+}
+
+// Volatile are the blocks of a binding's disk that a guest was told are written,
+// and that a crash of the service loses, read from dev: the device of the
+// service, without faults. What it does not hold as it was written is left out.
+func (c *CloudCache) Volatile(id string, disk int, dev Device) []cache.Block {
+	b, err := c.usable(id)
+	if err != nil {
+		return nil
+	}
+	room := b.room
+	room.volume = &volume{dev: &steady{Device: dev}, extent: room.volume.extent, used: room.volume.used}
+	var all []cache.Block
+	for _, v := range b.cache.Volatile(disk) {
+		p := make([]byte, cache.BlockSize)
+		if _, err := room.ReadAt(p, v.Off); err == nil && v.Holds(p) {
+			all = append(all, cache.Block{Disk: disk, Block: v.Block, Data: p})
+		}
+	}
+	return all
 }
 
 // Binding is what is bound by that name.
@@ -70,7 +118,7 @@ func (c *CloudCache) Binding(id string) (component.Binding, bool) {
 
 // Stats of a binding's cache.
 func (c *CloudCache) Stats(id string) (cache.Stats, bool) {
-	if b := c.byID[id]; b != nil {
+	if b, err := c.usable(id); err == nil {
 		return b.cache.Stats(), true
 	}
 	return cache.Stats{}, false
@@ -119,6 +167,12 @@ func (b *binding) took(out cache.Out) (poll bool) {
 		poll = true
 	}
 	for _, d := range out.Done {
+		if d.Err != nil && errors.Is(d.Err, cache.ErrDevice) {
+			b.owner.fail(d.Err)
+		}
+		if b.owner.failure != nil {
+			continue // it is asked again, of the next incarnation
+		}
 		b.requests.take(d.ID).done(d.Err)
 	}
 	return poll

@@ -54,7 +54,7 @@ type residence struct {
 // stays closed and says why to whoever asks for something. Errors wrap
 // ErrDevice.
 func NewIOManager(cfg HomeConfig) (*IOManager, error) {
-	v, err := openVolume(cfg.Stage)
+	v, err := openVolume(cfg.Stage, false)
 	if err != nil {
 		return nil, err
 	}
@@ -179,6 +179,14 @@ func (m *IOManager) closeHome(j *job) {
 		if i < 0 {
 			continue
 		}
+		// A flush that is decided and not applied as a whole is on the stage alone:
+		// whoever lets go of it leaves the disks torn.
+		if r := m.homes[i]; r.home == nil {
+			if m.open(r); r.home == nil {
+				j.fail(vsphere.ClassOf(r.why), "opening the VM's disks, to see whether a flush has to be completed: "+r.why.Error(), "see that the VM is there and off, on premises")
+				return
+			}
+		}
 		if err := m.volume.remove(m.homes[i].entry); err != nil {
 			j.fail(vsphere.Retryable, err.Error(), "")
 			return
@@ -219,9 +227,23 @@ func (m *IOManager) Lane(now time.Duration, lane int, up bool) {
 	}
 }
 
+// Failure is why the service cannot go on: its stage cannot be read or written,
+// again and again. It says nothing from then on, and whoever runs it must end
+// it: another start finds what is on the stage. One that is full only makes
+// flushes fail.
+func (m *IOManager) Failure() error { return m.volume.dev.failed }
+
 // Poll does what is due at now: after Arrived, Lane and Command, and at Wake.
 func (m *IOManager) Poll(now time.Duration) Out {
 	m.now = now
+	out := m.poll(now)
+	if m.Failure() != nil {
+		return Out{Wake: Never}
+	}
+	return out
+}
+
+func (m *IOManager) poll(now time.Duration) Out {
 	out := Out{Wake: Never}
 	for range mostRounds {
 		active := false

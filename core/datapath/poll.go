@@ -53,12 +53,18 @@ func (c *CloudCache) channel(peer string) *channel {
 func (c *CloudCache) Poll(now time.Duration) Out {
 	c.now = now
 	var out Out
+	if c.failure != nil {
+		return Out{Wake: Never}
+	}
 	for range mostRounds {
 		c.advance()
 		c.copyOn()
 		if !c.exchange(&out) {
 			break
 		}
+	}
+	if c.failure != nil {
+		return Out{Wake: Never} // what it wanted to say may be wrong
 	}
 	out.Wake = c.wake()
 	return out
@@ -75,7 +81,7 @@ func (c *CloudCache) exchange(out *Out) (active bool) {
 		out.Frames = frames(ch.peer, got.Frames, out.Frames)
 		if len(got.Restarted) > 0 {
 			for _, b := range c.bindings {
-				if b.home == ch {
+				if b.home == ch && b.damage == nil {
 					b.restarted()
 				}
 			}
@@ -96,7 +102,7 @@ func (c *CloudCache) delivered(ch *channel, stream uint32, payload []byte) {
 		return
 	}
 	for _, b := range c.bindings {
-		if b.home == ch && b.entry.Stream == stream/2 {
+		if b.home == ch && b.damage == nil && b.entry.Stream == stream/2 {
 			b.answered(m)
 			return
 		}

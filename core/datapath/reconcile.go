@@ -40,6 +40,9 @@ func (c *CloudCache) startReconcile(j *job) {
 	case j.command.Image == "":
 		j.refuse("a reconcile needs an image", "")
 		return
+	case b.damage != nil:
+		j.refuse(b.damage.Error(), "discard it")
+		return
 	case b.cache.Stats().Recovered:
 		j.refuse("the cloud cache has restarted since the VM was bound, and does not know everything that was written", "transfer the VM again")
 		return

@@ -45,7 +45,7 @@ var directoryMagic = []byte("HDMVOL01")
 
 // volume is a device with its directory: which binding lies in which extents.
 type volume struct {
-	dev      Device
+	dev      *steady
 	extent   int64 // bytes
 	used     []bool
 	sequence uint64
@@ -85,8 +85,9 @@ type directory struct {
 }
 
 // openVolume reads the directory of a device. One that holds none yet, only
-// zeros, is empty.
-func openVolume(dev Device) (*volume, error) {
+// zeros, is empty. flushes says whether one that failed is tried again: see steady.
+func openVolume(device Device, flushes bool) (*volume, error) {
+	dev := &steady{Device: device, flushes: flushes}
 	v := &volume{dev: dev, extent: extentSize(dev.Capacity())}
 	n := (dev.Capacity() - extentsStart) / v.extent
 	if n < 1 {

@@ -12,7 +12,7 @@ import (
 
 func opened(t *testing.T, dev Device) *volume {
 	t.Helper()
-	v, err := openVolume(dev)
+	v, err := openVolume(dev, true)
 	require.NoError(t, err)
 	return v
 }
@@ -33,7 +33,7 @@ func TestADirectoryThatIsTornLeavesTheOneBefore(t *testing.T) {
 	dev.b[directorySize+directoryHead+3] ^= 1 // of the very first
 	assert.Empty(t, opened(t, dev).entries)
 	dev.b[5] = 1
-	_, err := openVolume(dev)
+	_, err := openVolume(dev, true)
 	assert.ErrorIs(t, err, ErrDevice, "both copies are damaged")
 }
 

@@ -190,3 +190,6 @@ const MarkMode = "hdm.deployment"
 func (m Mode) Marks(vm VM) map[string]string {
 	return map[string]string{component.MarkComponent: string(vm.Kind), MarkMode: m.String()}
 }
+
+// ApplianceServices are those of the appliance itself, in every mode.
+func ApplianceServices() []component.Service { return slices.Clone(services[component.Appliance]) }

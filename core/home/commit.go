@@ -1,6 +1,7 @@
 package home
 
 import (
+	"bytes"
 	"fmt"
 
 	"github.com/hdm-project/hdm/core/cache"
@@ -116,11 +117,22 @@ func (h *Home) settle() error {
 
 func unfinished(err error) error { return fmt.Errorf("%w: %w", ErrUnfinished, err) }
 
+// apply writes a block, and reads it back: a disk may have lost or torn what it
+// acknowledged.
 func (h *Home) apply(b cache.Block) error {
 	n, err := h.length(b.Disk, b.Block)
 	if err != nil {
 		return ErrDamaged // Put refuses such a block: these are not the disks that it knew
 	}
-	_, err = h.disks[b.Disk].WriteAt(b.Data[:n], b.Block*cache.BlockSize)
-	return err
+	disk, at := h.disks[b.Disk], b.Block*cache.BlockSize
+	if _, err := disk.WriteAt(b.Data[:n], at); err != nil {
+		return err
+	}
+	if _, err := disk.ReadAt(h.back[:n], at); err != nil {
+		return err
+	}
+	if !bytes.Equal(h.back[:n], b.Data[:n]) {
+		return ErrTorn
+	}
+	return nil
 }

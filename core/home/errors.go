@@ -16,6 +16,7 @@ var (
 	ErrRange      = errors.New("a block is outside of the VM's disks or has the wrong length")
 	ErrLimit      = errors.New("more than a chunk, the stage or a VM may hold: flush less at once, or enlarge the stage")
 	ErrDamaged    = errors.New("the stage does not hold what was written to it: check its device")
+	ErrTorn       = errors.New("the VM's disks do not hold what was written to them: check their datastore")
 	ErrUnfinished = errors.New("a flush was decided and could not be applied yet: commit it again when the devices work")
 )
 

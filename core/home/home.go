@@ -12,7 +12,7 @@
 //	   |     Abort, or a crash: dropped                         v
 //	   +----------------+           1 stage: flush the chunks, read them back
 //	                                2 stage: write the decision, flush     <- from here on it has happened
-//	                                3 disks: write every block, flush
+//	                                3 disks: write every block and read it back, flush
 //	                                4 stage: write "applied", flush
 //
 // The stage is a redo log of one flush. Before the decision is durable nothing
@@ -73,7 +73,8 @@ type Home struct {
 	applied record // the last flush that the disks hold
 	flush   record // the one that is open, doubtful or decided
 	sum     hash.Hash
-	buf     []byte // one chunk, as it lies on the stage
+	buf     []byte                // one chunk, as it lies on the stage
+	back    [cache.BlockSize]byte // a block, as it lies on its disk
 }
 
 // Open returns the Home of these disks and this stage, which is new (zeros) or

@@ -264,3 +264,22 @@ func TestARecordThatIsTornLeavesTheOneBefore(t *testing.T) {
 		p.holds(t, h, byte(n+1))
 	}
 }
+
+func TestWhatTheDisksTearOrLoseIsAppliedAgain(t *testing.T) {
+	for name, silent := range map[string]error{"torn": disk.ErrTorn, "lost": disk.ErrLost} {
+		t.Run(name, func(t *testing.T) {
+			p := newPremises()
+			h := opened(t, p)
+			f := one(1, 'a')
+			require.NoError(t, f.stage(h))
+			p.disks[0].SetFault(func(op disk.Op, _ int64, _ int) error { return map[disk.Op]error{disk.Write: silent}[op] })
+			err := h.Commit(1, 1, f.sum())
+			require.ErrorIs(t, err, ErrTorn)
+			require.ErrorIs(t, err, ErrUnfinished, "it has been decided")
+			assert.Zero(t, h.Last(), "and is not told as applied")
+			p.disks[0].SetFault(nil)
+			require.NoError(t, h.Commit(1, 1, f.sum()))
+			p.holds(t, h, 'a')
+		})
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -232,4 +233,44 @@ func TestAMemoryThatIgnoresSyncsIsCaught(t *testing.T) {
 	require.NoError(t, err)
 	assert.ErrorContains(t, h.judge(loaded, len(batches), len(batches)), "lost")
 	assert.GreaterOrEqual(t, len(loaded), MaxUnsynced, "what fell out of the device's cache is durable")
+}
+
+func TestAWriteThatFailsIsThereWholeOrNotAtAll(t *testing.T) {
+	old, fresh := Record{"k", "a", []byte("1")}, Record{"k", "a", []byte("2")}
+	for _, c := range []struct {
+		op    Operation
+		err   error
+		reads []byte // by the process itself, after the failure
+		kept  []string
+	}{
+		{OpWrite, syscall.ENOSPC, []byte("1"), []string{"1"}},
+		{OpSync, syscall.EIO, []byte("2"), []string{"1", "2"}},
+	} {
+		found := map[string]bool{}
+		for seed := range uint64(20) {
+			m := NewMemory()
+			require.NoError(t, m.Write([]Record{old}))
+			m.SetFault(func(op Operation, batch []Record) error {
+				assert.Len(t, batch, 1)
+				return map[Operation]error{c.op: c.err}[op]
+			})
+			err := m.Write([]Record{fresh})
+			require.ErrorIs(t, err, c.err)
+			require.ErrorAs(t, err, new(*FailedError))
+			now, err := m.Load()
+			require.NoError(t, err)
+			assert.Equal(t, c.reads, now[0].Value)
+			m.SetFault(nil)
+			m.Crash(rand.New(rand.NewPCG(seed, 1)))
+			now, err = m.Load()
+			require.NoError(t, err)
+			require.Len(t, now, 1)
+			found[string(now[0].Value)] = true
+			require.NoError(t, m.Write([]Record{fresh}), "it works again")
+		}
+		for _, v := range c.kept {
+			assert.True(t, found[v], "%s: %s", c.op, v)
+		}
+		assert.Len(t, found, len(c.kept))
+	}
 }

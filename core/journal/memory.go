@@ -27,6 +27,7 @@ type Memory struct {
 	durable  []Record   // sorted by name
 	volatile [][]Record // batches that are not durable, oldest first
 	hook     func(p Point, batch []Record)
+	fault    func(op Operation, batch []Record) error
 	lies     bool
 	closed   bool
 }
@@ -43,6 +44,31 @@ func (m *Memory) OnPoint(hook func(p Point, batch []Record)) { m.hook = hook }
 // them. It is a fault, for showing that somebody notices.
 func (m *Memory) IgnoreSyncs(on bool) { m.lies = on }
 
+// Operation is what a write asks of the device below.
+type Operation string
+
+// The operations of a write, in order.
+const (
+	OpWrite Operation = "write"
+	OpSync  Operation = "sync"
+)
+
+// SetFault asks f what becomes of each operation of each write. An error, such
+// as syscall.ENOSPC of a write or syscall.EIO, fails it: nothing of the batch
+// is there if it was not written, and a batch that was written and not synced is
+// kept or lost whole by the next Crash. Nil, of f and as its answer: it works.
+func (m *Memory) SetFault(f func(op Operation, batch []Record) error) { m.fault = f }
+
+func (m *Memory) asked(op Operation, batch []Record) error {
+	if m.fault == nil {
+		return nil
+	}
+	if err := m.fault(op, batch); err != nil {
+		return &FailedError{Op: "write", Journal: "memory", Fix: "see to its disk, then open it again and load", Err: err}
+	}
+	return nil
+}
+
 // Write implements Journal.
 func (m *Memory) Write(batch []Record) error {
 	if m.closed {
@@ -52,12 +78,18 @@ func (m *Memory) Write(batch []Record) error {
 		return err
 	}
 	m.at(BeforeWrite, batch)
+	if err := m.asked(OpWrite, batch); err != nil {
+		return err
+	}
 	own := make([]Record, len(batch))
 	for i, r := range batch {
 		own[i] = Record{Kind: r.Kind, Key: r.Key, Value: slices.Clone(r.Value)}
 	}
 	m.volatile = append(m.volatile, own)
 	m.at(Written, batch)
+	if err := m.asked(OpSync, batch); err != nil {
+		return err
+	}
 	m.sync()
 	m.at(Synced, batch)
 	return nil

@@ -22,6 +22,10 @@ func ImageName(vm string) string { return vm + suffix + " image" }
 // that nobody is offered to migrate it.
 func CloneName(vm string) string { return vm + "_hdm_clone" }
 
+// TrialName is the name of the linked clone on premises by which is tried whether
+// a VM boots.
+func TrialName(vm string) string { return vm + "_hdm_trial" }
+
 // provisioned is the size of a VM's disks, in bytes.
 func provisioned(vm vsphere.VM) (sum int64) {
 	for _, d := range vm.Disks {

@@ -36,7 +36,7 @@ const (
 	StartImage    Kind = "start image"
 	FinalFlush    Kind = "final flush" // of a VM that is off: nothing is dirty afterwards
 	Release       Kind = "release"     // the cloud cache; refused while anything is dirty
-	Discard       Kind = "discard"     // the cloud cache with what is in it: the image has it all
+	Discard       Kind = "discard"     // the cloud cache with what is in it: the image has it all, or it is lost
 
 	RestartSource  Kind = "restart source" // power on premises again, if it ran before
 	RemoveSnapshot Kind = "remove snapshot"
@@ -48,6 +48,12 @@ const (
 	BringHome      Kind = "bring home" // everything that was written in the cloud, and release the cloud cache
 	DestroyCompute Kind = "destroy compute"
 	DestroyImage   Kind = "destroy image"
+
+	PowerOffCompute Kind = "power off compute" // at once: its guest could write nowhere
+	Salvage         Kind = "salvage"           // flush what the cloud cache still has, if so configured
+	Judge           Kind = "judge"             // whether the VM on premises is likely to boot
+	EndTrial        Kind = "end trial"         // remove what Judge has made
+	MoveToRecovery  Kind = "move to recovery"  // the pool that the judgement says (REC-05)
 )
 
 // Effect is something to be done in the world. Decide asks for it; an executor
@@ -81,6 +87,9 @@ type Result struct {
 	Bytes    int64       // Transfer, TransferImage
 	Running  bool        // ConfirmOff: the copy runs
 	Served   *Served     // Bind
+	Path     Path        // Bind
+	Boots    bool        // Judge
+	Doubt    string      // Judge: why it may not boot
 }
 
 // Event is something that a migration hears of.
@@ -114,6 +123,16 @@ type (
 	CameBack struct{ By ID }
 	// CancelAsked: a user asked to cancel.
 	CancelAsked struct{}
+	// Broken: the data path of the VM has failed, or its host. What may have run in
+	// the cloud fails at once and is left as it is, for a migration of type Recover;
+	// everything else that is under way fails and is put back.
+	Broken struct{ Why Reason }
+	// Held: a part of HDM that the migration needs is being repaired. It waits.
+	Held struct{}
+	// Resumed: it is repaired. What was held does its step again.
+	Resumed struct{}
+	// LeftoverDeleted: what its bulk transfer had brought to the cloud was removed.
+	LeftoverDeleted struct{}
 	// Restarted: the appliance came up again; what was outstanding has no one
 	// who waits for it.
 	Restarted struct{}
@@ -136,10 +155,16 @@ func (Said) event()         {}
 func (FlushDone) event()    {}
 func (CameBack) event()     {}
 func (CancelAsked) event()  {}
-func (Restarted) event()    {}
-func (Shown) event()        {}
-func (EndReported) event()  {}
-func (Responded) event()    {}
+func (Broken) event()       {}
+func (Held) event()         {}
+func (Resumed) event()      {}
+
+func (LeftoverDeleted) event() {}
+
+func (Restarted) event()   {}
+func (Shown) event()       {}
+func (EndReported) event() {}
+func (Responded) event()   {}
 
 // Failure is why an effect failed.
 type Failure struct {

@@ -29,6 +29,10 @@ type Knobs struct {
 	// and how long it is waited for, from its first power-on (BOOT-01, A-13).
 	Boots    int
 	BootWait time.Duration
+	// Salvage: a VM that is brought back after a failure is flushed first, as far
+	// as its cloud cache can be reached. Else it has the data of its last
+	// flush, as the guide says.
+	Salvage bool
 	// Checks is how many orders are checked at once.
 	Checks int
 	// Queue is how many migrations may be under way or wait.
@@ -92,11 +96,21 @@ func (k Knobs) Decide(m Migration, now Now, ev Event) Verdict {
 	d := &decision{Knobs: k, now: now, table: Tables[m.Order.Type], m: m}
 	switch ev := ev.(type) {
 	case EffectDone:
-		if d.awaits(ev.Key) {
+		if !d.awaits(ev.Key) {
+			break
+		}
+		if d.m.Stopping {
+			d.stopped()
+		} else {
 			d.done(ev.Result)
 		}
 	case EffectFailed:
-		if d.awaits(ev.Key) {
+		if !d.awaits(ev.Key) {
+			break
+		}
+		if d.m.Stopping {
+			d.stopped()
+		} else {
 			d.failed(ev.Failure)
 		}
 	case CheckDue:
@@ -124,6 +138,16 @@ func (k Knobs) Decide(m Migration, now Now, ev Event) Verdict {
 		}
 	case CancelAsked:
 		d.cancel()
+	case Broken:
+		d.broken(ev.Why)
+	case Abandoned:
+		d.abandon(ev.Why)
+	case Held:
+		d.hold()
+	case Resumed:
+		d.resume()
+	case LeftoverDeleted:
+		d.leftoverDeleted()
 	case Restarted:
 		d.restart()
 	case Shown:
@@ -200,6 +224,7 @@ func (d *decision) move(to State) {
 	}
 	d.moves = append(d.moves, Move{d.m.State, to, d.m.Step, ""})
 	d.m.State, d.m.Step, d.m.Next, d.m.Effect, d.m.Discard = to, "", "", "", false
+	d.m.Held, d.m.Stopping, d.m.Breaks = false, false, Reason{}
 	if to.Final() {
 		d.m.ToUndo, d.m.Ended = nil, d.now.Wall
 		d.reachable()
@@ -314,7 +339,7 @@ func (d *decision) keep(does Kind, r Result) {
 	case MakeClone:
 		d.m.Clone = r.Copy
 	case Bind:
-		d.m.Bound, d.m.Served = true, *r.Served
+		d.m.Bound, d.m.Served, d.m.Path = true, *r.Served, r.Path
 	case CreateCompute:
 		d.m.Copy = r.Copy
 	case StartCompute, StartImage:
@@ -323,6 +348,8 @@ func (d *decision) keep(does Kind, r Result) {
 		d.m.Image, d.m.Bytes = r.Copy, r.Bytes
 	case Release, Discard, BringHome:
 		d.m.Bound = false
+	case Judge:
+		d.judged(r.Boots, r.Doubt)
 	}
 }
 
@@ -382,8 +409,13 @@ func (d *decision) failed(f Failure) {
 	why := fmt.Sprintf("%s failed at try %d of %d: %s", d.current(), d.m.Tries, row.Tries, f.What)
 	switch row.Failure {
 	case GoesOn:
-		if row.Does == Discard {
+		switch row.Does {
+		case Discard:
 			d.m.Bound = false // what is left of it serves nobody, and goes with the component VMs
+		case Judge:
+			d.judged(false, "whether it boots could not be tried: "+f.What)
+			d.next(d.table.index(row.Step)) // what is left of the trial is removed next
+			return
 		}
 		d.m.Leftovers = append(d.m.Leftovers, Leftover{Undo{row.Step, row.Does}, f.What})
 		d.next(d.table.index(row.Step))
@@ -433,6 +465,8 @@ func (d *decision) cancel() {
 		d.ignore("it is %s", d.m.State)
 	case d.m.State == Undoing:
 		d.ignore("it is being undone already")
+	case d.m.Order.Type == Recover:
+		d.ignore("HDM brings it back after a failure")
 	case d.m.Step != "" && d.table.row(d.m.Step).Failure != Undoes:
 		d.ignore("nothing can be taken back any more")
 	case d.m.Asked:
@@ -450,17 +484,24 @@ func (d *decision) cancel() {
 // will not be accepted.
 func (d *decision) restart() {
 	switch {
-	case d.m.Effect == "":
+	case d.m.Effect == "" && !d.m.Held:
 		d.ignore("nothing was outstanding in state %s", d.m.State)
 	case d.m.Asked && d.m.State != Undoing:
 		d.giveUp(asked)
+	case d.m.Breaks.Code != "":
+		d.giveUp(d.m.Breaks)
 	case d.m.State == Checking:
 		d.m.Effect = "" // it waits again for its check
 		d.reachable()
 	case d.m.State == Running && d.table.row(d.m.Step).Restart == Fails:
 		d.reachable()
 		d.giveUp(Reason{Code: CodeFailed, What: fmt.Sprintf("the appliance restarted during %s", d.m.Step), Fix: "order the migration again"})
+	case d.m.Held && d.m.Effect == "":
+		d.ignore("it is held")
+	case d.m.Held:
+		d.m.Effect, d.m.Stopping = "", false // nobody does it any more
 	default:
+		d.m.Stopping = false
 		d.m.Retries++
 		d.reachable()
 		d.redo(0)
@@ -483,6 +524,7 @@ func (m *Migration) trim() {
 	for i := range m.Leftovers {
 		m.Leftovers[i].What = Cut(m.Leftovers[i].What)
 	}
+	m.Breaks.What, m.Breaks.Fix = Cut(m.Breaks.What), Cut(m.Breaks.Fix)
 }
 
 // Cut is a text as it is written down: not longer than a record can bear.

@@ -31,12 +31,18 @@ func begin(t require.TestingT) *script { return beginOf(t, Order{VM: "db-01", Ty
 func beginOf(t require.TestingT, o Order) *script {
 	m := New(1, o, start)
 	if o.Type == Back {
-		m = NewBack(1, o, start, Migration{ID: "m-0000", Bound: true, Plan: plan, Copy: "VirtualMachine:vm-2", Snapshot: "_hdm1"})
+		m = NewBack(1, o, start, bound)
+	}
+	if o.Type == Recover {
+		return &script{t: t, m: NewRecover(1, start, bound), now: Now{Wall: start}}
 	}
 	s := &script{t: t, m: m, now: Now{Wall: start}}
 	s.hear(CheckDue{})
 	return s
 }
+
+// bound is a migration that is over and whose VM runs in the cloud.
+var bound = Migration{ID: "m-0000", Order: Order{VM: "db-01", Type: TBC}, State: Completed, Bound: true, Plan: plan, Copy: "VirtualMachine:vm-2", Snapshot: "_hdm1"}
 
 var plan = Plan{Source: "VirtualMachine:vm-1", WasOn: true, Bytes: 10}
 
@@ -48,6 +54,8 @@ func (s *script) hear(ev Event) Verdict {
 	}
 	s.effects = append(s.effects, v.Effects...)
 	require.LessOrEqual(s.t, len(v.Effects), 1)
+	require.False(s.t, s.m.Held && len(v.Effects) > 0, "nothing is begun while it is held")
+	require.False(s.t, v.Cancel != "" && len(v.Effects) > 0, "what is to end ends first")
 	if len(v.Effects) == 1 {
 		s.pending = v.Effects[0]
 		s.now.Wall, s.now.Up = s.now.Wall.Add(s.pending.Delay), s.now.Up+s.pending.Delay
@@ -78,6 +86,9 @@ func (s *script) proceed() {
 	case s.m.State == Queued:
 		s.hear(TurnCame{})
 		return
+	case s.m.Held && s.m.Effect == "":
+		s.hear(Resumed{})
+		return
 	case s.m.State == Waiting:
 		word := s.m.Awaits()[0]
 		said := Said{Word: word}
@@ -107,6 +118,8 @@ func (s *script) proceed() {
 		r.Snapshot = "_hdm1"
 	case Transfer:
 		r.Copy, r.Bytes = "VirtualMachine:vm-2", 10
+	case Judge:
+		r.Boots = true
 	}
 	s.done(r)
 }
@@ -347,12 +360,12 @@ func TestUndoIsTriedABoundedNumberOfTimesAndNamesWhatItLeft(t *testing.T) { // S
 func TestEveryHistoryEnds(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := beginOf(t, Order{
-			VM: "db-01", Type: rapid.SampledFrom([]Type{Cold, Warm, TBC, Back}).Draw(t, "type"),
+			VM: "db-01", Type: rapid.SampledFrom([]Type{Cold, Warm, TBC, Back, Recover}).Draw(t, "type"),
 			Origin:  rapid.SampledFrom([]Origin{FromVCenter, FromMessage}).Draw(t, "origin"),
 			Offline: rapid.Bool().Draw(t, "offline"),
 		})
 		for range rapid.IntRange(0, 60).Draw(t, "events") {
-			switch rapid.IntRange(0, 9).Draw(t, "event") {
+			switch rapid.IntRange(0, 13).Draw(t, "event") {
 			case 0:
 				s.fail(vsphere.Retryable)
 			case 1:
@@ -365,6 +378,15 @@ func TestEveryHistoryEnds(t *testing.T) {
 				s.hear(CancelAsked{})
 			case 5:
 				s.hear(EffectDone{Key: "m-0001/0/none"})
+			case 7:
+				s.hear(Held{})
+			case 8:
+				s.hear(Resumed{})
+				s.hear(LeftoverDeleted{})
+			case 9:
+				if rapid.IntRange(0, 4).Draw(t, "breaks") == 0 {
+					s.hear(Broken{Why: path})
+				}
 			case 6:
 				s.hear(TurnCame{})
 				s.hear(CheckDue{})
@@ -387,5 +409,9 @@ func TestEveryHistoryEnds(t *testing.T) {
 			}
 		}
 		s.theSourceWaits()
+		if s.m.Order.Type == Recover && s.m.State == Completed {
+			require.Contains(t, s.kinds(), MoveToRecovery)
+			require.False(t, s.m.Bound)
+		}
 	})
 }

@@ -131,6 +131,12 @@ type Served struct {
 	Paths     []string `json:"paths"`
 }
 
+// Path are the component VMs that a VM's data path goes through, by name.
+type Path struct {
+	Cache string `json:"cache"` // in the cloud
+	Home  string `json:"home"`  // on premises
+}
+
 // Flushed is the last flush of a VM's cloud cache that is applied on premises.
 type Flushed struct {
 	Number uint64    `json:"number"`
@@ -173,6 +179,7 @@ type Migration struct {
 
 	// Bound: the VM has a cloud cache, and a data path to the premises.
 	Bound   bool      `json:"bound,omitempty"`
+	Path    Path      `json:"path,omitzero"` // stays when it is bound no more
 	Served  Served    `json:"served,omitzero"`
 	Flushed Flushed   `json:"flushed,omitzero"`
 	FirstOn time.Time `json:"first_on,omitzero"` // when it was first powered on in the cloud (BOOT-01)
@@ -181,6 +188,18 @@ type Migration struct {
 	Of ID `json:"of,omitempty"`
 	// Group are VMs that move together: the name of the first order of them.
 	Group ID `json:"group,omitempty"`
+
+	// Held: it waits for a part of HDM that is being repaired (COLD-06). No effect is
+	// begun meanwhile.
+	Held bool `json:"held,omitempty"`
+	// Stopping: the outstanding effect was told to end, and how it ends does not
+	// count. Breaks is why the migration fails then, if it does.
+	Stopping bool   `json:"stopping,omitempty"`
+	Breaks   Reason `json:"breaks,omitzero"`
+	// Boots: the VM that was brought back is likely to boot (REC-05). Doubt says why
+	// not, if it is not.
+	Boots bool   `json:"boots,omitempty"`
+	Doubt string `json:"doubt,omitempty"`
 
 	// Unreachable: every attempt since has found the way to a vCenter down. Since
 	// counts from the boot, which a restart begins anew.

@@ -40,14 +40,15 @@ func (k Knobs) NextCheck(live Fleet) (ID, bool) {
 type queue string
 
 // The queues. What runs on the cloud cache shares its slots (DEP-03); what comes
-// back has as many of its own.
+// back has as many of its own, and so has what HDM brings back.
 const (
-	coldQueue  queue = "cold"
-	cloudQueue queue = "cloud"
-	backQueue  queue = "back"
+	coldQueue    queue = "cold"
+	cloudQueue   queue = "cloud"
+	backQueue    queue = "back"
+	recoverQueue queue = "recover"
 )
 
-var queues = []queue{coldQueue, cloudQueue, backQueue}
+var queues = []queue{recoverQueue, coldQueue, cloudQueue, backQueue}
 
 func (o Order) queue() queue {
 	switch o.Type {
@@ -55,13 +56,18 @@ func (o Order) queue() queue {
 		return coldQueue
 	case Back:
 		return backQueue
+	case Recover:
+		return recoverQueue
 	}
 	return cloudQueue
 }
 
 func (k Knobs) slots(q queue) int {
-	if q == coldQueue {
+	switch q {
+	case coldQueue:
 		return k.Cold
+	case recoverQueue:
+		return max(k.Cloud.Warm, 1) // whatever became of the deployment
 	}
 	return k.Cloud.Warm
 }
@@ -130,7 +136,7 @@ func (m *Migration) takes() bool {
 func (k Knobs) Admit(o Order, live Fleet) []Reason {
 	var against []Reason
 	switch _, ok := Tables[o.Type]; {
-	case !ok:
+	case !ok || o.Type == Recover: // nobody but HDM brings a VM back so
 		against = append(against, Reason{CodeType, "there is no migration type " + string(o.Type), "choose one of " + join(Types)})
 	case o.queue() == coldQueue:
 	case k.Cloud.Mode == "":
@@ -161,8 +167,8 @@ func join(types []Type) string {
 // over and bound.
 func NewBack(number int, o Order, now time.Time, of Migration) Migration {
 	m := New(number, o, now)
-	m.Of, m.Plan, m.Copy, m.Image, m.Snapshot, m.LastOn = of.ID, of.Plan, of.Copy, of.Image, of.Snapshot, of.LastOn
-	m.Bound, m.Served, m.Flushed = true, of.Served, of.Flushed
+	m.Of, m.Plan, m.Copy, m.Clone, m.Image, m.Snapshot, m.LastOn = of.ID, of.Plan, of.Copy, of.Clone, of.Image, of.Snapshot, of.LastOn
+	m.Bound, m.Served, m.Path, m.Flushed = true, of.Served, of.Path, of.Flushed
 	return m
 }
 

@@ -68,7 +68,7 @@ const (
 type Table []Row
 
 // Tables holds the table of each type.
-var Tables = map[Type]Table{Cold: ColdTable, Warm: WarmTable, TBC: TBCTable, Back: BackTable}
+var Tables = map[Type]Table{Cold: ColdTable, Warm: WarmTable, TBC: TBCTable, Back: BackTable, Recover: RecoverTable}
 
 // Types are the types that a VM can be migrated to the cloud as (MIG-01).
 var Types = []Type{Cold, TBC, Warm}

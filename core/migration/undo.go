@@ -21,6 +21,10 @@ func (d *decision) undo() {
 	for _, step := range slices.Backward(d.m.Started) {
 		switch row := d.table.row(step); {
 		case row.Undo == Nothing:
+		case row.Undo == DestroyImage && d.m.Image != "" && !d.m.Asked:
+			// What was brought to the cloud as a whole goes when a user says so (WARM-06).
+			first = append(first, d.byHand(step, row.Undo, first)...)
+			d.leaveImage()
 		case settles[row.Undo]:
 			first = append(first, Undo{step, row.Undo})
 		case row.At == vsphere.OnPremises:
@@ -30,8 +34,8 @@ func (d *decision) undo() {
 			there = append(there, Undo{step, row.Undo})
 		}
 	}
-	if d.m.Image != "" && !slices.Contains(d.m.Started, StepTransfer) {
-		d.m.Leftovers = append(d.m.Leftovers, Leftover{Undo{StepTransfer, DestroyImage}, "a person brought it to the cloud: remove " + ImageName(d.m.Plan.Name) + ", or bring it to the next migration"})
+	if d.m.Image != "" && !d.m.begun(TransferImage) {
+		d.leaveImage()
 	}
 	d.m.ToUndo = slices.Concat(first, here, there)
 	d.nextUndo()

@@ -7,10 +7,15 @@
 //	                                                                                                          |
 //	                                       healthy (not deployed) <--every step done-- resetting <--a user resets
 //
+// What is noticed while one recovery is under way goes through probing again, and
+// joins it: there is one recovery at a time, and it ends when everything that
+// failed is repaired and every affected VM is back. Edges holds all edges.
+//
 // It is pure: it is told what was noticed, what probes found and what repairs
 // did, and answers with effects. It owns no data of a VM: which migrations are
 // affected it is told, and what becomes of them core/migration decides. The
-// promises are REC-01 to -12, CVM, WAN-02, ESX and RST.
+// promises are REC-01 to -12, CVM, WAN-02, ESX and RST. Read this file, then
+// event.go (what it hears and asks for) and machine.go; reset.go is the reset.
 package recovery
 
 import (
@@ -32,6 +37,16 @@ const (
 	Unrecoverable Phase = "unrecoverable" // only a reset helps (REC-08, RST-04)
 	Resetting     Phase = "resetting"     // a user asked for one (RST-02)
 )
+
+// Edges are the only moves between phases.
+var Edges = map[Phase][]Phase{
+	Healthy:       {Probing, Repairing, Returning, Unrecoverable, Resetting},
+	Probing:       {Repairing, Returning, Healthy, Unrecoverable, Resetting},
+	Repairing:     {Probing, Returning, Healthy, Unrecoverable, Resetting},
+	Returning:     {Probing, Repairing, Healthy, Unrecoverable, Resetting},
+	Unrecoverable: {Resetting},
+	Resetting:     {Healthy},
+}
 
 // Cause is the nature of a failure, as probes find it (HLT-02).
 type Cause string
@@ -59,7 +74,9 @@ type Failure struct {
 	Error   string            `json:"error,omitempty"` // what is said of it to people
 	// Repaired: it runs, was heard, and its redundancy is there again.
 	Repaired bool `json:"repaired,omitempty"`
-	Tries    int  `json:"tries,omitempty"` // repairs that failed
+	// Judged: whom it affects has been found out.
+	Judged bool `json:"judged,omitempty"`
+	Tries  int  `json:"tries,omitempty"` // repairs that failed
 }
 
 // Recovery is everything durable about what HDM does about failures.
@@ -72,6 +89,9 @@ type Recovery struct {
 	Held     []migration.ID `json:"held,omitempty"`     // that wait, and resume once all is repaired (COLD-06)
 	// Multiple: something failed while another was being recovered (REC-09).
 	Multiple bool `json:"multiple,omitempty"`
+	// Lost: the link was down for so long that the outage counts as permanent: when
+	// it is back, every VM on the cloud cache comes back (A-05).
+	Lost bool `json:"lost,omitempty"`
 	// Offered: a reset may be asked for, and why (RST-01); "" if not.
 	Offered string `json:"offered,omitempty"`
 	Fatal   string `json:"fatal,omitempty"` // why it is unrecoverable

@@ -16,6 +16,12 @@ import (
 // those of the snapshot, with the same content; it has none of the VM's marks,
 // and identifiers of its own. It refuses a VM without the snapshot.
 func (s *Session) LinkedClone(ctx context.Context, vm Ref, snapshotMark, name, mark string) (Ref, error) {
+	return s.linkedClone(ctx, vm, snapshotMark, name, mark, func(Ref) (spec types.VirtualMachineConfigSpec, err error) { return spec, nil })
+}
+
+// linkedClone makes a linked clone whose configuration differs from that of the
+// snapshot by its marks, and by what config says.
+func (s *Session) linkedClone(ctx context.Context, vm Ref, snapshotMark, name, mark string, config func(snapshot Ref) (types.VirtualMachineConfigSpec, error)) (Ref, error) {
 	op, object := "clone", string(vm)
 	if mark == "" {
 		return "", s.refuse(op, object, "the clone is to have no mark to be found by", "")
@@ -44,11 +50,16 @@ func (s *Session) LinkedClone(ctx context.Context, vm Ref, snapshotMark, name, m
 	if err != nil {
 		return "", s.fail(op, object, err, reads)
 	}
+	spec, err := config(found.Ref)
+	if err != nil {
+		return "", s.fail(op, object, err, reads)
+	}
+	spec.ExtraConfig = append(extra, spec.ExtraConfig...)
 	snapshot := found.Ref.managed()
 	res, err := methods.CloneVM_Task(ctx, s.vim, &types.CloneVM_Task{
 		This: vm.managed(), Folder: folder, Name: name, Spec: types.VirtualMachineCloneSpec{
 			Location: types.VirtualMachineRelocateSpec{DiskMoveType: string(types.VirtualMachineRelocateDiskMoveOptionsCreateNewChildDiskBacking)},
-			Snapshot: &snapshot, Config: &types.VirtualMachineConfigSpec{ExtraConfig: extra},
+			Snapshot: &snapshot, Config: &spec,
 		},
 	})
 	if err != nil {

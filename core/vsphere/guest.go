@@ -60,6 +60,26 @@ func (s *Session) RebootGuest(ctx context.Context, vm Ref, patience time.Duratio
 	return nil
 }
 
+// ResetVM takes a VM's power away and gives it back: its guest is not asked. One
+// that is off it powers on. Called again after a lost answer, it resets the VM
+// again.
+//
+// API: VirtualMachine.ResetVM_Task.
+func (s *Session) ResetVM(ctx context.Context, vm Ref) error {
+	const op = "reset"
+	if err := s.Settle(ctx, vm); err != nil {
+		return err
+	}
+	now, err := s.powerState(ctx, vm)
+	if err != nil {
+		return s.fail(op, string(vm), err, reads)
+	}
+	if now.power != types.VirtualMachinePowerStatePoweredOn {
+		return s.PowerOn(ctx, vm)
+	}
+	return s.reset(ctx, op, vm)
+}
+
 // reset takes the VM's power away and gives it back.
 func (s *Session) reset(ctx context.Context, op string, vm Ref) error {
 	res, err := methods.ResetVM_Task(ctx, s.vim, &types.ResetVM_Task{This: vm.managed()})

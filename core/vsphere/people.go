@@ -21,6 +21,7 @@ const (
 	TaskMigrateBack = extensionKey + ".migrateBack"
 	TaskDeploy      = extensionKey + ".deploy"
 	TaskUndeploy    = extensionKey + ".undeploy"
+	TaskReset       = extensionKey + ".reset"
 )
 
 // taskLabels are what people read of them.
@@ -29,6 +30,7 @@ var taskLabels = []types.KeyValue{
 	{Key: TaskMigrateBack + ".label", Value: "Migrate VM back from the cloud (HDM)"},
 	{Key: TaskDeploy + ".label", Value: "Deploy HDM"},
 	{Key: TaskUndeploy + ".label", Value: "Undeploy HDM"},
+	{Key: TaskReset + ".label", Value: "Reset HDM"},
 }
 
 func taskTypes() (all []types.ExtensionTaskTypeInfo) {

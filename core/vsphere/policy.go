@@ -222,7 +222,41 @@ func (s *Session) ApplyPolicy(ctx context.Context, vm Ref, name string) error {
 	if len(now) > 0 && !slices.ContainsFunc(now, func(has string) bool { return has != id }) {
 		return nil
 	}
-	profile := []types.BaseVirtualMachineProfileSpec{&types.VirtualMachineDefinedProfileSpec{ProfileId: id}}
+	return s.setPolicy(ctx, op, vm, disks, &types.VirtualMachineDefinedProfileSpec{ProfileId: id})
+}
+
+// RemovePolicy takes the storage policy of that name off the VM and all its disks.
+// Disks with another one are left alone, and so is the VM if no disk has it.
+//
+// API: VirtualMachine.ReconfigVM_Task with a VirtualMachineEmptyProfileSpec.
+func (s *Session) RemovePolicy(ctx context.Context, vm Ref, name string) error {
+	op := "take the storage policy " + strconv.Quote(name) + " off"
+	if err := s.Settle(ctx, vm); err != nil {
+		return err
+	}
+	disks, err := s.virtualDisks(ctx, vm)
+	if err != nil {
+		return s.fail(op, string(vm), err, reads)
+	}
+	now, err := s.Policies(ctx, vm)
+	if err != nil {
+		return err
+	}
+	var with []*types.VirtualDisk
+	for i, d := range disks {
+		if i < len(now) && now[i] == name {
+			with = append(with, d)
+		}
+	}
+	if len(with) == 0 {
+		return nil
+	}
+	return s.setPolicy(ctx, op, vm, with, &types.VirtualMachineEmptyProfileSpec{})
+}
+
+// setPolicy gives the VM and these disks of it a profile.
+func (s *Session) setPolicy(ctx context.Context, op string, vm Ref, disks []*types.VirtualDisk, to types.BaseVirtualMachineProfileSpec) error {
+	profile := []types.BaseVirtualMachineProfileSpec{to}
 	spec := types.VirtualMachineConfigSpec{VmProfile: profile}
 	for _, d := range disks {
 		spec.DeviceChange = append(spec.DeviceChange, &types.VirtualDeviceConfigSpec{

@@ -11,17 +11,24 @@ import (
 
 // PowerOn starts a VM and waits until it runs. It does nothing if it does.
 func (s *Session) PowerOn(ctx context.Context, vm Ref) error {
-	return s.power(ctx, "power on", vm, types.VirtualMachinePowerStatePoweredOn)
+	return s.power(ctx, "power on", vm, types.VirtualMachinePowerStatePoweredOn, false)
 }
 
 // PowerOff takes a VM's power away and waits until it is off: the guest is not
 // asked. It does nothing if the VM is off. A suspended VM it refuses, for its
 // memory would be lost.
 func (s *Session) PowerOff(ctx context.Context, vm Ref) error {
-	return s.power(ctx, "power off", vm, types.VirtualMachinePowerStatePoweredOff)
+	return s.power(ctx, "power off", vm, types.VirtualMachinePowerStatePoweredOff, false)
 }
 
-func (s *Session) power(ctx context.Context, op string, vm Ref, want types.VirtualMachinePowerState) error {
+// CutPower is PowerOff, of a suspended VM too: what it has in memory is lost.
+//
+// API: VirtualMachine.PowerOffVM_Task.
+func (s *Session) CutPower(ctx context.Context, vm Ref) error {
+	return s.power(ctx, "cut the power of", vm, types.VirtualMachinePowerStatePoweredOff, true)
+}
+
+func (s *Session) power(ctx context.Context, op string, vm Ref, want types.VirtualMachinePowerState, evenSuspended bool) error {
 	// A start or stop that is still under way must end before the state means
 	// anything.
 	if err := s.Settle(ctx, vm); err != nil {
@@ -40,7 +47,7 @@ func (s *Session) power(ctx context.Context, op string, vm Ref, want types.Virtu
 	switch {
 	case now.power == want:
 		return nil
-	case now.power == types.VirtualMachinePowerStateSuspended && want == types.VirtualMachinePowerStatePoweredOff:
+	case now.power == types.VirtualMachinePowerStateSuspended && want == types.VirtualMachinePowerStatePoweredOff && !evenSuspended:
 		return s.refuse(op, string(vm), "it is suspended, and what it has in memory would be lost", "resume it, and shut its guest down")
 	}
 	var task types.ManagedObjectReference

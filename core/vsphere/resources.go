@@ -24,7 +24,7 @@ func (s *Session) Resources(ctx context.Context) (Resources, error) {
 		types.PropertySpec{Type: "Network", PathSet: []string{"name", "tag"}},
 		types.PropertySpec{Type: "Datastore", PathSet: []string{"summary", "host", "info"}},
 		types.PropertySpec{Type: "ResourcePool", PathSet: []string{"name", "parent", "owner"}},
-		types.PropertySpec{Type: "HostSystem", PathSet: []string{"name", "parent", "network", "runtime.connectionState", "runtime.inMaintenanceMode"}},
+		types.PropertySpec{Type: "HostSystem", PathSet: hostPaths},
 		types.PropertySpec{Type: "ComputeResource", PathSet: []string{"name", "environmentBrowser"}},
 	)
 	if err != nil {
@@ -77,10 +77,7 @@ func (g *gathering) add(c types.ObjectContent) error {
 	case mo.VirtualApp: // a pool to vSphere, but not a place for a migrated VM
 	case mo.HostSystem:
 		g.attached[refOf(o.Self)] = o.Network
-		r.Hosts = append(r.Hosts, Host{
-			Ref: refOf(o.Self), Name: o.Name, Cluster: refOfPtr(o.Parent),
-			Connected: o.Runtime.ConnectionState == types.HostSystemConnectionStateConnected && !o.Runtime.InMaintenanceMode,
-		})
+		r.Hosts = append(r.Hosts, describeHost(o))
 	case mo.ComputeResource:
 		g.addCluster(o)
 	case mo.ClusterComputeResource:

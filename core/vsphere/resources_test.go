@@ -74,7 +74,7 @@ func TestAHostTellsItsClusterAndNetworks(t *testing.T) {
 		told("ResourcePool", "p-1", map[string]any{"name": "Resources", "parent": cluster, "owner": cluster}),
 	)
 	assert.Equal(t, []Cluster{{Ref: refOf(cluster), Name: "East"}}, r.Clusters)
-	assert.Equal(t, []Host{{Ref: "HostSystem:h-1", Name: "esx-1", Cluster: refOf(cluster), Networks: []string{"lab", "prod"}}}, r.Hosts, "in maintenance, so not to be had")
+	assert.Equal(t, []Host{{Ref: "HostSystem:h-1", Name: "esx-1", Cluster: refOf(cluster), Networks: []string{"lab", "prod"}, Connection: "connected"}}, r.Hosts, "in maintenance, so not to be had")
 	assert.Equal(t, []Pool{{Ref: "ResourcePool:p-1", Name: "Resources", Parent: refOf(cluster), Cluster: refOf(cluster)}}, r.Pools)
 	assert.Equal(t, []string{"lab", "prod"}, r.Networks)
 }

@@ -150,6 +150,9 @@ type Host struct {
 	Connected bool // and not in maintenance
 	Cluster   Ref
 	Networks  []string // names of those that it is on, sorted
+	// Connection is "connected", "disconnected" by somebody, or "notResponding".
+	Connection string
+	Booted     time.Time // zero if it does not say
 }
 
 // TaskState of a vCenter task.

@@ -49,7 +49,7 @@ func (g *generator) busFault(queues faults.Bus) (f faults.Fault) {
 	switch g.chance.IntN(8) {
 	case 0:
 		down := pick(g, g.duration(time.Second, time.Minute), g.duration(time.Minute, 10*time.Minute))
-		f.InternetDown = &faults.InternetDown{For: faults.Duration(down), Direction: pick(g, faults.Both, faults.ToCloud, faults.ToPremises)}
+		f.InternetDown = &faults.InternetDown{For: faults.Span(down), Direction: pick(g, faults.Both, faults.ToCloud, faults.ToPremises)}
 	case 1:
 		f.MessageReorder = &faults.MessageReorder{QueueCalls: calls(faults.Receive)}
 	case 2:

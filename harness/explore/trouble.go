@@ -71,7 +71,7 @@ func (g *generator) fault(vm string) (f faults.Fault) {
 	case 3:
 		down := pick(g, g.duration(time.Second, time.Minute), g.duration(time.Minute, 4*time.Minute), g.duration(5*time.Minute, 20*time.Minute))
 		g.outage += down
-		f.WANDown = &faults.WANDown{For: faults.Duration(down), Direction: pick(g, faults.Both, faults.Both, faults.ToCloud, faults.ToPremises)}
+		f.WANDown = &faults.WANDown{For: faults.Span(down), Direction: pick(g, faults.Both, faults.Both, faults.ToCloud, faults.ToPremises)}
 	case 4: // later than its caller waits for
 		var calls faults.Calls
 		_, making := g.moments(vm)

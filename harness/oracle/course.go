@@ -25,10 +25,28 @@ type course struct {
 	event  uint64 // its last move
 	began  uint64 // the move that was its turn; 0 before
 	left   leftovers
+	reset  bool // HDM was reset while it went on, or after it had brought its VM to the cloud cache
 }
 
 func newCourses(r *Rules) courses {
 	return courses{rules: r, byID: map[string]*course{}, byVM: map[string]*course{}}
+}
+
+// home says whether the migration is one that brings its VM back.
+func (c *course) home() bool { return c.of == typeBack || c.of == typeRecover }
+
+// resets notes that HDM is reset: what goes on ends, and who is on the cloud cache
+// is no longer.
+func (o *courses) resets(e *kernel.Event) {
+	if e.Kind != event.Recovery || e.Attr("phase") != "resetting" {
+		return
+	}
+	for _, c := range o.live {
+		c.reset = true
+	}
+	for _, c := range o.byVM { //hdm:order-safe each by itself
+		c.reset = c.reset || c.of == typeTBC && c.state == stateCompleted
+	}
 }
 
 // hear takes note of a move and returns the migration that made it. first says
@@ -47,7 +65,7 @@ func (o *courses) hear(e *kernel.Event) (c *course, first bool) {
 	if c.state == stateRunning && c.began == 0 {
 		c.began, first = e.Seq, true
 	}
-	if now := o.byVM[c.vm]; first && (now == nil || now.state != stateCompleted || now.of == typeBack) || c.state == stateCompleted {
+	if now := o.byVM[c.vm]; first && (now == nil || now.state != stateCompleted || now.home() || c.of == typeRecover) || c.state == stateCompleted {
 		o.byVM[c.vm] = c
 	}
 	if o.rules.final(c.state) {

@@ -62,6 +62,8 @@ func (o *EffectsOnce) Observe(e kernel.Event) []record.Violation {
 		o.accepted(&e)
 	case event.Migration:
 		o.hear(&e)
+	case event.Recovery:
+		o.resets(&e)
 	case event.OrderAnswered:
 		o.answered(&e)
 	}

@@ -30,6 +30,9 @@ type Flushed struct {
 	shown    bool               // a flush brought home what a guest had written
 	brought  bool               // a binding ended with all of it on premises
 
+	given map[string]string // what is not to be flushed any more, by guest: why
+	lost  map[string]int    // the blocks that were lost when that was let go
+
 	block [disk.BlockSize]byte // what is looked at
 	text  []byte               // what of it is hashed
 }
@@ -66,7 +69,7 @@ type away struct {
 
 // NewFlushed returns the oracle for one run.
 func NewFlushed(w World) *Flushed {
-	return &Flushed{verdicts: verdicts{oracle: "flushed"}, world: w, bindings: map[string]*cached{}, guests: map[string]*away{}}
+	return &Flushed{verdicts: verdicts{oracle: "flushed"}, world: w, bindings: map[string]*cached{}, guests: map[string]*away{}, given: map[string]string{}, lost: map[string]int{}}
 }
 
 // Observe implements Oracle. At a cut, and once a flush is applied, it takes as
@@ -75,7 +78,10 @@ func (o *Flushed) Observe(e kernel.Event) []record.Violation {
 	switch e.Kind {
 	case event.Bound:
 		source := e.Attr("source")
-		o.bindings[e.Subject] = &cached{source: source, guest: strings.TrimPrefix(source, onPremises), cuts: map[uint64]*cut{}}
+		b := &cached{source: source, guest: strings.TrimPrefix(source, onPremises), cuts: map[uint64]*cut{}}
+		o.bindings[e.Subject] = b
+		delete(o.given, b.guest)
+		delete(o.lost, b.guest)
 	case event.Released:
 		o.released(&e)
 	case event.FlushCut:
@@ -92,6 +98,16 @@ func (o *Flushed) Observe(e kernel.Event) []record.Violation {
 		}
 	case event.GuestWrite:
 		o.write(&e)
+	case event.Migration:
+		if e.Attr("type") == typeRecover && e.Attr("from") == "" {
+			o.given[e.Attr("vm")] = e.Subject
+		}
+	case event.Recovery:
+		if e.Attr("phase") == "resetting" {
+			for _, b := range o.bindings { //hdm:order-safe each by itself
+				o.given[b.guest] = "a reset"
+			}
+		}
 	}
 	return o.take()
 }
@@ -239,6 +255,10 @@ func (o *Flushed) released(e *kernel.Event) {
 	left := len(g.pending)
 	for _, c := range b.cuts { //hdm:order-safe a sum
 		left += len(c.held)
+	}
+	if o.given[b.guest] != "" {
+		o.lost[b.guest] = left // brought-back says whether it may be
+		return
 	}
 	if left > 0 {
 		o.broken("BACK-03", e.At, b.source, []uint64{g.last, e.Seq}, "its cloud cache is released, and %d blocks that its guest wrote on %s were never applied on premises", left, g.vm)

@@ -134,7 +134,7 @@ func TestAllOraclesHaveNamesOfTheirOwn(t *testing.T) {
 		assert.Empty(t, o.Tested(), "%s: nothing has happened yet", o.Name())
 		assert.Empty(t, o.Finish(&oracle.Truth{}), "%s accepts an empty world", o.Name())
 	}
-	assert.Len(t, seen, 10)
+	assert.Len(t, seen, 16)
 }
 
 func TestABrokenRunDoesNotFloodTheReport(t *testing.T) {

@@ -19,11 +19,14 @@ const (
 	leftCopy     = "destroy copy"
 	leftClone    = "remove clone"
 	leftBinding  = "release"
+	// leftJudgement is whether a VM that was brought back boots: what could not be
+	// found out counts against it.
+	leftJudgement = "judge"
 )
 
 // settles are what keeps everything else from being put back: the VM may run in
 // the cloud, or what it wrote there is not on premises (MIG-13).
-var settles = []string{"confirm off", "stop compute", "bring home"}
+var settles = []string{"confirm off", "stop compute", "bring home", "await boot", "power off compute"}
 
 // alike are what is left of the same kind.
 var alike = map[string][]string{

@@ -53,7 +53,7 @@ func (o *LegalMoves) move(e *kernel.Event) {
 	if m == nil {
 		m = &position{furthest: -1, of: e.Attr("type")}
 		o.migrations[e.Subject] = m
-		if from != "" || to != stateChecking && to != stateRefused {
+		if from != "" || to != stateChecking && to != stateRefused && !(m.of == typeRecover && to == stateQueued) {
 			o.broken(clauseMoves, e.At, e.Subject, []uint64{e.Seq}, "it came into being as %q, from %q: a migration begins as %s or %s", to, from, stateChecking, stateRefused)
 		}
 	} else {

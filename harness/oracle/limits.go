@@ -2,6 +2,7 @@ package oracle
 
 import (
 	"container/list"
+	"math"
 	"slices"
 	"strings"
 
@@ -45,9 +46,11 @@ const (
 	laneCold  = "cold"
 	laneCloud = "cloud"
 	laneBack  = "back"
+	// laneRecovery has as many slots as there are VMs to bring back.
+	laneRecovery = "recovery"
 )
 
-var laneOf = map[string]string{typeWarm: laneCloud, typeTBC: laneCloud, typeBack: laneBack}
+var laneOf = map[string]string{typeWarm: laneCloud, typeTBC: laneCloud, typeBack: laneBack, typeRecover: laneRecovery}
 
 type queued struct {
 	id           string
@@ -57,6 +60,7 @@ type queued struct {
 
 // tries counts the failures of the present step of a migration.
 type tries struct {
+	of          string // the type of the migration
 	state, step string
 	evidence    []uint64
 	last        string // key of the effect that failed last, until the journal has that
@@ -102,6 +106,9 @@ func (o *Limits) lane(e *kernel.Event) *lane {
 func (o *Limits) slots(l *lane) int {
 	if l.name == laneCold {
 		return o.rules.ColdAtOnce
+	}
+	if l.name == laneRecovery {
+		return math.MaxInt // what is bound is bounded
 	}
 	m, _ := limitsOf(o.mode)
 	return m.warm
@@ -152,8 +159,8 @@ func (o *Limits) move(e *kernel.Event) {
 	id, from, to := e.Subject, e.Attr("from"), e.Attr("to")
 	t := o.tries[id]
 	if t == nil || from != to || t.step != e.Attr("step") {
-		met := t != nil && (t.met || len(t.evidence) >= o.bound(t.state))
-		o.tries[id] = &tries{state: to, step: e.Attr("step"), met: met}
+		met := t != nil && (t.met || len(t.evidence) >= o.bound(t))
+		o.tries[id] = &tries{of: e.Attr("type"), state: to, step: e.Attr("step"), met: met}
 		o.bounded = o.bounded || met && to == stateFailed
 	}
 	if from == to {
@@ -228,14 +235,15 @@ func (o *Limits) started(e *kernel.Event) {
 	if t == nil {
 		return
 	}
-	if bound := o.bound(t.state); len(t.evidence) >= bound {
+	if bound := o.bound(t); len(t.evidence) >= bound {
 		o.broken("SYS-02", e.At, e.Subject, append([]uint64{e.Seq}, t.evidence...), "step %s is tried again (%s) after %d failures; at most %d tries are documented", e.Attr("step"), e.Attr("kind"), len(t.evidence), bound)
 	}
 }
 
-// bound is how often a step may fail in that state.
-func (o *Limits) bound(state string) int {
-	if state == stateUndoing {
+// bound is how often a step may fail in that state. To bring a VM back after a
+// failure is tried as long as to take something back.
+func (o *Limits) bound(t *tries) int {
+	if t.state == stateUndoing || t.of == typeRecover {
 		return o.rules.UndoTries
 	}
 	return o.rules.Tries

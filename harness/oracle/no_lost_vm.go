@@ -1,6 +1,8 @@
 package oracle
 
 import (
+	"strings"
+
 	"github.com/hdm-project/hdm/core/vsphere"
 	"github.com/hdm-project/hdm/reports/record"
 	"github.com/hdm-project/hdm/sim/kernel"
@@ -13,19 +15,25 @@ import (
 type NoLostVM struct {
 	verdicts
 	courses
-	byHand map[string]bool // VMs that a person powered on or off
+	byHand map[string]bool // VMs that a person powered on or off, or that went off with their host
+	hosts  hostsDown
 }
 
 // NewNoLostVM returns the oracle for one run.
 func NewNoLostVM(r Rules) *NoLostVM {
-	return &NoLostVM{verdicts: verdicts{oracle: "no-lost-vm"}, courses: newCourses(&r), byHand: map[string]bool{}}
+	return &NoLostVM{verdicts: verdicts{oracle: "no-lost-vm"}, courses: newCourses(&r), byHand: map[string]bool{}, hosts: newHostsDown()}
 }
 
 // Observe implements Oracle.
 func (o *NoLostVM) Observe(e kernel.Event) []record.Violation {
 	o.hear(&e)
+	o.resets(&e)
 	if vm := byHand(&e); vm != "" {
 		o.byHand[vm] = true
+	}
+	for _, vm := range o.hosts.took(&e) { // it is for people to start again
+		_, name, _ := strings.Cut(vm, "/")
+		o.byHand[strings.TrimSuffix(name, computeSuffix)] = true
 	}
 	return nil
 }
@@ -43,7 +51,7 @@ func (o *NoLostVM) Finish(t *Truth) []record.Violation {
 		}
 		last := o.of(before.Name)
 		o.judge(t, before, here, last)
-		if last.completed() && last.of != typeBack && !o.byHand[before.Name] {
+		if last.completed() && !last.home() && !last.reset && !o.byHand[before.Name] {
 			o.completed(t, before, here, last)
 		}
 	}

@@ -52,7 +52,7 @@ type life struct {
 	served  bool   // in the cloud, and its disks were not exported there
 	wrote   bool   // there
 	back    string // the VM on premises that it was brought back to; "" else
-	theirs  bool   // a person restored a snapshot: what was written since is meant to be lost
+	theirs  bool   // a person restored a snapshot, or a recovery brought it back: what was written since is meant to be lost
 }
 
 // clause is the one that a lost write breaks.
@@ -109,6 +109,16 @@ func (o *NoLostWrite) Observe(e kernel.Event) []record.Violation {
 		o.bindings[e.Subject] = strings.TrimPrefix(e.Attr("source"), onPremises)
 	case event.Released:
 		o.released(&e)
+	case event.Migration:
+		if e.Attr("type") == typeRecover && e.Attr("from") == "" {
+			o.guest(e.Attr("vm")).theirs = true // brought-back judges what it lost
+		}
+	case event.Recovery:
+		if e.Attr("phase") == "resetting" {
+			for _, name := range o.bindings { //hdm:order-safe each by itself
+				o.guest(name).theirs = true
+			}
+		}
 	case event.LeaseFirstByte:
 		o.firstByte(&e)
 	case event.LeaseClosed:

@@ -29,6 +29,9 @@ type NothingLeftBehind struct {
 
 	deployed bool              // the component VMs are there, or are being made or removed
 	bindings map[string]string // ids: the VM on premises
+	images   map[string]bool   // VMs: a failed warm migration lists what it had brought (WARM-06)
+	hosts    hostsDown
+	stuck    bool // until a person resets HDM: what goes on waits for that
 }
 
 // shape is what a migration that does not complete has to put back. What is not
@@ -44,7 +47,7 @@ func NewNothingLeftBehind(r Rules) *NothingLeftBehind {
 	return &NothingLeftBehind{
 		verdicts: verdicts{oracle: "nothing-left-behind"}, courses: newCourses(&r),
 		power: map[string]bool{}, pool: map[string]string{}, was: map[string]shape{}, byHand: map[string]bool{},
-		lost: map[string]int{}, bindings: map[string]string{},
+		lost: map[string]int{}, bindings: map[string]string{}, images: map[string]bool{}, hosts: newHostsDown(),
 	}
 }
 
@@ -53,8 +56,19 @@ func (o *NothingLeftBehind) Observe(e kernel.Event) []record.Violation {
 	switch e.Kind {
 	case event.Migration:
 		o.migration(&e)
-	case event.VMPower:
-		o.power[e.Subject] = e.Attr("state") == "on"
+	case event.VMPower, event.HostDown:
+		if e.Kind == event.VMPower {
+			o.power[e.Subject] = e.Attr("state") == "on"
+		}
+		for _, vm := range o.hosts.took(&e) {
+			o.byHand[strings.TrimPrefix(vm, onPremises)] = true // it is for people to start again
+		}
+	case event.Recovery:
+		o.resets(&e)
+		o.stuck = e.Attr("phase") == "unrecoverable" || e.Attr("phase") == "resetting" || e.Attr("phase") != idle && e.Attr("offered") != ""
+		if e.Attr("phase") == "resetting" {
+			clear(o.bindings) // they go with the component VMs
+		}
 	case event.VMPool:
 		o.pool[e.Subject] = e.Attr("pool")
 	case event.Step:
@@ -80,6 +94,9 @@ const phaseUndeployed = "undeployed"
 
 func (o *NothingLeftBehind) migration(e *kernel.Event) {
 	c, first := o.hear(e)
+	if c.of == typeWarm && c.state == stateFailed {
+		o.images[c.vm] = c.left.has(leftCopy)
+	}
 	if !first || o.of(c.vm) != c {
 		return
 	}
@@ -121,6 +138,9 @@ func (o *NothingLeftBehind) sessions(t *Truth) {
 
 // Finish implements Oracle.
 func (o *NothingLeftBehind) Finish(t *Truth) []record.Violation {
+	if o.stuck {
+		return nil
+	}
 	for _, c := range o.live {
 		if c.state == stateWaiting {
 			continue // for a word that nobody says: it goes on when somebody does
@@ -140,7 +160,7 @@ func (o *NothingLeftBehind) Finish(t *Truth) []record.Violation {
 	}
 	o.sessions(t)
 	for _, pool := range t.Pools {
-		if pool.Name != o.rules.MigratePool || pool.Site != vsphere.OnPremises {
+		if !o.rules.own(pool.Name) || pool.Site != vsphere.OnPremises {
 			o.broken(clauseLeft, t.At, string(pool.Site), nil, "a pool that is not documented is left: %q in %q", pool.Name, pool.Parent)
 		}
 	}
@@ -188,6 +208,10 @@ func (o *NothingLeftBehind) account(t *Truth, before *VM, accounted map[*VM]bool
 	switch {
 	case c.completed() && c.of == typeBack:
 		o.cameBack(t, before, c)
+	case c.completed() && c.of == typeRecover:
+		o.recovered(t, before, c)
+	case c != nil && c.reset && (c.completed() || o.rules.final(c.state)):
+		o.afterReset(t, before, c)
 	case c.completed():
 		for _, v := range t.madeOf(before) {
 			accounted[v] = v.Site == vsphere.Cloud && (c.of != typeWarm || v.Name == before.Name) || c.left.has(leftOf(v)) && !v.On
@@ -197,7 +221,8 @@ func (o *NothingLeftBehind) account(t *Truth, before *VM, accounted map[*VM]bool
 		o.untouched(t, before, c)
 	}
 	for _, v := range t.madeOf(before) {
-		accounted[v] = c != nil && c.left.has(leftOf(v)) && (!v.On || c.left.all())
+		listed := o.images[before.Name] && v.Name == before.Name+imageSuffix && !v.On
+		accounted[v] = listed || c != nil && c.left.has(leftOf(v)) && (!v.On || c.left.all())
 	}
 }
 
@@ -215,7 +240,7 @@ func (o *NothingLeftBehind) leftBindings(t *Truth) {
 	for _, id := range slices.Sorted(maps.Keys(o.bindings)) {
 		vm := o.bindings[id]
 		c := o.of(vm)
-		if c.completed() && c.of == typeTBC || o.waits(vm) || c != nil && c.left.has(leftBinding) {
+		if c.completed() && c.of == typeTBC && !c.reset || o.waits(vm) || c != nil && c.left.has(leftBinding) {
 			continue
 		}
 		o.broken(clauseLeft, t.At, onPremises+vm, c.evidence(), "its cloud cache and data path %s are left", id)
@@ -240,6 +265,39 @@ func (o *NothingLeftBehind) cameBack(t *Truth, before *VM, c *course) {
 	}
 	if !slices.Equal(now.Snapshots, before.Snapshots) && !(c.left.has(leftSnapshot) && o.oneMore(now.Snapshots, before.Snapshots)) {
 		tell("the VM has the snapshots [%s]; it had [%s]", strings.Join(now.Snapshots, ", "), strings.Join(before.Snapshots, ", "))
+	}
+}
+
+// recovered: a VM that a recovery brought back is in a recovery pool, with its
+// migrate-time snapshot, and off, until a person looks at it (REC-05, REC-06).
+func (o *NothingLeftBehind) recovered(t *Truth, before *VM, c *course) {
+	now := t.same(before)
+	if now == nil || o.byHand[before.Name] {
+		return
+	}
+	tell := func(format string, args ...any) {
+		o.broken("REC-05", t.At, before.Subject(), c.evidence(), c.id+" brought it back, and "+format, args...)
+	}
+	if now.On {
+		tell("the VM is on")
+	}
+	if now.Pool != o.rules.RecoverySuccess && now.Pool != o.rules.RecoveryFailed && !c.left.has(leftPool) {
+		tell("the VM is in pool %q", now.Pool)
+	}
+	if !o.oneMore(now.Snapshots, before.Snapshots) {
+		tell("the VM has the snapshots [%s]; it had [%s], and the migrate-time one is kept", strings.Join(now.Snapshots, ", "), strings.Join(before.Snapshots, ", "))
+	}
+}
+
+// afterReset: a VM that was on the cloud cache when HDM was reset stays off in the
+// migrate pool (RST-03); one that was on its way may be anywhere in between.
+func (o *NothingLeftBehind) afterReset(t *Truth, before *VM, c *course) {
+	now := t.same(before)
+	if now == nil || o.byHand[before.Name] || !c.completed() {
+		return
+	}
+	if now.On || now.Pool != o.rules.MigratePool {
+		o.broken("RST-03", t.At, before.Subject(), c.evidence(), "HDM was reset, and the VM is %s in pool %q", onOff(now.On), now.Pool)
 	}
 }
 

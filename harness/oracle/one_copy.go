@@ -16,16 +16,18 @@ import (
 type OneCopy struct {
 	verdicts
 	guests     map[string]*whereabouts
-	on         map[string]uint64      // VM -> the event that says it is on
-	made       map[string]string      // VMs that were made of another one -> the name of that
-	migrations map[string]*switchOver // under way, by the name of their VM
-	shown      bool                   // a migration stopped a guest, which started again: at the other site, or put back
+	on         map[string]uint64        // VM -> the event that says it is on
+	made       map[string]string        // VMs that were made of another one -> the name of that
+	cuts       map[string]time.Duration // when a host of a site went down last
+	migrations map[string]*switchOver   // under way, by the name of their VM
+	shown      bool                     // a migration stopped a guest, which started again: at the other site, or put back
 }
 
 type whereabouts struct {
 	on      map[string]uint64 // VM -> the event that started the guest there
 	stopped uint64            // the event that stopped it last
 	stopAt  time.Duration
+	site    string      // where
 	why     *switchOver // the migration during which it was stopped; nil: nobody has to start it again
 }
 
@@ -41,7 +43,7 @@ type switchOver struct {
 func NewOneCopy() *OneCopy {
 	return &OneCopy{
 		verdicts: verdicts{oracle: "one-copy"}, guests: map[string]*whereabouts{},
-		on: map[string]uint64{}, made: map[string]string{}, migrations: map[string]*switchOver{},
+		on: map[string]uint64{}, made: map[string]string{}, migrations: map[string]*switchOver{}, cuts: map[string]time.Duration{},
 	}
 }
 
@@ -71,6 +73,15 @@ func (o *OneCopy) Observe(e kernel.Event) []record.Violation {
 		o.stopped(&e)
 	case event.Migration:
 		o.migration(&e)
+	case event.Recovery:
+		if e.Attr("phase") == "resetting" { // it leaves VMs off (RST-03)
+			for _, g := range o.guests { //hdm:order-safe each by itself
+				g.why = nil
+			}
+			clear(o.migrations)
+		}
+	case event.HostDown:
+		o.hostDown(&e)
 	case event.Step:
 		// What a person does to a VM is not for the migration to take back.
 		vm := byHand(&e)
@@ -160,7 +171,21 @@ func (o *OneCopy) renamed(e *kernel.Event) {
 func (o *OneCopy) stopped(e *kernel.Event) {
 	g := o.guest(e.Subject)
 	delete(g.on, vmOf(e))
-	g.stopped, g.stopAt, g.why = e.Seq, e.At, o.migrations[e.Subject]
+	g.stopped, g.stopAt, g.site, g.why = e.Seq, e.At, e.Attr("site"), o.migrations[e.Subject]
+	if at, cut := o.cuts[g.site]; cut && at == e.At {
+		g.why = nil
+	}
+}
+
+// hostDown: what stops with its host, nobody stopped.
+func (o *OneCopy) hostDown(e *kernel.Event) {
+	site, _, _ := strings.Cut(e.Subject, "/")
+	o.cuts[site] = e.At
+	for _, g := range o.guests { //hdm:order-safe each by itself
+		if g.stopAt == e.At && g.site == site {
+			g.why = nil
+		}
+	}
 }
 
 func (o *OneCopy) migration(e *kernel.Event) {
@@ -172,8 +197,11 @@ func (o *OneCopy) migration(e *kernel.Event) {
 	case now == nil || now.id != e.Subject || to == stateRunning || to == stateUndoing || to == stateWaiting:
 	default:
 		now.over, now.left = e.Seq, leftovers(e.Attr("left"))
-		now.back = e.Attr("type") == typeBack && to == stateCompleted
+		now.back = to == stateCompleted && (e.Attr("type") == typeBack || e.Attr("type") == typeRecover)
 		delete(o.migrations, vm)
+		if g := o.guests[vm]; g != nil && now.back {
+			g.why = nil // whoever stopped it
+		}
 	}
 }
 

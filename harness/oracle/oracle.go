@@ -16,6 +16,7 @@ package oracle
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -51,10 +52,12 @@ type World interface {
 
 // All returns a fresh set of every oracle, for one run in w.
 func All(r Rules, w World) []Oracle {
+	flushed := NewFlushed(w)
 	return []Oracle{
 		NewOneCopy(),
 		NewNoLostWrite(w),
-		NewFlushed(w),
+		flushed,
+		NewBroughtBack(r, flushed),
 		NewNoLostVM(r),
 		NewLegalMoves(r),
 		NewLimits(r),
@@ -62,6 +65,11 @@ func All(r Rules, w World) []Oracle {
 		NewNothingLeftBehind(r),
 		NewMessageBus(r),
 		NewHeartbeats(r),
+		NewToldTheTruth(r),
+		NewDetection(r),
+		NewRecoveryOrder(),
+		NewLiveness(),
+		NewFaithful(r),
 	}
 }
 
@@ -116,3 +124,6 @@ func number(e *kernel.Event, key string) int64 {
 	}
 	return n
 }
+
+// sortedKeys are the keys of a map, in order.
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

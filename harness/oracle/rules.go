@@ -26,6 +26,12 @@ type Rules struct {
 	Commands, Responses, DeadLetters string
 
 	Heartbeat time.Duration // how often there is one
+	// Missed is the silence after which a part of HDM has failed (HLT-01), and Beat
+	// how often each of them is heard.
+	Missed, Beat time.Duration
+	FlushEvery   time.Duration // unless somebody sets it (POL-04)
+	// The pools of VMs that were brought back after a failure (REC-05).
+	RecoverySuccess, RecoveryFailed string
 	// Noticing is how long it may take HDM to see that a vCenter has gone, or is
 	// back: from one probe to the next, and as long as a call may hang.
 	Noticing time.Duration
@@ -58,6 +64,8 @@ const (
 	typeWarm = "warm"
 	typeTBC  = "tbc"
 	typeBack = "back"
+	// typeRecover brings a VM back after a failure: HDM orders it, nobody else can.
+	typeRecover = "recover"
 )
 
 // stepTransfer is the step that a person can spare HDM, by bringing the data.
@@ -114,7 +122,9 @@ func Documented() Rules {
 		MigratePool: "_HDM_MIGRATEPOOL", SnapshotPrefix: "_hdm",
 		Edges: Edges{}, Steps: map[string][]string{},
 		Commands: "hdm_command_queue", Responses: "hdm_response_queue", DeadLetters: "hdm_command_queue_dead_letter",
-		Heartbeat: 30 * time.Second, Noticing: 3 * time.Minute,
+		Heartbeat: 30 * time.Second, Missed: 2 * time.Minute, Beat: 10 * time.Second, FlushEvery: 20 * time.Minute,
+		RecoverySuccess: "HDM_RECOVERY_SUCCESS", RecoveryFailed: "HDM_RECOVERY_FAILED",
+		Noticing:    3 * time.Minute,
 		BusRecovery: 2 * time.Minute, CallRecovery: 3 * time.Minute, Booting: 5 * time.Minute,
 	}
 	for from, all := range migration.Edges { //hdm:order-safe from a map into a map
@@ -128,6 +138,11 @@ func Documented() Rules {
 		}
 	}
 	return r
+}
+
+// own says whether a pool of that name is one that HDM makes.
+func (r *Rules) own(pool string) bool {
+	return pool == r.MigratePool || pool == r.RecoverySuccess || pool == r.RecoveryFailed
 }
 
 func (r *Rules) final(state string) bool { return len(r.Edges[state]) == 0 }

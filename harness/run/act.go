@@ -8,6 +8,7 @@ import (
 
 	"github.com/hdm-project/hdm/core/journal"
 	"github.com/hdm-project/hdm/faults"
+	outcomes "github.com/hdm-project/hdm/harness/outcome"
 	"github.com/hdm-project/hdm/sim/event"
 	"github.com/hdm-project/hdm/sim/transport"
 	"github.com/hdm-project/hdm/sim/wan"
@@ -15,12 +16,29 @@ import (
 
 // acting is what the faults have under way.
 type acting struct {
-	open  int          // faults that have begun and will end by themselves
-	acted map[int]bool // faults that have begun; the others may be armed
-	crash []*armed     // waiting for the appliance to come to a crash point
-	calls []*claimed
+	open   int          // faults that have begun and will end by themselves
+	acted  map[int]bool // faults that have begun; the others may be armed
+	spared map[int]bool // faults that chance left out
+	crash  []*armed     // waiting for the appliance to come to a crash point
+	calls  []*claimed
+	// commands are faults of commands to component VMs.
+	commands []*claimedCommand
 	// How many faults keep a direction of the WAN, and of the Internet link, down.
 	outage, internet map[wan.Direction]int
+	// What makes the WAN slow and lossy, by fault, and what it is like without.
+	slow  map[int]*faults.WANSlow
+	lossy map[int]*faults.WANLossy
+	plain map[wan.Direction]wan.Quality
+	// reboots are faults that wait for a task at a site: by "<site>/<task>".
+	reboots map[string]func(done bool)
+	full    int // faults that fill the appliance's disk
+}
+
+func newActing() acting {
+	return acting{
+		acted: map[int]bool{}, spared: map[int]bool{}, outage: map[wan.Direction]int{}, internet: map[wan.Direction]int{},
+		slow: map[int]*faults.WANSlow{}, lossy: map[int]*faults.WANLossy{}, reboots: map[string]func(bool){},
+	}
 }
 
 type armed struct {
@@ -37,9 +55,14 @@ type claimed struct {
 	seen  int
 }
 
-// lasts lets fault i act for a while; the run is not over before.
-func (st *stage) lasts(i int, d time.Duration, ended func()) {
+// lasts lets fault i act for a while; the run is not over before. One that never
+// ends lets it be over.
+func (st *stage) lasts(i int, span faults.Span, ended func()) {
 	st.begin(i)
+	d, ends := span.Time()
+	if !ends {
+		return
+	}
 	st.acting.open++
 	st.kernel.After(d, func() {
 		ended()
@@ -51,14 +74,7 @@ func (st *stage) lasts(i int, d time.Duration, ended func()) {
 // arm makes fault i ready to act, which many do at once.
 func (st *stage) arm(i int) {
 	f := &st.scenario.Faults[i]
-	a := &st.acting
 	switch {
-	case f.ApplianceRestart != nil && f.ApplianceRestart.CrashPoint != "":
-		a.crash = append(a.crash, &armed{fault: i, restart: f.ApplianceRestart})
-	case f.ApplianceRestart != nil:
-		st.restart(i, f.ApplianceRestart, "")
-	case f.WANDown != nil:
-		st.linkDown(i, st.world.WAN, a.outage, f.WANDown.Directions(), f.WANDown.For)
 	case f.CallError != nil:
 		st.claim(i, &f.CallError.Calls, func() transport.Act { return transport.Fail(faults.NewMethodFault(f.CallError.Fault)) })
 	case f.CallHang != nil:
@@ -67,9 +83,7 @@ func (st *stage) arm(i int) {
 		st.claim(i, &f.CallLost.Calls, transport.LoseAnswer)
 	case f.CallLate != nil:
 		st.claim(i, &f.CallLate.Calls, func() transport.Act { return transport.Late(time.Duration(f.CallLate.By)) })
-	case f.InternetDown != nil:
-		st.linkDown(i, st.world.Internet, a.internet, f.InternetDown.Directions(), f.InternetDown.For)
-	case st.armQueue(i, f):
+	case st.armQueue(i, f), st.armLink(i, f), st.armPlace(i, f), st.armComponent(i, f), st.armAppliance(i, f):
 	default:
 		panic("run: no way to act fault " + f.String())
 	}
@@ -82,7 +96,7 @@ func (st *stage) begin(i int) {
 	}
 	st.acting.acted[i] = true
 	k := st.scenario.Faults[i].Kind()
-	st.kernel.Emit(event.FaultBegan, strconv.Itoa(i+1), "kind", k.Name(), "target", k.Target())
+	st.kernel.Emit(event.FaultBegan, strconv.Itoa(i+1), "kind", k.Name(), "target", k.Target(), "case", outcomes.CaseOf(st.scenario.Faults[i]).String())
 }
 
 func (st *stage) end(i int) {
@@ -95,9 +109,8 @@ func (st *stage) restart(i int, r *faults.ApplianceRestart, point string) {
 	if st.machine == nil {
 		return
 	}
-	down := time.Duration(r.Downtime())
-	st.lasts(i, down, func() {})
-	st.cut(down, point)
+	st.lasts(i, r.Lasts(), func() {})
+	st.cut(time.Duration(r.Downtime()), point)
 }
 
 // journalPoint is called at every point of every write to the journal.
@@ -126,32 +139,6 @@ func (st *stage) reach(p faults.CrashPoint) {
 		}
 	}
 }
-
-// linkDown cuts directions of a link for a while; where several outages overlap,
-// the last one to end brings the direction back. down counts them.
-func (st *stage) linkDown(i int, link *wan.Link, down map[wan.Direction]int, directions faults.Direction, lasts faults.Duration) {
-	var dirs []wan.Direction
-	if directions != faults.ToPremises {
-		dirs = append(dirs, wan.ToCloud)
-	}
-	if directions != faults.ToCloud {
-		dirs = append(dirs, wan.ToPremises)
-	}
-	for _, d := range dirs {
-		if down[d]++; down[d] == 1 {
-			link.SetDown(d, true)
-		}
-	}
-	st.lasts(i, timeOf(lasts), func() {
-		for _, d := range dirs {
-			if down[d]--; down[d] == 0 {
-				link.SetDown(d, false)
-			}
-		}
-	})
-}
-
-func timeOf(d faults.Duration) time.Duration { return time.Duration(d) }
 
 func (st *stage) claim(i int, calls *faults.Calls, act func() transport.Act) {
 	st.acting.calls = append(st.acting.calls, &claimed{fault: i, calls: calls, act: act})

@@ -53,6 +53,10 @@ var busActs = []struct {
 	{"message-lost", "{at: 30s, message-lost: {queue: commands, nth: 1, count: 2}}", func(t *testing.T, tr *trace) {
 		assert.Greater(t, tr.first(t, "order.answered"), 2*time.Minute, "it comes again when its visibility timeout is over")
 	}},
+	{"message-delay", "{at: 59s, message-delay: {queue: commands, by: 40s}}", func(t *testing.T, tr *trace) {
+		assert.Len(t, tr.find("sqs.sent", commandQueue), 2, "who gets no answer sends it again")
+		assert.Len(t, tr.find("order.answered", "outcome=duplicate"), 1)
+	}},
 	{"message-late-delete", "{at: 0s, message-late-delete: {queue: commands, by: 5m}}", func(t *testing.T, tr *trace) {
 		assert.NotEmpty(t, tr.find("sqs.received", commandQueue, "times=2"))
 		assert.GreaterOrEqual(t, tr.at(t, "sqs.deleted", commandQueue), 3*time.Minute)
@@ -124,6 +128,9 @@ func TestEveryKindOfFaultIsShownToAct(t *testing.T) {
 		tried[act.kind] = true
 	}
 	for _, act := range busActs {
+		tried[act.kind] = true
+	}
+	for _, act := range deployedActs {
 		tried[act.kind] = true
 	}
 	tried["message-reorder"] = true // TestAReorderedReceiveHandsOutAnotherOrderThanWasSent

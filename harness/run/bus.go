@@ -315,6 +315,8 @@ func (st *stage) armQueue(i int, f *faults.Fault) bool {
 		st.claimQueue(i, k, sqs.Reorder(), orderOpen)
 	case *faults.MessageLost:
 		st.claimQueue(i, k, sqs.LoseAnswer(), anything)
+	case *faults.MessageDelay:
+		st.claimQueue(i, k, sqs.Late(timeOf(k.By)), nil)
 	case *faults.MessageLateDelete:
 		st.claimQueue(i, k, sqs.Late(timeOf(k.By)), anything)
 	case *faults.MessageCorrupt:

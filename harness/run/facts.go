@@ -98,6 +98,7 @@ type facts struct {
 	counts   map[string]int     // of migrations by state
 	bus      busFacts
 	cloud    cloudFacts
+	recovery recoveryFacts
 	bound    map[string]bool // VMs that were on a cloud cache
 
 	seenInProgress bool // in a view
@@ -118,6 +119,9 @@ type course struct {
 	carried bool // HDM carried its data
 	boots   int  // of its guest in the cloud, before it was over
 	noBoot  bool // its guest never came up
+	// transferred: its bulk transfer was begun.
+	transferred bool
+	through     bool // a part of HDM failed while it ran
 	// queued is when it was, beside others that ran; 0: it was not.
 	queued time.Duration
 }
@@ -125,7 +129,7 @@ type course struct {
 func newFacts(s *scenario.Scenario) *facts {
 	f := &facts{
 		rules: limitsOf{rules().ColdAtOnce, rules().Tries}, happened: map[string]bool{}, live: map[string]*course{},
-		bus: newBusFacts(), cloud: newCloudFacts(), bound: map[string]bool{}, tasks: map[string]bool{}, targeted: map[string]bool{}, requests: map[string]int{}, counts: map[string]int{},
+		bus: newBusFacts(), cloud: newCloudFacts(), recovery: newRecoveryFacts(s), bound: map[string]bool{}, tasks: map[string]bool{}, targeted: map[string]bool{}, requests: map[string]int{}, counts: map[string]int{},
 	}
 	for _, step := range s.Steps {
 		if m := step.Migrate; m != nil && (m.Target.Pool != "" || m.Target.Datastore != "" || m.Target.Adapter != "" || len(m.Target.Networks) > 0) {
@@ -140,6 +144,7 @@ func newFacts(s *scenario.Scenario) *facts {
 func (f *facts) hear(e kernel.Event) {
 	f.hearBus(e)
 	f.hearCloud(e)
+	f.hearRecovery(e)
 	switch e.Kind {
 	case event.Migration:
 		f.moved(e)

@@ -209,6 +209,7 @@ func (f *facts) movedInCloud(e kernel.Event, c *course) {
 		f.happened[factNotReadyVM] = f.happened[factNotReadyVM] || strings.HasPrefix(reason, "tools-") || reason == "powered-off"
 	case to == migration.Failed:
 		f.happened[factNever] = f.happened[factNever] || c.noBoot
+		f.set(factRestartFailed, typ == migration.Warm && c.restarted && !c.transferred)
 	case to == migration.Completed:
 		f.completedInCloud(typ, c)
 	}

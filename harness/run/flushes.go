@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/hdm-project/hdm/core/appliance"
+	"github.com/hdm-project/hdm/core/migration"
 	"github.com/hdm-project/hdm/core/vsphere"
 	"github.com/hdm-project/hdm/reports/record"
 	"github.com/hdm-project/hdm/sim/disk"
@@ -35,6 +36,16 @@ type flushes struct {
 	more     int               // guests beyond the limit
 	total    record.Flushes
 	every    map[string]time.Duration // the clusters' intervals, as set
+
+	failed    time.Duration   // when the last fault began
+	returning map[string]bool // guests whose VMs are being brought back after a failure
+	lost      map[string]loss // what they had lost then
+}
+
+// loss is what a VM has lost that was brought back.
+type loss struct {
+	writes uint64
+	age    time.Duration // of the oldest of them when the last fault before began
 }
 
 // dirt is what the premises do not hold of a guest's writes.
@@ -63,6 +74,7 @@ func newFlushes(served func(vm string) string, counters func(string) guest.Count
 	return &flushes{
 		served: served, counters: counters, runs: map[string]string{},
 		bindings: map[string]*dirt{}, guests: map[string]*dirt{}, every: map[string]time.Duration{},
+		returning: map[string]bool{}, lost: map[string]loss{},
 	}
 }
 
@@ -85,7 +97,41 @@ func (f *flushes) hear(e kernel.Event) {
 		}
 	case event.Settings:
 		f.set(e.Attr("flush-every"))
+	case event.FaultBegan:
+		f.failed = e.At
+	case event.Migration:
+		f.comesBack(e)
 	}
+}
+
+// comesBack takes note of a VM that is brought back after a failure. What its data
+// path did not bring home by the time that it is let go is lost; if nobody lets
+// go of it, by the time that the VM is back.
+func (f *flushes) comesBack(e kernel.Event) {
+	if e.Attr("type") != string(migration.Recover) {
+		return
+	}
+	vm := e.Attr("vm")
+	switch d := f.guests[vm]; {
+	case migration.State(e.Attr("to")) == migration.Running:
+		f.returning[vm] = true
+	case migration.State(e.Attr("to")).Final() && f.returning[vm]:
+		if _, known := f.lost[vm]; !known && d != nil {
+			f.losing(d)
+		}
+		delete(f.returning, vm)
+	}
+}
+
+// losing notes that what is at risk of a VM is lost.
+func (f *flushes) losing(d *dirt) {
+	all := d.cut
+	all.add(d.since)
+	l := loss{writes: all.writes}
+	if all.writes > 0 {
+		l.age = max(f.failed-all.oldest, 0)
+	}
+	f.lost[d.vm.Name] = l
 }
 
 // started takes note of a guest that comes up on a cloud cache.
@@ -136,6 +182,9 @@ func (f *flushes) flush(e kernel.Event, d *dirt) {
 		d.cut = atRisk{}
 	case event.Released:
 		d.look(e.At)
+		if f.returning[d.vm.Name] {
+			f.losing(d)
+		}
 		d.cut, d.since = atRisk{}, atRisk{}
 		delete(f.bindings, e.Subject)
 	}

@@ -60,6 +60,8 @@ var excuses = map[string][]string{
 	"PowerOffVM_Task":              {"no-lost-vm"},
 	"SuspendVM_Task":               {"no-lost-vm"},
 	"ShutdownGuest":                {"no-lost-vm"},
+	"RebootHost_Task":              {"no-lost-vm", "nothing-left-behind"}, // of the VMs on the host
+	"DisconnectHost_Task":          {"no-lost-vm", "nothing-left-behind"},
 	"Rename_Task":                  {"no-lost-vm", "nothing-left-behind"},
 	"MoveIntoResourcePool":         {"no-lost-vm", "nothing-left-behind"},
 	"RelocateVM_Task":              {"no-lost-vm", "nothing-left-behind"},

@@ -31,7 +31,7 @@ func (st *stage) judge() {
 		st.explain(m)
 	}
 	for i, f := range st.scenario.Faults {
-		if !st.acting.acted[i] && !st.scenario.IdleFaults {
+		if !st.acting.acted[i] && !st.acting.spared[i] && !st.scenario.IdleFaults {
 			st.violate("expect", fmt.Sprintf("fault %d", i+1), "it never acted: %s", f)
 		}
 	}
@@ -87,7 +87,7 @@ func (st *stage) expect(p scenario.Promise) {
 	case *scenario.Carried:
 		st.expectCarried(p, broken)
 	default:
-		if !st.expectBus(p, broken) && !st.expectCloud(p, broken) {
+		if !st.expectBus(p, broken) && !st.expectCloud(p, broken) && !st.expectRecovery(p, broken) {
 			panic("run: no way to judge an expectation")
 		}
 	}

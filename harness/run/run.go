@@ -172,6 +172,7 @@ func One(ctx context.Context, s *scenario.Scenario, o Options) (r record.Run, er
 	interrupted := st.play(ctx.Done())
 	if st.kernel.Err() == nil && !interrupted && o.Until == 0 {
 		st.judge()
+		interrupted = st.tryAfterwards(ctx.Done())
 	}
 	r = record.Run{
 		Scenario: Name(s), Title: s.Title, Seed: seed, Hash: record.Hash(st.kernel.Hash()),
@@ -179,8 +180,12 @@ func One(ctx context.Context, s *scenario.Scenario, o Options) (r record.Run, er
 		VSphereCalls: uint64(st.world.OnPremises.Path.Calls() + st.world.Cloud.Path.Calls()),
 		Violations:   st.violations, Covers: st.covered(), Family: s.Family, Flushes: st.flushed(),
 	}
+	r.Tested = append(r.Tested, st.tried...)
 	for _, w := range st.oracles {
 		r.Tested = append(r.Tested, w.Tested()...)
+		if b, ok := w.(*oracle.BroughtBack); ok {
+			r.Losses = b.Losses()
+		}
 	}
 	switch {
 	case st.kernel.Err() != nil:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"syscall"
 	"time"
 
 	"github.com/hdm-project/hdm/core/appliance"
@@ -17,7 +18,6 @@ import (
 	"github.com/hdm-project/hdm/sim/kernel"
 	"github.com/hdm-project/hdm/sim/machine"
 	"github.com/hdm-project/hdm/sim/site"
-	"github.com/hdm-project/hdm/sim/wan"
 )
 
 // Names in the world.
@@ -58,16 +58,18 @@ type stage struct {
 	violations []record.Violation
 	events     uint64
 
-	bus      *messages // nil if there is no message bus
-	presence presence
-	answers  map[string]answer // by request
-	outcomes []*outcome        // of the steps; nil: none yet
-	meddled  []meddling
-	facts    *facts
-	flushes  *flushes
-	story    *story
-	hands    map[string]int // steps whose tasks run, by site and task
-	unover   bool           // it was not over at its limit
+	bus        *messages // nil if there is no message bus
+	presence   presence
+	answers    map[string]answer // by request
+	outcomes   []*outcome        // of the steps; nil: none yet
+	meddled    []meddling
+	facts      *facts
+	flushes    *flushes
+	story      *story
+	recoveries *recoveries
+	hands      map[string]int // steps whose tasks run, by site and task
+	unover     bool           // it was not over at its limit
+	tried      []string       // clauses that the migrations after its recoveries have shown
 
 	agenda agenda
 	acting acting
@@ -79,9 +81,9 @@ func newStage(s *scenario.Scenario, seed uint64, o Options) (*stage, error) {
 	st := &stage{
 		scenario: s, options: o, kernel: kernel.New(seed), journal: journal.NewMemory(),
 		presence: newPresence(), answers: map[string]answer{},
-		outcomes: make([]*outcome, len(s.Steps)), hands: map[string]int{}, facts: newFacts(s), story: newStory(s),
+		outcomes: make([]*outcome, len(s.Steps)), hands: map[string]int{}, facts: newFacts(s), story: newStory(s), recoveries: newRecoveries(),
 		gauges: map[string]gauge{},
-		acting: acting{acted: map[int]bool{}, outage: map[wan.Direction]int{}, internet: map[wan.Direction]int{}},
+		agenda: newAgenda(), acting: newActing(),
 	}
 	st.flushes = newFlushes(st.servedBy, st.countersOf)
 	st.teller = newTeller(st.kernel)
@@ -102,16 +104,18 @@ func newStage(s *scenario.Scenario, seed uint64, o Options) (*stage, error) {
 	world.OnPremises.Path.Intercept = st.intercept
 	world.Cloud.Path.Intercept = st.intercept
 	world.Components.Heartbeat = st.heard
+	world.Components.Intercept = st.interceptCommand
 	st.journal.OnPoint(st.journalPoint)
+	st.journal.SetFault(st.journalFault)
 	if err := st.openBus(); err != nil {
 		return nil, errors.Join(err, st.close())
 	}
 	st.kernel.At(0, st.boot)
 	for i := range s.Faults {
-		st.agenda.add(st, s.Faults[i].Trigger, func() { st.arm(i) })
+		st.agenda.add(st, s.Faults[i].Trigger, fmt.Sprintf("fault/%d", i+1), func() { st.arm(i) }, func() { st.acting.spared[i] = true })
 	}
 	for i := range s.Steps {
-		st.agenda.add(st, s.Steps[i].Trigger, func() { st.take(i) })
+		st.agenda.add(st, s.Steps[i].Trigger, fmt.Sprintf("step/%d", i+1), func() { st.take(i) }, func() { st.outcomes[i] = &outcome{spared: true} })
 	}
 	return st, nil
 }
@@ -140,6 +144,8 @@ func (st *stage) hear(e kernel.Event) {
 	st.tell(e)
 	st.agenda.hear(st, e)
 	st.handed(e)
+	st.rebooted(e)
+	st.recoveries.hear(e)
 	if st.watcher != nil {
 		told := record.Event{Run: Name(st.scenario), Seq: e.Seq, At: e.At, Kind: e.Kind, Subject: e.Subject}
 		for _, a := range e.Attrs {
@@ -184,8 +190,10 @@ func (st *stage) underWay() string {
 	switch {
 	case st.app == nil:
 		return "the appliance was down"
-	case st.teller.live() > 0:
+	case st.teller.live() > 0 && !st.stuck():
 		return "migrations were under way"
+	case st.recovering():
+		return "a recovery was under way"
 	case st.teller.deployment.Effect != "":
 		return "HDM was " + phaseOf(st.teller.deployment)
 	case st.acting.open > 0:
@@ -196,7 +204,7 @@ func (st *stage) underWay() string {
 		return "a step or a fault was still to come"
 	case st.bus.busy(st.world, st.app) != "":
 		return st.bus.busy(st.world, st.app)
-	case st.teller.untold():
+	case st.teller.untold() && !st.stuck():
 		return "vCenter did not show the end of a migration yet"
 	}
 	if booting := st.world.Booting(); len(booting) > 0 {
@@ -246,6 +254,9 @@ func (st *stage) boot() {
 		})
 		if err == nil {
 			err = st.serveBus(context.Background(), m, app)
+		}
+		if errors.Is(err, syscall.ENOSPC) {
+			return // it is started again
 		}
 		if err != nil {
 			st.kernel.Fail(fmt.Errorf("the appliance did not boot: %w", err))

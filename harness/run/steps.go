@@ -60,7 +60,7 @@ func (st *stage) take(i int) {
 	case s.Views != nil:
 		st.kernel.Emit(event.Step, number, "what", "views")
 		st.user(number, func() { st.look(i, s.Views) })
-	case st.takeCloud(i):
+	case st.takeCloud(i), st.takeRecovery(i):
 	default:
 		panic("run: no way to take step " + s.String())
 	}
@@ -68,7 +68,7 @@ func (st *stage) take(i int) {
 
 // stepEnded notes what came of step i: why it was refused, "" if it was done.
 func (st *stage) stepEnded(i int, what, refused string) {
-	st.outcomes[i] = &outcome{refused}
+	st.outcomes[i] = &outcome{refused: refused}
 	kv := []string{"what", what, "outcome", "done"}
 	if refused != "" {
 		kv = []string{"what", what, "outcome", "refused", "why", refused}
@@ -77,7 +77,10 @@ func (st *stage) stepEnded(i int, what, refused string) {
 }
 
 // outcome is what came of a step.
-type outcome struct{ refused string }
+type outcome struct {
+	refused string
+	spared  bool // chance left it out
+}
 
 // cancel asks for a migration to be cancelled.
 func (st *stage) cancel(i int, c *scenario.Cancel) {
@@ -141,7 +144,7 @@ func (st *stage) judgeSteps() {
 		switch o := st.outcomes[i]; {
 		case o == nil && !st.scenario.IdleSteps:
 			told("it never acted: %s", s)
-		case o == nil:
+		case o == nil || o.spared:
 		case o.refused != "" && !s.MayBeRefused() && !st.scenario.IdleSteps:
 			told("it did not act: %s: %s", s, o.refused)
 		case o.refused == "" && s.MayBeRefused():
@@ -196,6 +199,7 @@ func (st *stage) ask(question func(context.Context, *appliance.Appliance) error)
 				return
 			}
 		}
+		st.facts.set(factAskedDown, st.machine == nil)
 		st.kernel.Sleep(askAgain)
 	}
 }

@@ -28,7 +28,7 @@ func (s *Scenario) Check() error {
 	c := &checker{s: s, vms: map[vsphere.Site][]string{
 		vsphere.OnPremises: names(world.OnPremises.VMs), vsphere.Cloud: names(world.Cloud.VMs),
 	}}
-	c.context = s.Context()
+	c.context = s.context(world)
 	if s.served {
 		c.outside()
 	}
@@ -163,6 +163,7 @@ func (c *checker) step(step Step) {
 	}
 	c.messages(step)
 	c.cloud(step)
+	c.recovery(step)
 	if v := step.Views; v != nil {
 		for _, vm := range append(slices.Clone(v.InProgress), v.Summary...) {
 			if _, ok := c.context.Migrations[vm]; !ok {
@@ -182,11 +183,25 @@ func (c *checker) step(step Step) {
 	}
 }
 
-// Context is what the scenario's faults are judged against.
+// Context is what the scenario's faults are judged against. Of a world that
+// cannot be, Check says so.
 func (s *Scenario) Context() faults.Context {
-	in := faults.Context{End: s.End(), Migrations: s.Migrations(), Deploys: s.deploys()}
+	world, err := s.World.Description.Expand()
+	if err != nil {
+		world = s.World.Description
+	}
+	return s.context(world)
+}
+
+func (s *Scenario) context(world site.Description) faults.Context {
+	in := faults.Context{End: s.End(), Migrations: s.Migrations(), Deploys: s.deploys(), Components: s.components()}
 	if s.Bus != nil {
 		in.Bus = s.Bus.Queues
+	}
+	in.Hosts, in.Datastores = placesIn(world)
+	in.VMs = map[vsphere.Site][]string{
+		vsphere.OnPremises: append(names(world.OnPremises.VMs), s.made(vsphere.OnPremises, in)...),
+		vsphere.Cloud:      append(names(world.Cloud.VMs), s.made(vsphere.Cloud, in)...),
 	}
 	return in
 }
@@ -270,7 +285,7 @@ func (c *checker) vm(key, name string, known []string, where string) {
 }
 
 func (c *checker) anyVM(name string) {
-	known := slices.Concat(c.vms[vsphere.OnPremises], c.vms[vsphere.Cloud], c.made(vsphere.OnPremises), c.made(vsphere.Cloud))
+	known := slices.Concat(c.vms[vsphere.OnPremises], c.vms[vsphere.Cloud], c.s.made(vsphere.OnPremises, c.context), c.s.made(vsphere.Cloud, c.context))
 	c.vm("vm", name, known, "on either site")
 }
 

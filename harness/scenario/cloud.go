@@ -10,6 +10,7 @@ import (
 	"github.com/hdm-project/hdm/core/deployment"
 	"github.com/hdm-project/hdm/core/migration"
 	"github.com/hdm-project/hdm/core/vsphere"
+	"github.com/hdm-project/hdm/faults"
 	"github.com/hdm-project/hdm/sim/site"
 )
 
@@ -105,6 +106,10 @@ func (s *Step) refusal() *Refusal {
 		return &s.Undeploy.Refusal
 	case s.Settings != nil:
 		return &s.Settings.Refusal
+	case s.Reset != nil:
+		return &s.Reset.Refusal
+	case s.DeleteLeftover != nil:
+		return &s.DeleteLeftover.Refusal
 	case word != nil:
 		return &word.Refusal
 	}
@@ -211,25 +216,16 @@ var wordKeys = map[migration.Word]string{
 	migration.StartTransfer: "start-transfer", migration.ConfigureSync: "configure-sync", migration.Commit: "commit",
 }
 
-// made are the names of what HDM makes of the VMs that it migrates, by site.
-func (c *checker) made(at vsphere.Site) (names []string) {
-	for _, step := range c.s.Steps {
-		if step.Deploy == nil {
-			continue
-		}
-		mode, err := deployment.Parse(step.Deploy.Mode)
-		if err != nil {
-			continue // the step itself says so
-		}
-		plan, err := deployment.Plan(mode)
-		for _, vm := range plan {
-			if err == nil && vm.Site == at && vm.Kind != component.Appliance {
-				names = append(names, vm.Name)
-			}
+// made are the names of what HDM makes of the VMs that it migrates, by site, and
+// of its component VMs.
+func (s *Scenario) made(at vsphere.Site, in faults.Context) (names []string) {
+	for _, vm := range sorted(in.Components) {
+		if component.SiteOf(vm) == at {
+			names = append(names, vm)
 		}
 	}
-	for _, vm := range sorted(c.context.Migrations) {
-		onCache := slices.Contains(c.context.Migrations[vm], migration.Warm) || slices.Contains(c.context.Migrations[vm], migration.TBC)
+	for _, vm := range sorted(in.Migrations) {
+		onCache := slices.Contains(in.Migrations[vm], migration.Warm) || slices.Contains(in.Migrations[vm], migration.TBC)
 		switch {
 		case at == vsphere.OnPremises && onCache:
 			names = append(names, migration.CloneName(vm))
@@ -244,7 +240,7 @@ func (c *checker) made(at vsphere.Site) (names []string) {
 
 // inCloud are the VMs that are in the cloud, or may be there by then.
 func (c *checker) inCloud() []string {
-	return append(slices.Clone(c.vms[vsphere.Cloud]), c.made(vsphere.Cloud)...)
+	return append(slices.Clone(c.vms[vsphere.Cloud]), c.s.made(vsphere.Cloud, c.context)...)
 }
 
 // offline says how the data of a warm migration goes to the cloud.
@@ -265,7 +261,7 @@ const (
 
 // power checks a step of a person at a vCenter.
 func (c *checker) power(p *Power) {
-	known := append(slices.Clone(c.vms[p.Site]), c.made(p.Site)...)
+	known := append(slices.Clone(c.vms[p.Site]), c.s.made(p.Site, c.context)...)
 	if p.State != site.On && p.State != site.Off {
 		return // the reader has told it
 	}

@@ -51,6 +51,13 @@ var promises = map[string]func() Promise{
 	"steps":          func() Promise { return &InOrder{} },
 	"time-to-cloud":  func() Promise { return &TimeToCloud{} },
 
+	"health":      func() Promise { return &Health{} },
+	"recovery":    func() Promise { return &Recovered{} },
+	"notes":       func() Promise { return &Notes{} },
+	"posted":      func() Promise { return &Posted{} },
+	"lost":        func() Promise { return &Lost{} },
+	"reset-steps": func() Promise { return &ResetWaited{} },
+
 	"responses":    func() Promise { return &Responded{} },
 	"heartbeat":    func() Promise { return &Beats{} },
 	"errors":       func() Promise { return &Errors{} },

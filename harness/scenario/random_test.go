@@ -40,7 +40,7 @@ func drawn(r *rapid.T) *Scenario {
 		Step{Trigger: faults.Trigger{When: &faults.When{VM: vm.Draw(r, "vm"), Enters: "pool", After: lasting(r, "after")}}, Cancel: &Cancel{VM: vm.Draw(r, "vm")}},
 		Step{Trigger: faults.AtTime(lasting(r, "at")), Power: &Power{Site: vsphere.Cloud, VM: vm.Draw(r, "vm"), State: site.Off}},
 	)
-	s.Faults = []faults.Fault{{Trigger: faults.AtTime(lasting(r, "at")), WANDown: &faults.WANDown{For: 1 + lasting(r, "for")}}}
+	s.Faults = []faults.Fault{{Trigger: faults.AtTime(lasting(r, "at")), WANDown: &faults.WANDown{For: 1 + faults.Span(lasting(r, "for"))}}}
 	restarted, no := rapid.IntRange(0, 3).Draw(r, "restarted"), false
 	s.Expect = []Expectation{
 		{&Ends{VM: vm.Draw(r, "vm"), Migration: migration.Failed, Reason: oddNames.Draw(r, "reason"), Within: lasting(r, "within")}},

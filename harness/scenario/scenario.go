@@ -5,13 +5,14 @@
 // not: every error has file, line, column and what to do. It never runs
 // anything, that is harness/run, and never looks at a run.
 //
-// Read this file and cloud.go (what a scenario can say), then expect.go (what it can
-// promise), parse.go and check.go (what is refused), format.go and schema.go
+// Read this file, cloud.go and recovery.go (what a scenario can say), then expect.go
+// (what it can promise), parse.go and check.go (what is refused), format.go and schema.go
 // (the way back to YAML, and the schema for editors).
 package scenario
 
 import (
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -82,7 +83,8 @@ func (s *Scenario) File() string { return s.file }
 type Knobs struct {
 	// Cache replaces the rule of the mode for the size of VMs' cloud caches, so that
 	// a small one can be filled.
-	Cache *CacheRule `yaml:"cache,omitempty"`
+	Cache    *CacheRule    `yaml:"cache,omitempty"`
+	Recovery RecoveryKnobs `yaml:"recovery,omitempty"`
 }
 
 // CacheRule is how much cloud cache a VM gets: a share of its disks, and no less
@@ -97,6 +99,7 @@ const MinFloor = 1 * site.MB
 
 // Of is the default, with what the scenario changes.
 func (k Knobs) Of(def migration.Knobs) migration.Knobs {
+	def.Salvage = def.Salvage || k.Recovery.Salvage
 	if k.Cache != nil {
 		def.Cache = cache.Rule{Percent: k.Cache.Percent, Floor: int64(k.Cache.Floor)}
 	}
@@ -174,18 +177,24 @@ type Step struct {
 	Ship          *Ship        `yaml:"ship,omitempty"`
 	Settings      *Settings    `yaml:"settings,omitempty"`
 	Revert        *Revert      `yaml:"revert,omitempty"`
+
+	Reset            *Reset            `yaml:"reset,omitempty"`
+	RestartFilters   *RestartFilters   `yaml:"restart-filters,omitempty"`
+	RestartAppliance *RestartAppliance `yaml:"restart-appliance,omitempty"`
+	RecoverByHand    *RecoverByHand    `yaml:"recover,omitempty"`
+	DeleteLeftover   *DeleteLeftover   `yaml:"delete-leftover,omitempty"`
 }
 
 // actions are the keys of what a step can do, each with whether this one does it.
 func (s *Step) actions() (keys []string, does []bool) {
-	return []string{
-			"migrate", "cancel", "power", "message", "inventory", "bulk-done", "queue", "views",
-			"deploy", "undeploy", "migrate-back", "start-transfer", "configure-sync", "commit", "ship", "settings", "revert",
-		}, []bool{
-			s.Migrate != nil, s.Cancel != nil, s.Power != nil, s.Message != nil, s.Inventory != nil, s.BulkDone != nil, s.Queue != nil, s.Views != nil,
-			s.Deploy != nil, s.Undeploy != nil, s.MigrateBack != nil, s.StartTransfer != nil, s.ConfigureSync != nil, s.Commit != nil,
-			s.Ship != nil, s.Settings != nil, s.Revert != nil,
+	v := reflect.ValueOf(s).Elem()
+	for i := range v.NumField() {
+		if field := v.Type().Field(i); field.Type.Kind() == reflect.Pointer { // the trigger is none
+			key, _, _ := strings.Cut(field.Tag.Get("yaml"), ",")
+			keys, does = append(keys, key), append(does, !v.Field(i).IsNil())
 		}
+	}
+	return keys, does
 }
 
 // Migrate orders a migration.

@@ -73,7 +73,19 @@ steps:
   - {when: {vm: 123, enters: completed}, migrate-back: {vms: [123], alone: true}}
   - {at: 4h, revert: {site: on-premises, vm: 123, snapshot: _hdm1}}
   - {at: 4h, power: {site: cloud, vm: db-01 ARM, state: off, refused: true}}
+  - {when: {recovery: unrecoverable, after: 1m}, reset: {force: true, cloud-dead: true, refused: true, reason: busy}}
+  - {when: {reset: filters-restarted}, restart-filters: {}}
+  - {when: {reset: appliance-restarted}, restart-appliance: {for: 3m}}
+  - {at: 5h, chance: 0.5, recover: {vm: db-01, data: bad, pool: gold}}
+  - {at: 6h, delete-leftover: {vm: db-01, refused: true, reason: unknown-vm}}
 faults:
+  - {at: 7h, wan-down: {}}
+  - {at: 1m, component-crash: {vm: HDM_Cloud_Cache-2, service: Cloud Cache}}
+  - {when: {vm: 123, flush: applied, nth: 2}, chance: 0.25, component-hang: {vm: HDM_Cloud_Manager-0, service: Cloud SyncD, for: ever}}
+  - {when: {recovery: repairing}, component-vm-reboot: {vm: HDM_OnPrem_Manager-1}}
+  - {at: 1m, host-restart: {site: cloud, host: cloud-host-1}}
+  - {at: 1m, storage-corrupt: {site: on-premises, vm: "123", disk: 1, block: 7}}
+  - {at: 1m, command-lost: {vm: HDM_Cloud_Cache-0, verb: flush}}
   - {at: 1h, appliance-restart: {}}
   - {when: {vm: db-01, enters: pool}, appliance-restart: {for: 5m, crash-point: applied-before-completion, nth: 2}}
   - {at: 1h30m, wan-down: {for: 4m59s, direction: to-cloud}}
@@ -103,6 +115,13 @@ expect:
   - {vm: db-01, snapshot-image: pre-migration}
   - {vm: db-01, type: warm, steps: [prepare, linked-clone, reconcile]}
   - {vm: db-01, time-to-cloud: {same-as: "123", percent: 10, at-most: 1h}}
+  - {health: {status: Not Ready, details: Services not ready or down Cloud Cache, components: {HDM_Cloud_Cache-0/Cloud Cache: Poor}, reset-offered: true}}
+  - {number: 2, recovery: {phases: [probing, repairing, healthy], failed: {HDM_Cloud_Cache-0/Cloud Cache: crashed, host-1: host-restarted, link: link-down}, affected: [db-01], held: ["123"], multiple: true, offered: none, fatal: reset}}
+  - {recovery: {none: true}}
+  - {notes: {type: com.hdm.component.failed, contains: Cloud Cache, count: 1}}
+  - {posted: {type: com.hdm.component.reboot}}
+  - {vm: db-01, lost: {at-most: 20m, writes: true}}
+  - {reset-steps: [vms-off, filters-restarted, done]}
 `
 
 func everything(t *testing.T) *Scenario {
@@ -124,7 +143,7 @@ func TestWhatIsReadIsWhatWasWritten(t *testing.T) {
 	assert.Equal(t, Cover("MIG-08/cold"), s.Covers[1])
 	assert.Equal(t, "cold", s.Covers[1].Part())
 	assert.Equal(t, "MIG-08", s.Covers[1].Clause())
-	assert.Equal(t, "{at: 1h30m, wan-down: {for: 4m59s, direction: to-cloud}}", s.Faults[2].String())
+	assert.Equal(t, "{at: 1h30m, wan-down: {for: 4m59s, direction: to-cloud}}", s.Faults[9].String())
 	assert.Equal(t, "{vm: db-01, attempts: {bulk-transfer: 2, pool: 0}}", s.Expect[4].String())
 }
 
@@ -149,9 +168,9 @@ func TestBadInputIsRefusedWithItsPlaceAndWhatToDo(t *testing.T) {
 		says           []string
 	}{
 		{"unknown key at the top", "limit:", "limt:", ":3:1: ", []string{`unknown key "limt"`, `did you mean "limit"?`}},
-		{"unknown key below", "for: 1m", "fro: 1m", ":7:25: ", []string{`unknown key "fro" in faults[0].wan-down`, `"for"`}},
+		{"unknown key below", "for: 1m", "fro: 1m", ":7:25: ", []string{`unknown key "fro" in faults[0].wan-down`, "for, direction"}},
 		{"a key twice", "title: good", "title: good\ntitle: better", ":2:1: ", []string{"twice"}},
-		{"a missing value", "for: 1m", "direction: both", ":7:24: ", []string{`"for" is missing`}},
+		{"a missing value", "wan-down: {for: 1m}", "call-error: {site: cloud, method: Login}", ":7:26: ", []string{`"fault" is missing`}},
 		{"a list for a mapping", "world: small", "world: [small]", ":2:8: ", []string{"list"}},
 		{"a mapping for a list", "limit: 12h", "covers: {}", ":3:9: ", []string{"write a list"}},
 		{"no value", "limit: 12h", "limit:", ":3:7: ", []string{"limit has no value"}},
@@ -196,7 +215,7 @@ func TestBadInputIsRefusedWithItsPlaceAndWhatToDo(t *testing.T) {
 		{"a step that waits for itself", "at: 0s, migrate", "when: {vm: db-01, enters: completed}, migrate", ":5:12: ", []string{"only comes after it", "never act"}},
 		{"steps that wait for one another", "  - {at: 0s, migrate: {vm: db-01,", "  - {when: {vm: web-01, enters: queued}, migrate: {vm: db-01, type: cold}}\n  - {when: {vm: db-01, enters: queued}, migrate: {vm: web-01, type: cold}}\n  - {at: 0s, migrate: {vm: web-02,", ":5:12: ", []string{":6:12: ", "only comes after it"}},
 		{"a VM that is not in the cloud and never comes there", "faults:", "  - {at: 1m, power: {site: cloud, vm: web-01, state: on}}\nfaults:", ":6:39: ", []string{"no step brings it there"}},
-		{"a clause of a later version", "limit: 12h", "covers: [WARM-06]", ":3:10: ", []string{"this version cannot show WARM-06 yet"}},
+		{"a clause of a later version", "limit: 12h", "covers: [PRE-04]", ":3:10: ", []string{"this version cannot show PRE-04 yet"}},
 		{"a part of a later version", "limit: 12h", "covers: [MIG-01/console]", ":3:10: ", []string{"this version cannot show MIG-01/console yet"}},
 		{"an empty title", "title: good", "title: ' '", ":1:8: ", []string{"the title is empty"}},
 		{"no limit", "limit: 12h", "limit: -1h", ":3:8: ", []string{"-1h"}},
@@ -238,10 +257,10 @@ func TestBadInputIsRefusedWithItsPlaceAndWhatToDo(t *testing.T) {
 }
 
 func TestAllErrorsOfAFileAreToldAtOnce(t *testing.T) {
-	_, err := ParseText("x.yaml", []byte(strings.NewReplacer("type: cold", "type: hot", "for: 1m", "for: 0s", "completed", "queued").Replace(good)))
+	_, err := ParseText("x.yaml", []byte(strings.NewReplacer("type: cold", "type: hot", "for: 1m", "for: -1s", "completed", "queued").Replace(good)))
 	require.Error(t, err)
 	assert.Contains(t, err.Error(), "x.yaml:9:28", "what cannot be read is told first")
-	_, err = ParseText("x.yaml", []byte(strings.NewReplacer("type: cold", "type: hot", "for: 1m", "for: 0s").Replace(good)))
+	_, err = ParseText("x.yaml", []byte(strings.NewReplacer("type: cold", "type: hot", "for: 1m", "for: -1s").Replace(good)))
 	for _, at := range []string{"x.yaml:5:41", "x.yaml:7:30"} {
 		assert.ErrorContains(t, err, at)
 	}
@@ -285,7 +304,7 @@ func TestTheSchemaAcceptsEveryScenarioAndRefusesWhatParseRefuses(t *testing.T) {
 	for _, c := range []struct{ name, old, new string }{
 		{"an unknown key", "limit:", "limt:"},
 		{"an unknown key of a fault", "for: 1m", "fro: 1m"},
-		{"a value that is missing", "for: 1m", "direction: both"},
+		{"a value that is missing", "wan-down: {for: 1m}", "call-error: {site: cloud, method: Login}"},
 		{"no duration", "limit: 12h", "limit: 12 hours"},
 		{"an unknown type of migration", "type: cold", "type: hot"},
 		{"two triggers", "at: 1h", "at: 1h, when: {vm: db-01, enters: pool}"},
@@ -295,7 +314,7 @@ func TestTheSchemaAcceptsEveryScenarioAndRefusesWhatParseRefuses(t *testing.T) {
 		{"an unknown method", "wan-down: {for: 1m}", "call-hang: {site: cloud, method: PowerOn}"},
 		{"an expectation of nothing", "migration: completed", "within: 1h"},
 		{"an unknown clause", "limit: 12h", "covers: [COLD-99]"},
-		{"a clause of a later version", "limit: 12h", "covers: [WARM-06]"},
+		{"a clause of a later version", "limit: 12h", "covers: [PRE-04]"},
 		{"an unknown world", "world: small", "world: smal"},
 	} {
 		text := strings.Replace(good, c.old, c.new, 1)
@@ -350,9 +369,9 @@ func TestAMadeScenarioIsCheckedAndPrintsLikeAReadOne(t *testing.T) {
 	require.ErrorContains(t, s.Check(), `no VM "vm-1"`, "its world has not been loaded")
 	require.NoError(t, s.Load())
 	require.NoError(t, s.Check())
-	s.Faults = []faults.Fault{{Trigger: at, WANDown: &faults.WANDown{}}}
-	assert.ErrorContains(t, s.Check(), "faults[0].wan-down.for: 0s is no time at all")
-	s.Faults[0].WANDown.For = Duration(time.Minute)
+	s.Faults = []faults.Fault{{Trigger: at, WANDown: &faults.WANDown{For: -1}}}
+	assert.ErrorContains(t, s.Check(), "faults[0].wan-down.for: -1ns is no time at all")
+	s.Faults[0].WANDown.For = faults.Span(time.Minute)
 	require.NoError(t, s.Check())
 	text, err := Format(s)
 	require.NoError(t, err)

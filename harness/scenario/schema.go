@@ -54,6 +54,8 @@ func special(t reflect.Type) *jsonschema.Schema {
 	switch t {
 	case reflect.TypeFor[Duration](), reflect.TypeFor[time.Duration]():
 		return &jsonschema.Schema{Type: "string", Pattern: durationForm}
+	case reflect.TypeFor[faults.Span]():
+		return &jsonschema.Schema{Type: "string", Pattern: durationForm + "|^ever$"}
 	case reflect.TypeFor[World]():
 		return &jsonschema.Schema{OneOf: []*jsonschema.Schema{
 			{Type: "string", Enum: anys(scenarios.Worlds())},
@@ -85,7 +87,10 @@ func special(t reflect.Type) *jsonschema.Schema {
 		s := plain[faults.When]()
 		property(s, "enters").Enum = anys(append(allSteps(), faults.States()...))
 		property(s, "type").Enum = anys(slices.Sorted(maps.Keys(migration.Tables)))
-		s.OneOf = []*jsonschema.Schema{{Required: []string{"vm", "enters"}}, {Required: []string{"deployment"}}}
+		s.OneOf = []*jsonschema.Schema{
+			{Required: []string{"vm", "enters"}}, {Required: []string{"vm", "flush"}},
+			{Required: []string{"deployment"}}, {Required: []string{"recovery"}}, {Required: []string{"reset"}},
+		}
 		return s
 	case reflect.TypeFor[faults.CallError](), reflect.TypeFor[faults.CallHang](), reflect.TypeFor[faults.CallLost](), reflect.TypeFor[faults.CallLate]():
 		s := plainOf(t)

@@ -42,6 +42,7 @@ type Run struct {
 	Events         uint64      `json:"events"`               // of the trace
 	VSphereCalls   uint64      `json:"vsphere_calls"`        // sent to either site
 	Covers         []string    `json:"covers,omitempty"`     // clauses, or parts of them ("MIG-08/cold"), that the scenario puts to the test
+	Losses         []Loss      `json:"losses,omitempty"`     // of VMs that were brought back after a failure
 	Tested         []string    `json:"tested,omitempty"`     // those that its oracles found put to the test besides
 	Violations     []Violation `json:"violations,omitempty"` // in the order in which they were seen
 	Error          string      `json:"error,omitempty"`      // why it could not go on: a watchdog, or a panic with its stack

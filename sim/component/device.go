@@ -29,9 +29,11 @@ type shell struct {
 	cacheVM string
 	binding string
 	index   int
-	disk    *disk.Disk // in the cloud's vCenter
-	home    *disk.Disk // on premises
-	calls   []*call    // that are not done, by number
+	disk    *disk.Disk           // in the cloud's vCenter
+	home    *disk.Disk           // on premises
+	calls   []*call              // that are not done, by number
+	held    []cache.Request      // writes that are done, and that the cache has lost: see hold
+	sending *datapath.CloudCache // that was sent those
 	numbers uint64
 	spare   []*call
 }
@@ -107,7 +109,9 @@ type call struct {
 	number uint64
 	r      cache.Request
 	done   func(error)
-	finish func(error) // of this call: made once, for it is used again
+	finish func(error)          // of this call: made once, for it is used again
+	node   *node                // that it was last given to
+	to     *datapath.CloudCache // there; nil: it waits
 }
 
 func (s *shell) ID() string      { return s.disk.ID() }
@@ -125,17 +129,26 @@ func (s *shell) Read(p []byte, off int64, done func(error)) {
 func (s *shell) Flush(done func(error)) { s.begin(cache.Request{Kind: cache.Flush}, done) }
 
 // PowerCut withdraws what has not been written: what is in the cache does not
-// care for the power of a compute VM.
+// care for the power of a compute VM. The file is closed, and with that what was
+// written made durable. What only the host held is lost with it.
 func (s *shell) PowerCut(*rand.Rand) {
-	s.calls = nil
-	if n := s.host.node(s.cacheVM); n != nil && n.cache != nil {
-		n.cache.Withdraw(s.host.cfg.Kernel.Now(), s.binding, s.index)
-		n.pump()
+	s.calls, s.held = nil, nil
+	n := s.host.node(s.cacheVM)
+	if n == nil {
+		return
 	}
+	c := n.memory()
+	if c == nil {
+		return
+	}
+	now := s.host.cfg.Kernel.Now()
+	c.Withdraw(now, s.binding, s.index)
+	c.Submit(now, s.binding, cache.Request{Kind: cache.Flush}, func(error) {})
+	n.pump()
 }
 
-// Unflushed is nothing: see PowerCut.
-func (s *shell) Unflushed() int { return 0 }
+// Unflushed is what only the host has: see PowerCut.
+func (s *shell) Unflushed() int { return len(s.held) }
 
 // Image is what a guest would read.
 func (s *shell) Image() disk.Reader { return image{s} }
@@ -162,17 +175,26 @@ func (s *shell) begin(r cache.Request, done func(error)) {
 
 func (s *shell) submit(c *call) {
 	n := s.host.node(s.cacheVM)
-	if n == nil || n.cache == nil {
+	if n == nil || !n.serves || len(s.held) > 0 {
+		c.node, c.to = nil, nil
 		return
 	}
+	c.node, c.to = n, n.cache
 	if n.cache.Submit(s.host.cfg.Kernel.Now(), s.binding, c.r, c.finish) {
 		n.pump()
+	} else {
+		n.broke()
 	}
 }
 
-// over ends a call. One that its VM has not outlived has been forgotten.
+// over ends a call. One that its VM has not outlived has been forgotten. An
+// answer that does not get through to the guest is asked for again.
 func (c *call) over(err error) {
 	s := c.shell
+	if c.node != nil && !c.node.serves {
+		c.node, c.to = nil, nil
+		return
+	}
 	i := len(s.calls) - 1 // most often the last one began
 	for i >= 0 && s.calls[i] != c {
 		i--
@@ -184,29 +206,9 @@ func (c *call) over(err error) {
 	s.calls[len(s.calls)-1] = nil
 	s.calls = s.calls[:len(s.calls)-1]
 	done := c.done
-	c.done, c.r = nil, cache.Request{}
+	c.done, c.r, c.node, c.to = nil, cache.Request{}, nil, nil
 	if len(s.spare) < mostCalls {
 		s.spare = append(s.spare, c)
 	}
 	done(err)
-}
-
-// resubmit asks a cloud cache that has come up for what the one before it did
-// not do.
-func (h *Host) resubmit(n *node) {
-	if n.cache == nil {
-		return
-	}
-	var waiting []*shell
-	for _, s := range h.shells { //hdm:order-safe sorted below
-		if s.cacheVM == n.name {
-			waiting = append(waiting, s)
-		}
-	}
-	slices.SortFunc(waiting, func(a, b *shell) int { return strings.Compare(a.disk.ID(), b.disk.ID()) })
-	for _, s := range waiting {
-		for _, c := range slices.Clone(s.calls) {
-			s.submit(c)
-		}
-	}
 }

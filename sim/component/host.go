@@ -13,9 +13,15 @@
 // everything in callbacks of the kernel, so that what the cache holds costs a
 // guest no event.
 //
-// Read this file, then node.go (a component VM that is up), lanes.go (the way
-// of frames), device.go (a disk of a compute VM), link.go (commands), ports.go
-// and image.go.
+// Services fail one by one, and so do their devices: whoever tests calls Crash,
+// Kill, Restart, Hang, FailDevice and HangCommands. What a guest asks for while
+// something on its way does not run waits until it does; what it has been told
+// is done, and was not made durable, its host has and sends again.
+//
+// Read this file, then node.go (a component VM that is up), service.go (a
+// service in it), supervisor.go, lanes.go (the way of frames), device.go (a
+// disk of a compute VM), held.go (what its host sends again), link.go
+// (commands), filters.go (daemons on hosts), fault.go, ports.go and image.go.
 package component
 
 import (
@@ -54,8 +60,17 @@ type Host struct {
 	lanes  []*lane
 	shells map[string]*shell // by file: "[datastore] path"
 
+	epochs  map[string]uint64 // of services, by "VM/service"
+	hangs   map[string]int    // commands to a component VM that are to hang
+	filters filters
+
 	// Heartbeat hears what component VMs say to the appliance. Nil: nobody does.
 	Heartbeat func(component.Heartbeat)
+	// Intercept decides what happens to a command to a component VM. Nil: nothing.
+	Intercept func(vm string, c component.Command) Act
+	// Filters are the daemons of the IO filter that run on hosts on premises, in
+	// an order that does not change: see FiltersChanged. Nil: none.
+	Filters func() []Filter
 }
 
 // New returns a Host without component VMs.
@@ -66,7 +81,7 @@ func New(cfg Config) *Host {
 	if cfg.LANLatency <= 0 {
 		cfg.LANLatency = DefaultLANLatency
 	}
-	h := &Host{cfg: cfg, boots: map[string]uint64{}, shells: map[string]*shell{}}
+	h := &Host{cfg: cfg, boots: map[string]uint64{}, shells: map[string]*shell{}, epochs: map[string]uint64{}, hangs: map[string]int{}}
 	cfg.WAN.Watch(func(wan.Direction, bool) { h.refresh() })
 	return h
 }
@@ -89,9 +104,9 @@ func (h *Host) Power(site vsphere.Site, name string, on bool) {
 		return
 	}
 	h.boots[vm.Name]++
-	n.epoch = h.boots[vm.Name]
+	n.boot = h.boots[vm.Name]
 	h.nodes = append(h.nodes, n)
-	n.boot()
+	n.powerOn()
 }
 
 // described is the node of a VM whose marks say what it is.

@@ -20,15 +20,28 @@ func (i image) ReadAt(p []byte, off int64) (int, error) {
 	if n, err := i.home.ReadAt(p, off); err != nil {
 		return n, err
 	}
+	if err := i.cached(p, off); err != nil {
+		return 0, err
+	}
+	for _, r := range i.held {
+		if from := max(off, r.Off); from < min(off+int64(len(p)), r.Off+int64(len(r.Data))) {
+			copy(p[from-off:], r.Data[from-r.Off:])
+		}
+	}
+	return len(p), nil
+}
+
+// cached puts what the cache holds over p.
+func (i image) cached(p []byte, off int64) error {
 	view := i.view()
 	if view == nil {
-		return len(p), nil
+		return nil
 	}
 	var part []byte // of a block that is asked for in part
 	for at := off / blockSize; at*blockSize < off+int64(len(p)); at++ {
 		if from := at*blockSize - off; from >= 0 && from+blockSize <= int64(len(p)) {
 			if _, err := view.Peek(i.binding, i.index, at, p[from:from+blockSize]); err != nil {
-				return 0, err
+				return err
 			}
 			continue
 		}
@@ -37,14 +50,14 @@ func (i image) ReadAt(p []byte, off int64) (int, error) {
 		}
 		held, err := view.Peek(i.binding, i.index, at, part)
 		if err != nil {
-			return 0, err
+			return err
 		}
 		if held {
 			from := max(off, at*blockSize)
 			copy(p[from-off:], part[from-at*blockSize:])
 		}
 	}
-	return len(p), nil
+	return nil
 }
 
 // Extents are the runs of touched blocks, ascending.
@@ -57,6 +70,9 @@ func (i image) Extents() iter.Seq[disk.Extent] {
 	}
 	if view := i.view(); view != nil {
 		touched = append(touched, view.Held(i.binding, i.index)...)
+	}
+	for _, r := range i.held {
+		touched = append(touched, r.Off/blockSize)
 	}
 	slices.Sort(touched)
 	touched = slices.Compact(touched)
@@ -75,8 +91,8 @@ func (i image) Extents() iter.Seq[disk.Extent] {
 
 // view is the cloud cache as it is, or as it would come up from its device.
 func (s *shell) view() *datapath.CloudCache {
-	if n := s.host.node(s.cacheVM); n != nil && n.cache != nil {
-		return n.cache
+	if n := s.host.node(s.cacheVM); n != nil && n.memory() != nil {
+		return n.memory()
 	}
 	vm, ok := s.host.cfg.Cloud.VM(s.cacheVM)
 	if !ok || vm.Marks[component.MarkComponent] == "" {

@@ -54,11 +54,12 @@ func (h *Host) lane(cloud, premises string) *lane {
 	return l
 }
 
-// refresh finds out which lanes are up, and tells the services of changes.
+// refresh finds out which lanes are up, and which caches guests reach, and tells
+// the services and the guests of changes.
 func (h *Host) refresh() {
 	changed := false
 	for _, l := range h.lanes {
-		up := h.node(l.cloud) != nil && h.node(l.premises) != nil && !h.cfg.WAN.Down(wan.Both)
+		up := h.runs(l.cloud, component.CloudGateway) && h.runs(l.premises, component.PremMessageGateway) && !h.cfg.WAN.Down(wan.Both)
 		if up == l.up {
 			continue
 		}
@@ -78,6 +79,26 @@ func (h *Host) refresh() {
 			n.pump()
 		}
 	}
+	for _, n := range slices.Clone(h.nodes) {
+		was := n.serves
+		if n.serves = n.cache != nil && n.reached(); n.serves && !was {
+			h.resubmit(n)
+		}
+	}
+}
+
+// runs says whether that service of a component VM does its work.
+func (h *Host) runs(vm string, s component.Service) bool {
+	n := h.node(vm)
+	return n != nil && n.runs(s)
+}
+
+// reached says whether the services run that stand between a guest and the cache
+// here: the IO Interceptor beside it, and a Cloud IO Manager anywhere.
+func (n *node) reached() bool {
+	return n.runs(component.IOInterceptor) && slices.ContainsFunc(n.mode, func(vm deployment.VM) bool {
+		return slices.Contains(vm.Services, component.CloudIOManager) && n.host.runs(vm.Name, component.CloudIOManager)
+	})
 }
 
 // carry takes a frame over its lane: to the gateway of its site, over the WAN,

@@ -141,14 +141,33 @@ func (l *link) fly(vm string, cmd component.Command, bytes int64, answered func(
 			}
 		})
 	}
-	h.deliver(site, wan.ToCloud, bytes, func(err error) {
+	act := h.act(vm, cmd)
+	arrive := func(err error) {
 		n := h.node(vm)
-		if err != nil || n == nil {
+		if err != nil || n == nil || act == LoseCommand || n.mute(cmd.Service) {
 			l.inFlight-- // a machine that is off says nothing
 			return
 		}
-		back(n.command(cmd))
+		done, there := n.command(cmd)
+		if n.mute(cmd.Service) || act == LoseAnswer { // it broke at this
+			l.inFlight--
+			return
+		}
+		back(done, there)
+	}
+	h.deliver(site, wan.ToCloud, bytes, func(err error) {
+		if act == Hang {
+			h.cfg.Kernel.After(callTimeout, func() { arrive(err) })
+			return
+		}
+		arrive(err)
 	})
+}
+
+// mute says whether a service is there and does not answer.
+func (n *node) mute(s component.Service) bool {
+	svc := n.service(s)
+	return svc != nil && svc.state == hung
 }
 
 // command has a service take a command up.
@@ -159,10 +178,15 @@ func (n *node) command(cmd component.Command) (done component.Completion, there 
 		done = n.cache.Command(now, cmd)
 	case cmd.Service == component.PremIOManager && n.homes != nil:
 		done = n.homes.Command(now, cmd)
+	case cmd.Service == component.Supervisor:
+		done = n.supervise(cmd)
 	default:
 		return done, false
 	}
-	if cmd.Verb != component.Report && (cmd.Epoch == 0 || done.State != component.Running) {
+	if n.broke(); cmd.Service != component.Supervisor && !n.runs(cmd.Service) {
+		return component.Completion{}, false // it cannot be trusted
+	}
+	if cmd.Verb != component.Report && cmd.Verb != component.Ping && (cmd.Epoch == 0 || done.State != component.Running) {
 		attrs := []string{"key", cmd.Key, "service", string(cmd.Service), "verb", string(cmd.Verb), "state", string(done.State)}
 		if done.Error != nil {
 			attrs = append(attrs, "error", done.Error.What)

@@ -1,7 +1,6 @@
 package component
 
 import (
-	"context"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,7 +18,7 @@ import (
 	"github.com/hdm-project/hdm/sim/wan"
 )
 
-// node is one boot of a component VM.
+// node is one boot of a component VM: service.go has what happens within it.
 //
 //	powered on --boot time--> up: services, heartbeats --power off--> gone: its disks lose what was not flushed
 type node struct {
@@ -28,16 +27,20 @@ type node struct {
 	name  string
 	plan  deployment.VM
 	mode  []deployment.VM // the whole plan that it is part of
-	epoch uint64          // of this boot, and of its services
+	boot  uint64          // number of this one
 	disks []*disk.Disk
 	lanes []*lane // by the number that its services know them by
 	up    bool
 
 	start   *kernel.Timer
 	machine *machine.Machine
-	cache   *datapath.CloudCache // nil: this VM has none, or its device cannot be used
-	homes   *datapath.IOManager
-	down    []component.Service // those that did not start
+	super   supervisor
+	// services are those of the plan, in its order.
+	services []*service
+	cache    *datapath.CloudCache // nil: this VM has none, or it does not run
+	homes    *datapath.IOManager  // the same
+	// serves says whether guests reach the cache: everything on the way runs.
+	serves bool
 
 	pumping bool // the services are being polled
 	again   bool // something came meanwhile
@@ -45,57 +48,34 @@ type node struct {
 	timer   *kernel.Timer
 }
 
-func (n *node) boot() { n.start = n.host.cfg.Kernel.After(n.host.cfg.Boot, n.comeUp) }
+func (n *node) powerOn() { n.start = n.host.cfg.Kernel.After(n.host.cfg.Boot, n.comeUp) }
 
 func (n *node) comeUp() {
 	k := n.host.cfg.Kernel
 	n.up, n.wake = true, datapath.Never
 	n.machine = machine.New(k, "component/"+n.name)
 	n.lanes = n.host.lanesOf(n.mode)
-	if n.has(component.CloudCache) {
-		c, err := datapath.NewCloudCache(datapath.CacheConfig{
-			VM: n.name, Epoch: n.epoch, Device: n.device(deployment.Cache), Images: images{n.host},
-			Gateway: n.gateway(), Observe: n.host.observe,
-		})
-		if n.cache = c; err != nil {
-			n.down = append(n.down, component.CloudCache)
+	for _, name := range n.plan.Services {
+		svc := &service{name: name}
+		n.services = append(n.services, svc)
+		if err := n.launch(svc); err != nil {
+			n.emitDown(svc, byDevice)
 		}
-	}
-	if n.has(component.PremIOManager) {
-		m, err := datapath.NewIOManager(datapath.HomeConfig{
-			Epoch: n.epoch, Stage: n.device(deployment.System), Sources: sources{n.host},
-			Gateway: n.gateway(),
-		})
-		if n.homes = m; err != nil {
-			n.down = append(n.down, component.PremIOManager)
-		}
-	}
-	var names []string
-	for _, s := range n.services() {
-		names = append(names, string(s))
 	}
 	k.Emit(event.ComponentUp, n.name, "site", string(n.site), "kind", string(n.plan.Kind),
-		"boot", strconv.FormatUint(n.epoch, 10), "services", strings.Join(names, ", "))
-	n.host.refresh()
+		"boot", strconv.FormatUint(n.boot, 10), "services", strings.Join(n.named(), ", "))
 	for _, l := range n.lanes {
 		n.tell(l)
 	}
-	n.host.resubmit(n)
+	n.host.refresh()
 	n.pump()
-	n.machine.Go(context.Background(), "heartbeat", func(ctx context.Context) {
-		for {
-			n.beat()
-			if n.machine.Sleep(ctx, component.HeartbeatEvery) != nil {
-				return
-			}
-		}
-	})
+	n.heartbeats()
 }
 
 // gateway is how the services use the message gateways. Nothing is compressed:
 // links charge frames as if nothing were, so that it would only take time.
-func (n *node) gateway() gateway.Config {
-	cfg := datapath.GatewayConfig(len(n.lanes), n.epoch)
+func (n *node) gateway(epoch uint64) gateway.Config {
+	cfg := datapath.GatewayConfig(len(n.lanes), epoch)
 	cfg.Compress = false
 	return cfg
 }
@@ -109,21 +89,15 @@ func (n *node) device(use deployment.Use) datapath.Device {
 	return n.disks[i]
 }
 
-func (n *node) has(s component.Service) bool { return slices.Contains(n.plan.Services, s) }
-
-// services are those that run.
-func (n *node) services() []component.Service {
-	return slices.DeleteFunc(slices.Clone(n.plan.Services), func(s component.Service) bool { return slices.Contains(n.down, s) })
-}
-
 func (n *node) powerOff() {
 	n.start.Stop()
 	k := n.host.cfg.Kernel
 	if n.up {
-		n.up = false
+		n.host.hold(n)
+		n.up, n.serves = false, false
 		n.timerStop()
 		n.cache, n.homes = nil, nil
-		k.Emit(event.ComponentDown, n.name, "site", string(n.site), "boot", strconv.FormatUint(n.epoch, 10))
+		k.Emit(event.ComponentDown, n.name, "site", string(n.site), "boot", strconv.FormatUint(n.boot, 10))
 		n.machine.PowerOff()
 	}
 	cut := k.Rand("component/" + n.name + "/power-cut")
@@ -160,6 +134,7 @@ func (n *node) pump() {
 		}
 	}
 	n.pumping = false
+	n.broke()
 	n.arm(wake)
 	if n.cache != nil {
 		if _, fresh := n.cache.FlushWanted(); fresh {
@@ -218,11 +193,16 @@ func (n *node) tell(l *lane) {
 	}
 }
 
-// beat sends a heartbeat to the appliance.
+// beat sends a heartbeat of the services that run to the appliance.
 func (n *node) beat() {
-	b := component.Heartbeat{VM: n.name, Boot: n.epoch}
-	for _, s := range n.services() {
-		b.Services = append(b.Services, component.Beat{Name: s, Epoch: n.epoch})
+	b := component.Heartbeat{VM: n.name, Boot: n.boot}
+	for _, s := range n.services {
+		if s.state == running {
+			b.Services = append(b.Services, component.Beat{Name: s.name, Epoch: s.epoch})
+		}
+	}
+	if len(b.Services) == 0 {
+		return // the VM lives, and nobody in it says so
 	}
 	if n.cache != nil {
 		b.FlushWanted, _ = n.cache.FlushWanted()

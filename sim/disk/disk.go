@@ -15,7 +15,8 @@
 // Content is kept in blocks of 4 KiB that were touched; the rest reads as
 // zeros and costs nothing. So a disk of 2 TB with ten touched blocks takes as
 // much memory as those ten. Read this file, then layer.go (snapshots), child.go
-// (linked clones), image.go (frozen images, comparing) and fault.go (errors, faults).
+// (linked clones), image.go (frozen images, comparing), fault.go (errors, faults)
+// and rot.go.
 package disk
 
 import (
@@ -52,6 +53,7 @@ type Disk struct {
 	free    freeList
 	whole   []byte // of completed; nil until it is needed
 	faults  faults
+	store   Store // nil: it never fails
 }
 
 // New returns an empty disk of that capacity in bytes. The id is the disk's
@@ -91,27 +93,52 @@ func (d *Disk) SetUsed(n int64) {
 func (d *Disk) ReadAt(p []byte, off int64) (int, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if err := d.check("read", off, len(p), d.faults.reads); err != nil {
+	if err := d.check(Read, off, len(p), d.faults.reads); err != nil {
 		return 0, err
+	}
+	if _, err := d.asked(Read, off, len(p)); err != nil {
+		return 0, err
+	}
+	if err := d.stored(Read, false); err != nil {
+		return 0, d.fail(string(Read), off, len(p), err)
 	}
 	readLayers(d.top, p, off)
 	return len(p), nil
 }
 
+// Peek is ReadAt for whoever judges what the disk holds: no fault hits it. It
+// returns an *Error for what lies outside the disk.
+func (d *Disk) Peek(p []byte, off int64) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if err := d.check("read", off, len(p), nil); err != nil {
+		return err
+	}
+	readLayers(d.top, p, off)
+	return nil
+}
+
 // WriteAt writes, as io.WriterAt: any alignment. What it acknowledges is
 // volatile until Flush. It returns an *Error for what lies outside the disk,
-// for faults, and when the space that SetSpace left is used up: then the
-// blocks before that have been written.
+// for faults, and when the space that SetSpace left, or that of the store, is
+// used up: then the blocks before that have been written.
 func (d *Disk) WriteAt(p []byte, off int64) (int, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if err := d.check("write", off, len(p), d.faults.writes); err != nil {
+	if err := d.check(Write, off, len(p), d.faults.writes); err != nil {
 		return 0, err
+	}
+	keep, err := d.asked(Write, off, len(p))
+	if err != nil {
+		return 0, err
+	}
+	if keep == 0 {
+		return len(p), nil
 	}
 	for done := 0; done < len(p); {
 		b, from := (off+int64(done))/BlockSize, int((off+int64(done))%BlockSize)
 		n := min(len(p)-done, BlockSize-from)
-		if err := d.writeBlock(b, from, p[done:done+n]); err != nil {
+		if err := d.writeBlock(b, from, p[done:done+min(n, keep*SectorSize)]); err != nil {
 			return done, d.fail("write", off, len(p), err)
 		}
 		done += n
@@ -123,6 +150,9 @@ func (d *Disk) WriteAt(p []byte, off int64) (int, error) {
 func (d *Disk) writeBlock(b int64, from int, p []byte) error {
 	c := d.top.blocks[b]
 	fresh := c == nil && d.top.parent.find(b) == nil
+	if err := d.stored(Write, c == nil && d.grows()); err != nil {
+		return err
+	}
 	if fresh && d.faults.space.exceeded(d.touched+1) {
 		return ErrNoSpace
 	}
@@ -149,6 +179,12 @@ func (d *Disk) writeBlock(b int64, from int, p []byte) error {
 	return nil
 }
 
+// grows says whether one more block of the top takes more room: over a snapshot
+// it always does, else when all that is declared in use has been touched.
+func (d *Disk) grows() bool {
+	return d.top.parent != nil || (d.touched+1)*BlockSize > d.used
+}
+
 // completed is block b as it is, with p put into it at from. The next call uses
 // its memory again.
 func (d *Disk) completed(b int64, from int, p []byte) []byte {
@@ -166,9 +202,13 @@ func (d *Disk) Flush() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.faults.flush != nil {
-		return d.fail("flush", 0, 0, d.faults.flush)
+		return d.fail(string(Flush), 0, 0, d.faults.flush)
 	}
-	if !d.faults.loseFlushes {
+	keep, err := d.asked(Flush, 0, 0)
+	if err != nil {
+		return err
+	}
+	if !d.faults.loseFlushes && keep > 0 {
 		d.settle()
 	}
 	return nil

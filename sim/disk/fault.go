@@ -3,15 +3,45 @@ package disk
 import (
 	"errors"
 	"fmt"
+	"syscall"
 )
 
-// What can go wrong with a disk. They come wrapped in an *Error.
+// What can go wrong with a disk. They come wrapped in an *Error. The first two
+// are what an operating system calls them, for errors.Is.
 var (
-	ErrIO         = errors.New("input/output error")
-	ErrNoSpace    = errors.New("no space left on the datastore")
+	ErrIO         = said("input/output error", syscall.EIO)
+	ErrNoSpace    = said("no space left on the datastore", syscall.ENOSPC)
 	ErrRange      = errors.New("outside of the disk")
 	ErrNoSnapshot = errors.New("no such snapshot: it was removed, or is another disk's")
 	ErrTooDeep    = fmt.Errorf("more than %d snapshots in a chain: remove one first", MaxDepth)
+)
+
+// What a fault can make of an operation without anybody being told: see
+// SetFault.
+var (
+	ErrTorn = errors.New("acknowledged, and written in part")
+	ErrLost = errors.New("acknowledged, and not done")
+)
+
+// spoken is an error with words of its own for one that is known.
+type spoken struct {
+	text string
+	is   error
+}
+
+func said(text string, is error) error { return &spoken{text, is} }
+
+func (e *spoken) Error() string { return e.text }
+func (e *spoken) Unwrap() error { return e.is }
+
+// Op is an operation that a fault can hit.
+type Op string
+
+// The operations.
+const (
+	Read  Op = "read"
+	Write Op = "write"
+	Flush Op = "flush"
 )
 
 // Error is a failed operation of a disk.
@@ -40,6 +70,22 @@ var All = Range{Off: 0, Len: MaxCapacity}
 
 func (r Range) meets(off int64, n int) bool { return off < r.Off+r.Len && r.Off < off+int64(n) }
 
+// Store is what the files of a disk lie in, as far as it fails.
+type Store interface {
+	// Fault is the error that a read, or a write of one block, meets there; nil is
+	// none. grows says that the disk's files need more room for the write. It is
+	// called while the disk is busy: it must not use it.
+	Fault(disk string, op Op, grows bool) error
+}
+
+// SetStore says what the disk's files lie in; nil, as at first, never fails.
+// What a store does is no fault of the disk: Heal leaves it.
+func (d *Disk) SetStore(s Store) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.store = s
+}
+
 // faults are a disk's present faults. Each knob is set by one method below.
 type faults struct {
 	reads, writes *fault
@@ -47,6 +93,7 @@ type faults struct {
 	loseFlushes   bool
 	drop          *drop
 	space         space
+	hook          func(op Op, off int64, n int) error
 }
 
 type fault struct {
@@ -100,6 +147,15 @@ func (d *Disk) SetSpace(n int64) {
 	d.fault(func(f *faults) { f.space = space{&blocks} })
 }
 
+// SetFault asks f before every operation what becomes of it; off and n are in
+// bytes, 0 of a flush. Nil: nothing. An error, such as ErrIO: it fails with that
+// and changes nothing. ErrTorn, of a write: it is acknowledged, and of each block
+// only the first sector is written. ErrLost, of a write or a flush: it is
+// acknowledged, and not done. f must not call the disk. Nil takes it away.
+func (d *Disk) SetFault(f func(op Op, off int64, n int) error) {
+	d.fault(func(all *faults) { all.hook = f })
+}
+
 // Heal ends all faults. What they lost stays lost.
 func (d *Disk) Heal() { d.fault(func(f *faults) { *f = faults{} }) }
 
@@ -118,14 +174,40 @@ func (f *faults) kept(b int64, from, n int) int {
 	return min(n, f.drop.sectors*SectorSize)
 }
 
-func (d *Disk) check(op string, off int64, n int, f *fault) error {
+func (d *Disk) check(op Op, off int64, n int, f *fault) error {
 	if !inside(off, n, d.capacity) {
-		return d.fail(op, off, n, ErrRange)
+		return d.fail(string(op), off, n, ErrRange)
 	}
 	if f != nil && f.where.meets(off, n) {
-		return d.fail(op, off, n, f.err)
+		return d.fail(string(op), off, n, f.err)
 	}
 	return nil
+}
+
+// stored is what the store says to a read, or to a write of one block.
+func (d *Disk) stored(op Op, grows bool) error {
+	if d.store == nil {
+		return nil
+	}
+	return d.store.Fault(d.id, op, grows)
+}
+
+// asked is what the hook makes of an operation: how many sectors of each block
+// that is written are kept (all: sectors), or its failure.
+func (d *Disk) asked(op Op, off int64, n int) (keep int, err error) {
+	if d.faults.hook == nil {
+		return sectors, nil
+	}
+	err = d.faults.hook(op, off, n)
+	switch {
+	case err == nil:
+		return sectors, nil
+	case op == Write && errors.Is(err, ErrTorn):
+		return 1, nil
+	case op != Read && errors.Is(err, ErrLost):
+		return 0, nil
+	}
+	return 0, d.fail(string(op), off, n, err)
 }
 
 func inside(off int64, n int, capacity int64) bool {

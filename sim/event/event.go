@@ -30,13 +30,14 @@ const (
 const (
 	CallSent     = "call.sent"     // site: call (number), method, object
 	CallApplied  = "call.applied"  // site: call, method, object, outcome=ok|<fault type>
-	CallAnswered = "call.answered" // site: call, method, object, outcome=ok|<fault type>|timeout|unreachable
+	CallAnswered = "call.answered" // site: call, method, object, outcome=ok|<fault type>|timeout|unreachable|refused
 )
 
 // What the guests do.
 const (
 	GuestStarted = "guest.started" // guest: site, vm
 	GuestStopped = "guest.stopped" // guest: site, vm, how=shutdown|power-off, lost (blocks whose last write a power cut took)
+	GuestTrial   = "guest.trial"   // guest: site, vm, outcome=up|damaged: a boot that writes nothing, on a throwaway copy; no start, and no stop follows
 	GuestWrite   = "guest.write"   // guest: site, vm, disk, block (one or several, "17,993,4"), write (the number of the last): acknowledged
 	GuestFlush   = "guest.flush"   // guest: site, vm, write: everything up to that number is durable
 	GuestMisread = "guest.misread" // guest: site, vm, disk, block, write (acknowledged), got (what the block does instead): a read lacked a write
@@ -60,8 +61,8 @@ const (
 // What fails beneath the services.
 const (
 	ServiceDown = "service.down" // component VM: service, how=crash|hang|no-memory|device (why it does not run)
-	ServiceUp   = "service.up"   // component VM: service, epoch: started anew, by whom=supervisor|repair|fault
-	DiskError   = "disk.error"   // a datastore, or a component VM: disk, op=read|write, error=EIO|ENOSPC|torn: the first of its kind on that disk
+	ServiceUp   = "service.up"   // component VM: service, epoch, by=supervisor|repair: started anew, or, in the same epoch, it goes on after a hang
+	DiskError   = "disk.error"   // a datastore, or a component VM: disk, op=read|write|flush, error=EIO|ENOSPC|torn|lost: the first of its kind on that disk
 )
 
 // What the component VMs and the services in them do. A component VM is its
@@ -125,7 +126,7 @@ const (
 
 // What the test does to the world.
 const (
-	FaultBegan = "fault.began" // the fault's number: kind, target
+	FaultBegan = "fault.began" // the fault's number: kind, target, case (the line of the table of outcomes that it is)
 	FaultEnded = "fault.ended" // the fault's number: kind
 	Step       = "step"        // the step's number: what
 	StepEnded  = "step.ended"  // the step's number: what, outcome=done|refused, why

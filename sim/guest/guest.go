@@ -16,7 +16,8 @@
 // once: nobody keeps HDM's mistakes from showing.
 //
 // Read this file, device.go (what a disk is to a guest), run.go (one boot),
-// request.go (its reads and writes), late.go (boots without tools), ledger.go
+// request.go (its reads and writes), late.go (boots without tools), trial.go
+// (boots that only show whether it would come up), ledger.go
 // (what must be there), stamp.go (what a block says), workload.go.
 package guest
 

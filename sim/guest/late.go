@@ -37,3 +37,18 @@ func (g *Guest) late(site string) lateness {
 	g.boots++
 	return lateness{tools: !l.Never && g.boots > l.Boots, by: l.By}
 }
+
+// Late makes the tools of a guest late from now on, however they were: the boots
+// that count are those from now. It refuses a guest that there is none of, and
+// what cannot be.
+func (g *Guests) Late(name string, l ToolsLate) error {
+	guest := g.byName[name]
+	if guest == nil {
+		return fmt.Errorf("there is no guest %s", name)
+	}
+	if err := l.validate(); err != nil {
+		return fmt.Errorf("guest %s: %w", name, err)
+	}
+	guest.spec.Late, guest.boots = l, 0
+	return nil
+}

@@ -25,6 +25,7 @@ type Run struct {
 	site, vm string
 	number   int32
 	state    state
+	trial    bool     // it only shows that it comes up: see Trial
 	tools    bool     // its VMware Tools run
 	disks    []volume // those that it writes
 
@@ -320,7 +321,7 @@ func (r *Run) end(how string) {
 	}
 	r.resume()
 	r.guest.retire(r)
-	if was != up {
+	if was != up || r.trial {
 		return
 	}
 	r.tell()

@@ -81,21 +81,53 @@ func (p *Place) operate(what, vm string, start func(context.Context, soap.RoundT
 	if !ok {
 		return "", fmt.Errorf("there is no VM %q at the site %s to %s", vm, p.Site, strings.TrimSuffix(what, " of"))
 	}
+	var started types.ManagedObjectReference
+	err = p.asOperator(func(ctx context.Context, person soap.RoundTripper) (err error) {
+		started, err = start(ctx, person, target.Ref)
+		return err
+	})
+	if err != nil {
+		return "", fmt.Errorf("an operator cannot %s %s at the site %s: %w", what, vm, p.Site, err)
+	}
+	return started.Value, nil
+}
+
+// EndSessions is a person at the vCenter who ends every session of a client: of
+// those whose agent begins so. It says how many there were.
+func (p *Place) EndSessions(agent string) (n int, err error) {
+	var keys []string
+	for _, s := range p.VCenter.Sessions() {
+		if strings.HasPrefix(s.UserAgent, agent) {
+			keys = append(keys, s.Key)
+		}
+	}
+	if len(keys) == 0 {
+		return 0, nil
+	}
+	err = p.asOperator(func(ctx context.Context, person soap.RoundTripper) error {
+		_, err := methods.TerminateSession(ctx, person, &types.TerminateSession{This: sessionManager, SessionId: keys})
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("an operator cannot end the sessions of %s at the site %s: %w", agent, p.Site, err)
+	}
+	return len(keys), nil
+}
+
+// asOperator lets a person log in, do something, and leave.
+func (p *Place) asOperator(do func(context.Context, soap.RoundTripper) error) error {
 	person := p.VCenter.Direct("operator")
 	ctx := context.Background()
 	user := p.VCenter.Credentials()
 	password, _ := user.Password()
 	if _, err := methods.Login(ctx, person, &types.Login{This: sessionManager, UserName: user.Username(), Password: password}); err != nil {
-		return "", fmt.Errorf("an operator of %s cannot log in: %w", p.Site, err)
+		return fmt.Errorf("an operator cannot log in: %w", err)
 	}
-	started, err := start(ctx, person, target.Ref)
+	err := do(ctx, person)
 	if _, gone := methods.Logout(ctx, person, &types.Logout{This: sessionManager}); gone != nil && err == nil {
 		err = gone
 	}
-	if err != nil {
-		return "", fmt.Errorf("an operator cannot %s %s at the site %s: %w", what, vm, p.Site, err)
-	}
-	return started.Value, nil
+	return err
 }
 
 // Ship is a person who exports a VM on premises and imports it in the cloud under

@@ -4,7 +4,11 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/vmware/govmomi/vim25/types"
+
+	"github.com/hdm-project/hdm/core/component"
 	"github.com/hdm-project/hdm/core/vsphere"
+	"github.com/hdm-project/hdm/sim/component"
 	"github.com/hdm-project/hdm/sim/disk"
 	"github.com/hdm-project/hdm/sim/event"
 	"github.com/hdm-project/hdm/sim/guest"
@@ -27,6 +31,10 @@ type guests struct {
 	systems  map[string][]vsphere.GuestDisk // its system partition, if it tells
 	before   bool                           // the world has not begun: what is on has been for long
 }
+
+// markTrial is the extraConfig key of a VM that boots for trial: whatever it
+// says, the VM is no copy of its guest.
+const markTrial = "hdm.trial"
 
 type vmKey struct {
 	site vsphere.Site
@@ -130,11 +138,30 @@ func (w *World) changed(p *Place, c vcenter.Change) {
 			w.Components.Power(p.Site, name, on)
 		}
 		w.guests.power(p, name, on)
+		if on && w.isComponent(p, name) {
+			w.guests.Tools(string(p.Site), name, true) // they are in HDM's image
+		}
 	case event.VMRenamed:
 		w.guests.renamed(p, name, attr(c, "name"))
 	case event.VMDestroyed:
 		delete(w.guests.runs, vmKey{p.Site, name})
 	}
+}
+
+// beatFilters lets the daemons of the IO filter on premises be heard.
+func (w *World) beatFilters() {
+	vc := w.OnPremises.VCenter
+	w.Components.Filters = func() (up []component.Filter) {
+		for _, f := range vc.Filters() {
+			if f.Up {
+				up = append(up, component.Filter{Host: f.Host, Boot: f.Boot, Epoch: f.Epoch})
+			}
+		}
+		return up
+	}
+	changed := func(string, bool, uint64) { w.Components.FiltersChanged() }
+	vc.OnFilter(changed)
+	vc.OnHost(changed)
 }
 
 func attr(c vcenter.Change, key string) string {
@@ -158,8 +185,11 @@ func (g *guests) power(p *Place, name string, on bool) {
 		return
 	}
 	boot := g.all.PowerOn
-	if g.before {
+	switch {
+	case g.before:
 		boot = g.all.Running
+	case vm.Marks[markTrial] != "":
+		boot = g.all.Trial
 	}
 	if r := boot(string(p.Site), name, g.world.devices(p, vm)); r != nil {
 		g.runs[key] = r
@@ -203,6 +233,10 @@ func (g *guests) renamed(p *Place, from, to string) {
 func (g *guests) shutDown(p *Place, vm string) {
 	if r := g.runs[vmKey{p.Site, vm}]; r != nil {
 		r.Shutdown()
+		return
+	}
+	if g.world.isComponent(p, vm) {
+		g.Halted(string(p.Site), vm)
 	}
 }
 
@@ -210,7 +244,20 @@ func (g *guests) shutDown(p *Place, vm string) {
 func (g *guests) reboot(p *Place, vm string) {
 	if r := g.runs[vmKey{p.Site, vm}]; r != nil {
 		r.Reboot()
+		return
 	}
+	if g.world.isComponent(p, vm) {
+		g.world.Components.Power(p.Site, vm, false)
+		g.world.Components.Power(p.Site, vm, true)
+		g.Tools(string(p.Site), vm, true)
+	}
+}
+
+// isComponent says whether a VM is one of HDM's: what runs in it is no guest of
+// the world.
+func (w *World) isComponent(p *Place, name string) bool {
+	vm, ok := p.VCenter.VM(name)
+	return ok && vm.Marks[component.MarkComponent] != ""
 }
 
 // Rebooted implements guest.Host: the guest comes up on the VM that it was on.
@@ -224,7 +271,10 @@ func (g *guests) Tools(site, vm string, running bool) {
 		return // destroyed while its guest ran
 	}
 	state := vcenter.GuestState{ToolsRunning: running}
-	if len(v.Disks) > 0 {
+	switch {
+	case v.Marks[component.MarkComponent] != "":
+		state.ToolsStatus = string(types.VirtualMachineToolsVersionStatusGuestToolsCurrent)
+	case len(v.Disks) > 0:
 		state.ToolsStatus = g.status[v.Disks[0].Disk.ID()]
 		if running {
 			state.Disks = g.systems[v.Disks[0].Disk.ID()]

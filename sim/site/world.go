@@ -116,9 +116,22 @@ func Build(k *kernel.Kernel, d Description, o Options) (_ *World, err error) {
 	w.Components = component.New(component.Config{
 		Kernel: k, WAN: w.WAN, OnPremises: w.OnPremises.VCenter, Cloud: w.Cloud.VCenter, LANLatency: *d.Links.LAN.Latency,
 	})
+	w.Components.Filters = w.filters
+	w.OnPremises.VCenter.OnFilter(func(string, bool, uint64) { w.Components.FiltersChanged() })
 	w.Cloud.Backing = w.Components.Backing
+	w.beatFilters()
 	w.Device = func(p *Place, vm vcenter.VM, i int) guest.Device { return w.Components.Device(p.Site, vm, i) }
 	return w, nil
+}
+
+// filters are the daemons of the IO filter that run on premises.
+func (w *World) filters() (running []component.Filter) {
+	for _, f := range w.OnPremises.VCenter.Filters() {
+		if f.Up {
+			running = append(running, component.Filter{Host: f.Host, Boot: f.Boot, Epoch: f.Epoch})
+		}
+	}
+	return running
 }
 
 func quality(l Link) wan.Quality {
@@ -345,6 +358,7 @@ func (p *Place) connect(w *World, mode Mode) (err error) {
 		Direct:   func(agent string) soap.RoundTripper { return vc.Direct(agent) },
 		HTTP:     transport.InMemory(vc.Handler()),
 		Transfer: p.transfer,
+		Down:     vc.Down,
 	}
 	if mode == SOAP {
 		if p.server, err = vc.Serve(); err != nil {

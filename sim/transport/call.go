@@ -70,12 +70,14 @@ const (
 	TimedOut    Reason = "timeout"     // it may have been applied, or yet be
 	Broken      Reason = "broken"      // the connection ended in the middle
 	Busy        Reason = "busy"        // nothing was sent: too many calls at once
+	Refused     Reason = "refused"     // the connection was: the way is there, and no vCenter at its end
 )
 
 var explanations = map[Reason]string{
 	Unreachable: "the vCenter cannot be reached: nothing was sent, wait for the link",
 	TimedOut:    "no answer: it may have been applied or yet be, look before trying again",
 	Broken:      "the connection broke: begin the transfer again under a new lease",
+	Refused:     "the connection was refused: the vCenter is down, try again when it has restarted",
 	Busy:        "too many calls are on their way: start fewer at once",
 }
 
@@ -86,5 +88,6 @@ func (e *Error) Error() string {
 // Timeout is true if the call may have been applied.
 func (e *Error) Timeout() bool { return e.Reason == TimedOut }
 
-// Unreachable is true if the way was down and nothing was sent.
-func (e *Error) Unreachable() bool { return e.Reason == Unreachable }
+// Unreachable is true if the way was down, or nobody was at its end, and nothing
+// was sent.
+func (e *Error) Unreachable() bool { return e.Reason == Unreachable || e.Reason == Refused }

@@ -1,8 +1,10 @@
 package transport_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"net/http"
 	"testing"
 	"time"
 
@@ -330,4 +332,35 @@ func TestAPathNeedsAKernelAndAVCenter(t *testing.T) {
 	assert.ErrorContains(t, err, "path to cloud needs the vCenter's URL")
 	_, err = transport.Loopback([]byte("nonsense"))
 	assert.ErrorContains(t, err, "no certificate")
+}
+
+func TestAVCenterThatIsDownRefusesConnectionsAtOnceAndNothingIsApplied(t *testing.T) {
+	each(t, func(t *testing.T, mode string) {
+		down := true
+		w := newWorld(t, mode, disks(nil), func(c *transport.Config) { c.Target.Down = func() bool { return down } })
+		w.do(func(ctx context.Context) {
+			_, err := content(ctx, w.client())
+			refused(t, err)
+			assert.Equal(t, vsphere.Retryable, vsphere.ClassOf(err), "it is no link that is down")
+			before := w.Now()
+			refused(t, w.put(ctx, bytes.NewReader(image), int64(len(image))))
+			assert.Less(t, w.Now()-before, time.Second, "nothing is carried to nobody")
+			_, err = w.request(ctx, http.MethodGet, "disk-0.vmdk", nil, 0)
+			refused(t, err)
+			down = false
+			_, err = content(ctx, w.client())
+			assert.NoError(t, err)
+		})
+		assert.Equal(t, 1, w.applied)
+		assert.Equal(t, "105.12ms answered "+method+" refused", w.trace[1])
+	})
+}
+
+func refused(t *testing.T, err error) {
+	t.Helper()
+	var e *transport.Error
+	require.ErrorAs(t, err, &e)
+	assert.Equal(t, transport.Refused, e.Reason)
+	assert.False(t, e.Timeout())
+	assert.False(t, e.Unreachable())
 }

@@ -57,6 +57,9 @@ func (p *Path) exchange(ctx context.Context, method, object string, w work) erro
 	if p.inFlight >= maxInFlight {
 		return fail(Busy)
 	}
+	if w.upload != nil && p.down() {
+		return fail(Refused)
+	}
 	if w.upload != nil && act.kind != fails {
 		if err := w.upload(ctx); err != nil {
 			return end(outcomeOf(err), err)
@@ -70,6 +73,8 @@ func (p *Path) exchange(ctx context.Context, method, object string, w work) erro
 	})
 	err := machine.Wait(ctx, k, p.CallTimeout, answered)
 	switch {
+	case answered.Fired() && outcome == string(Refused):
+		return fail(Refused)
 	case answered.Fired():
 		return end(outcome, nil)
 	case err != nil:
@@ -131,6 +136,8 @@ func (p *Path) fly(c Call, a Act, w work, answered func(outcome string)) {
 		switch {
 		case lost:
 			p.inFlight--
+		case p.down():
+			answer(string(Refused))
 		case a.kind == fails:
 			answer(w.refuse(a.fault))
 		case a.kind == lags:
@@ -140,6 +147,8 @@ func (p *Path) fly(c Call, a Act, w work, answered func(outcome string)) {
 		}
 	})
 }
+
+func (p *Path) down() bool { return p.Target.Down != nil && p.Target.Down() }
 
 // deliver calls arrived when bytes are at the other end, or should be.
 func (p *Path) deliver(dir wan.Direction, bytes int64, arrived func(lost bool)) {

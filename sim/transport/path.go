@@ -75,6 +75,8 @@ type Target struct {
 	// HTTP does a request at once, on the caller's goroutine: see InMemory and
 	// Loopback.
 	HTTP http.RoundTripper
+	// Down says whether no vCenter is there to take a connection. Nil: one always is.
+	Down func() bool
 	// Transfer tells what lies behind the path of an NFC URL. Nil: nothing is
 	// known, and what is charged are the bytes of the body.
 	Transfer func(path string) (Transfer, bool)

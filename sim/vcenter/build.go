@@ -71,6 +71,7 @@ func (vc *VCenter) AddHost(cluster, name string) (host ref, err error) {
 			net := vc.reg.Get(n).(*mo.Network)
 			net.Host = append(net.Host, h.Self)
 		}
+		vc.newHost(h)
 		vc.hosts[name] = h
 		vc.hostOrder = append(vc.hostOrder, h)
 		host = h.Self

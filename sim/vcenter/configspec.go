@@ -29,10 +29,7 @@ func (vc *VCenter) placement(pool ref, host *ref, folder ref) (at placement, f t
 	if at.host == nil {
 		return at, new(types.NoCompatibleHost)
 	}
-	if at.host.Runtime.ConnectionState != types.HostSystemConnectionStateConnected {
-		return at, new(types.HostNotConnected)
-	}
-	return at, nil
+	return at, hostFault(at.host)
 }
 
 // fromConfigSpec reads the API's description of a new VM. What it asks for and
@@ -153,7 +150,7 @@ func (vc *VCenter) diskSpec(d *types.VirtualDisk, existing bool, kinds map[int32
 
 func (vc *VCenter) nicSpec(d types.BaseVirtualEthernetCard) (NICSpec, types.BaseMethodFault) {
 	card := d.GetVirtualEthernetCard()
-	s := NICSpec{Type: nicType(d), MAC: card.MacAddress}
+	s := NICSpec{Type: nicType(d), MAC: card.MacAddress, Unplugged: card.Connectable != nil && !card.Connectable.StartConnected}
 	b, ok := card.Backing.(*types.VirtualEthernetCardNetworkBackingInfo)
 	if !ok {
 		return s, notSupported("only adapters on standard networks are simulated")
@@ -193,6 +190,9 @@ func (vc *VCenter) createMachine(s *VMSpec, at placement) (*machine, types.BaseM
 	if m := vc.byName[s.Name]; m != nil {
 		return nil, &types.DuplicateName{Name: s.Name, Object: m.vm.Self}
 	}
+	if f := hostFault(at.host); f != nil { // it may have gone since it was asked for
+		return nil, f
+	}
 	if f := vc.noRoom(s); f != nil {
 		return nil, f
 	}
@@ -227,6 +227,11 @@ func (vc *VCenter) noRoom(s *VMSpec) types.BaseMethodFault {
 		need[d.Datastore] += d.Used
 	}
 	for _, store := range vc.storeList {
+		if _, used := need[store.obj.Name]; used || store == vc.homeStore(s) {
+			if f := store.trouble.fault(s.Name); f != nil {
+				return f
+			}
+		}
 		if name := store.obj.Name; need[name] > store.free() {
 			f := &types.NoDiskSpace{Datastore: name}
 			f.File = fmt.Sprintf("[%s] %s", name, s.Name)

@@ -9,6 +9,8 @@ import (
 	"github.com/vmware/govmomi/vim25/methods"
 	"github.com/vmware/govmomi/vim25/soap"
 	"github.com/vmware/govmomi/vim25/types"
+
+	"github.com/hdm-project/hdm/sim/disk"
 )
 
 // datastore holds disks, and only as many bytes as it has. What it takes for a
@@ -24,6 +26,7 @@ type datastore struct {
 	used     int64 // bytes taken by disks
 	reserved int64 // bytes promised to imports that run
 	dirs     map[string]bool
+	trouble  *trouble
 }
 
 // AddDatastore adds a datastore that every host mounts. free is how much of its
@@ -53,7 +56,8 @@ func (vc *VCenter) AddDatastore(name string, capacity, free int64) (store ref, e
 // newStore enters a datastore that no host mounts yet. kind makes the
 // information that its type has, and names the type.
 func (vc *VCenter) newStore(name string, capacity int64, kind func(types.DatastoreInfo) (types.BaseDatastoreInfo, string)) *datastore {
-	d := &datastore{vc: vc, obj: new(simulator.Datastore), capacity: capacity, dirs: map[string]bool{}}
+	d := &datastore{vc: vc, obj: new(simulator.Datastore), capacity: capacity, dirs: map[string]bool{},
+		trouble: &trouble{vc: vc, store: name, broken: map[disk.Op]bool{}, told: map[string]bool{}}}
 	o := d.obj
 	o.Name = name
 	url := "ds:///vmfs/volumes/" + nameUUID("datastore/"+string(vc.config.Site)+"/"+name) + "/"
@@ -97,7 +101,12 @@ func (vc *VCenter) mount(d *datastore, h *simulator.HostSystem) {
 
 // free is what is left, in bytes; less than 0 when guests have written more
 // than there was.
-func (d *datastore) free() int64 { return d.capacity - d.other - d.used - d.reserved }
+func (d *datastore) free() int64 {
+	if d.trouble.isFull() {
+		return 0
+	}
+	return d.capacity - d.other - d.used - d.reserved
+}
 
 // account tells the API how much is free.
 func (d *datastore) account() {

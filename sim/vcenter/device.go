@@ -10,7 +10,7 @@ import (
 	"github.com/vmware/govmomi/vim25/types"
 )
 
-func sortedKeys(m map[string]string) []string { return slices.Sorted(maps.Keys(m)) }
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
 // nameMAC is a MAC address of the range that VMware leaves to administrators
 // (00:50:56:00:00:00 to 00:50:56:3f:ff:ff), made from a name.
@@ -149,6 +149,7 @@ func (vc *VCenter) addDevices(m *machine, s *VMSpec, dir string) error {
 		key := diskKey(first, b.disk[first])
 		b.disk[first]++
 		a := &attached{key: key, disk: d.Disk, store: vc.stores[d.Datastore], path: d.Path, base: d.base, profile: d.profile}
+		a.store.adopt(a.disk)
 		if a.path == "" {
 			a.path = diskPath(dir, i)
 			a.store.dirs[dir] = true
@@ -248,7 +249,7 @@ func (vc *VCenter) newNIC(s NICSpec, key, unit int32, label string) (types.BaseV
 	card.VirtualDevice = device(key, keyPCI, unit, label)
 	card.DeviceInfo = &types.Description{Label: label, Summary: s.Network}
 	card.Backing = backing
-	card.Connectable = &types.VirtualDeviceConnectInfo{StartConnected: true, AllowGuestControl: true}
+	card.Connectable = &types.VirtualDeviceConnectInfo{StartConnected: !s.Unplugged, AllowGuestControl: !s.Unplugged}
 	card.AddressType, card.MacAddress = string(types.VirtualEthernetCardMacTypeManual), s.MAC
 	return dev, nil
 }

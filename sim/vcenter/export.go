@@ -34,6 +34,9 @@ func (c *vmCalls) ExportVm(ctx *simulator.Context, _ *types.ExportVm) soap.HasFa
 		b.Fault_ = fault(f, "%s", explain(f))
 		return b
 	}
+	if b.Fault_ = m.unseen(); b.Fault_ != nil {
+		return b
+	}
 	if b.Fault_ = exportable(m); b.Fault_ != nil {
 		return b
 	}
@@ -70,6 +73,9 @@ func exportable(m *machine) *soap.Fault {
 func (c *snapshotCalls) ExportSnapshot(ctx *simulator.Context, _ *types.ExportSnapshot) soap.HasFault {
 	b := new(methods.ExportSnapshotBody)
 	m := c.vc.machines[c.vc.reg.Get(c.Self).(*simulator.VirtualMachineSnapshot).Vm]
+	if b.Fault_ = m.unseen(); b.Fault_ != nil {
+		return b
+	}
 	s := m.snap(c.Self)
 	var disks []*attached
 	var images []disk.Reader
@@ -83,7 +89,7 @@ func (c *snapshotCalls) ExportSnapshot(ctx *simulator.Context, _ *types.ExportSn
 			b.Fault_ = fault(&types.FileFault{File: a.path}, "%v", err)
 			return b
 		}
-		disks, images = append(disks, a), append(images, image)
+		disks, images = append(disks, a), append(images, source{image, a})
 	}
 	l := c.vc.newLease(modeExport, m.vm.Name, m, ctx.Session.Key)
 	c.vc.export(l, "ExportSnapshot", disks, images, ctx.Session.UserName)

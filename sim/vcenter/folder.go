@@ -76,6 +76,9 @@ func (vc *VCenter) openFolder(r *http.Request) (*folderFile, *httpError) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		return nil, &httpError{http.StatusMethodNotAllowed, "disks can only be read here"}
 	}
+	if vc.Down() {
+		return nil, &httpError{http.StatusServiceUnavailable, (&DownError{vc.config.Site}).Error()}
+	}
 	if !vc.authorized(r) {
 		return nil, &httpError{http.StatusUnauthorized, "log in first"}
 	}

@@ -68,7 +68,7 @@ var reads = setOf(`
 	QueryOptions FindExtension QueryAssignedLicenses DecodeLicense QueryIpPools QueryNetConfig QueryNetworkHint
 	PbmRetrieveServiceContent PbmQueryProfile PbmRetrieveContent
 	PbmQueryAssociatedProfile PbmQueryAssociatedProfiles PbmQueryAssociatedEntity
-	HttpNfcLeaseGetManifest DoesCustomizationSpecExist GetCustomizationSpec GetAlarm
+	HttpNfcLeaseGetManifest QueryIoFilterInfo QueryDisksUsingFilter DoesCustomizationSpecExist GetCustomizationSpec GetAlarm
 	FetchDVPorts QueryTpmAttestationReport RetrieveDynamicTypeManager RetrieveInternalContent RetrieveManagedMethodExecuter`)
 
 func setOf(words string) map[string]bool {
@@ -104,6 +104,7 @@ func (vc *VCenter) foreignHandler(gate Foreign) http.Handler {
 	d := &door{vc: vc, gate: gate, sessions: map[string]*visitor{}}
 	d.edits.ManagedObjectReference = types.ManagedObjectReference{Type: "hdm", Value: "edits"}
 	vc.reg.AddHandler(&d.edits)
+	vc.do(func() { vc.restartWatch = append(vc.restartWatch, d.forget) })
 	mux := http.NewServeMux()
 	mux.HandleFunc(sdkPath, d.serveSDK)
 	mux.HandleFunc(sdkPath+"/vimService", d.serveSDK)
@@ -220,6 +221,19 @@ func (d *door) changes(method, key string) bool {
 		return false
 	}
 	return method != "Logout" || v.number > 0 // one that changed nothing leaves nothing open
+}
+
+// forget all sessions: none has outlived a restart of the vCenter. Who waits is
+// let go.
+func (d *door) forget() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, v := range d.sessions { //hdm:order-safe each for itself
+		if v.cancel != nil {
+			close(v.cancel)
+		}
+	}
+	clear(d.sessions)
 }
 
 // number is that of a session, a new one if it has none yet.
@@ -367,7 +381,7 @@ func (b *bounded) Write(p []byte) (int, error) {
 func (vc *VCenter) performSDK(answer *httptest.ResponseRecorder, r *http.Request, this types.ManagedObjectReference) (failed error) {
 	apply := func() {
 		defer vc.guard(this, &failed)
-		vc.service.ServeSDK(answer, r)
+		vc.serveOne(answer, r)
 	}
 	vc.do(apply)
 	return failed

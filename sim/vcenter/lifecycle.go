@@ -73,6 +73,9 @@ func (c *vmCalls) MarkAsTemplate(ctx *simulator.Context, _ *types.MarkAsTemplate
 		b.Fault_ = fault(f, "%s", explain(f))
 		return b
 	}
+	if b.Fault_ = c.m.unseen(); b.Fault_ != nil {
+		return b
+	}
 	c.vc.leavePool(ctx, c.m)
 	ctx.WithLock(c.m.vm, func() {
 		c.m.vm.ResourcePool = nil
@@ -112,6 +115,9 @@ func (c *vmCalls) RelocateVMTask(ctx *simulator.Context, r *types.RelocateVM_Tas
 	}
 	t, f := c.vmTask(ctx, work{method: "RelocateVM_Task", duration: c.vc.config.Timing.Relocate, cancelable: true, run: func(ctx *simulator.Context) (types.AnyType, types.BaseMethodFault) {
 		if host != nil {
+			if f := hostFault(host); f != nil {
+				return nil, f
+			}
 			c.vc.moveHost(ctx, c.m, host)
 		}
 		if pool != nil {
@@ -144,6 +150,9 @@ func (c *vmCalls) relocation(s *types.VirtualMachineRelocateSpec) (pool *simulat
 	if s.Host != nil {
 		if host, ok = c.vc.reg.Get(*s.Host).(*simulator.HostSystem); !ok {
 			return nil, nil, fault(&types.InvalidArgument{InvalidProperty: "spec.host"}, "%s is no host", *s.Host)
+		}
+		if f := hostFault(host); f != nil {
+			return nil, nil, fault(f, "the host %s is %s", host.Name, host.Runtime.ConnectionState)
 		}
 		if f := c.m.reachFault(host); f != nil {
 			return nil, nil, fault(f, "%s", explain(f))

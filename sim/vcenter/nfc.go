@@ -162,6 +162,7 @@ func (t *carriage) receive(body io.Reader) error {
 			id = want.ID()
 		}
 		fresh = disk.New(id, h.Capacity)
+		t.f.a.store.adopt(fresh)
 		return fresh, nil
 	})
 	if err != nil {
@@ -185,6 +186,7 @@ func (t *carriage) receive(body io.Reader) error {
 // replaceDisk makes another disk stand behind a virtual disk.
 func (vc *VCenter) replaceDisk(m *machine, a *attached, fresh *disk.Disk) {
 	a.disk = fresh
+	a.store.adopt(fresh)
 	a.store.charge(a)
 	devices := make([]types.BaseVirtualDevice, len(m.vm.Config.Hardware.Device))
 	for i, d := range m.vm.Config.Hardware.Device {

@@ -62,6 +62,16 @@ var overrides = map[string]struct {
 	"OvfManager":      answers(func(c call, o managed) managed { return &ovfCalls{call: c, ovf: o.(*simulator.OvfManager)} }, (*ovfCalls)(nil)),
 	"ServiceInstance": answers(func(c call, _ managed) managed { return &serviceCalls{call: c} }, (*serviceCalls)(nil)),
 	"HttpNfcLease":    answers(func(c call, o managed) managed { return &leaseCalls{call: c, lease: o.(*lease)} }, (*leaseCalls)(nil)),
+	"HostSystem": answers(func(c call, _ managed) managed {
+		if h := c.vc.hostOf(c.Self); h != nil {
+			return &hostCalls{call: c, host: h}
+		}
+		return nil
+	}, (*hostCalls)(nil)),
+	"HostServiceSystem": answers(func(c call, o managed) managed {
+		return &hostServiceCalls{call: c, services: o.(*hostServices)}
+	}, (*hostServiceCalls)(nil)),
+	"IoFilterManager": answers(func(c call, _ managed) managed { return &filterCalls{call: c} }, (*filterCalls)(nil)),
 	"Datastore":       answers(func(c call, _ managed) managed { return &datastoreCalls{call: c} }, (*datastoreCalls)(nil)),
 	"HostDatastoreSystem": answers(func(c call, o managed) managed {
 		return &hostStoreCalls{call: c, system: o.(*simulator.HostDatastoreSystem)}

@@ -95,6 +95,18 @@ func (p *profiles) find(id string) *pbmtypes.PbmCapabilityProfile {
 	return nil
 }
 
+// filters says whether a profile asks for an I/O filter.
+func (p *profiles) filters(id string) bool {
+	o := p.find(id)
+	if o == nil {
+		return false
+	}
+	c, ok := o.Constraints.(*pbmtypes.PbmCapabilitySubProfileConstraints)
+	return ok && slices.ContainsFunc(c.SubProfiles, func(s pbmtypes.PbmCapabilitySubProfile) bool {
+		return slices.ContainsFunc(s.Capability, func(c pbmtypes.PbmCapabilityInstance) bool { return strings.Contains(c.Id.Namespace, "iofilter") })
+	})
+}
+
 // PbmQueryProfile lists the profiles of a category.
 func (p *profiles) PbmQueryProfile(r *pbmtypes.PbmQueryProfile) soap.HasFault {
 	res := new(pbmtypes.PbmQueryProfileResponse)

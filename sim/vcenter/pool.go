@@ -108,6 +108,9 @@ func (vc *VCenter) moveFault(m *machine, to *simulator.ResourcePool) *soap.Fault
 	if m.vm.ResourcePool == nil {
 		return fault(&types.InvalidArgument{InvalidProperty: "list"}, "the template %q is in no pool", m.vm.Name)
 	}
+	if f := m.unseen(); f != nil {
+		return f
+	}
 	from, ok := vc.reg.Get(*m.vm.ResourcePool).(*simulator.ResourcePool)
 	if !ok || from.Owner != to.Owner {
 		return fault(&types.InvalidArgument{InvalidProperty: "list"}, "the VM %q is in another cluster than the pool %q", m.vm.Name, to.Name)

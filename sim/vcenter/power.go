@@ -28,8 +28,8 @@ func (c *vmCalls) vmTask(ctx *simulator.Context, w work) (ref, *soap.Fault) {
 	if f := c.m.busyFault(); f != nil {
 		return ref{}, fault(f, "%s", explain(f))
 	}
-	if s := c.m.vm.Runtime.ConnectionState; s != types.VirtualMachineConnectionStateConnected {
-		return ref{}, invalidState("the VM %q is %s", c.m.vm.Name, s)
+	if f := c.m.unseen(); f != nil {
+		return ref{}, f
 	}
 	w.entity, w.name, w.m, w.user = c.m.vm.Self, c.m.vm.Name, c.m, ctx.Session.UserName
 	return c.vc.start(w), nil
@@ -230,6 +230,9 @@ func (c *vmCalls) RebootGuest(*simulator.Context, *types.RebootGuest) soap.HasFa
 
 // guestFault is why nothing can be asked of the guest.
 func (c *vmCalls) guestFault() *soap.Fault {
+	if f := c.m.unseen(); f != nil {
+		return f
+	}
 	if f := c.m.powerFault(poweredOn, poweredOn); f != nil {
 		return fault(f, "%s", explain(f))
 	}

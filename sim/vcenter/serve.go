@@ -90,7 +90,7 @@ func (vc *VCenter) Handler() http.Handler {
 	mux.HandleFunc(pbmPath+"/sdk", vc.servePBM)
 	mux.HandleFunc(nfcPrefix+"{lease}/{file}", vc.serveNFC)
 	mux.HandleFunc(folderPrefix, vc.serveFolder)
-	return mux
+	return vc.whenUp(mux)
 }
 
 // serveSDK runs one request at a time, and writes the answer when others may

@@ -40,7 +40,7 @@ func (d *Direct) Fork(userAgent string) *Direct { return d.vc.Direct(userAgent) 
 type directKey struct{}
 
 // RoundTrip implements soap.RoundTripper: it applies the call before it
-// returns. Errors are soap faults, as from a vCenter over HTTP.
+// returns. Errors are soap faults, as from a vCenter over HTTP, or *DownError.
 func (d *Direct) RoundTrip(ctx context.Context, req, res soap.HasFault) (err error) {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -51,9 +51,13 @@ func (d *Direct) RoundTrip(ctx context.Context, req, res soap.HasFault) (err err
 	name, this := Target(req)
 	apply := func() {
 		defer d.vc.guard(this, &err)
+		if d.vc.down {
+			err = &DownError{d.vc.config.Site}
+			return
+		}
 		err = d.vc.service.RoundTrip(context.WithValue(ctx, directKey{}, d), req, res)
 	}
-	if waits(name) {
+	if waits(name) && !d.vc.Down() {
 		apply()
 		d.vc.deliver()
 	} else {
@@ -72,6 +76,10 @@ func (d *Direct) login(req, res soap.HasFault) (done bool, err error) {
 		return false, nil
 	}
 	d.vc.do(func() {
+		if d.vc.down {
+			err = &DownError{d.vc.config.Site}
+			return
+		}
 		password, _ := d.vc.service.Listen.User.Password()
 		if d.vc.sessions[d.key] != nil || in.Req.UserName != d.vc.config.User || in.Req.Password != password {
 			err = soap.WrapSoapFault(fault(new(types.InvalidLogin), "Cannot complete login due to an incorrect user name or password."))

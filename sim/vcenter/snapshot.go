@@ -87,6 +87,11 @@ func (vc *VCenter) takeSnapshot(ctx *simulator.Context, m *machine, name, descri
 	if len(m.snaps) >= maxSnapshots {
 		return nil, &types.TooManySnapshotLevels{}
 	}
+	for _, a := range m.disks {
+		if f := a.store.trouble.fault(a.path); f != nil {
+			return nil, f
+		}
+	}
 	vc.snapSeq++
 	s := &snapshot{
 		id: int32(vc.snapSeq), name: name, description: description, created: vc.now(), parent: m.current(),

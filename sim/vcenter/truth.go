@@ -56,12 +56,12 @@ type Snapshot struct {
 	Current     bool
 }
 
-// VMsOf are the names of the VMs that are, or have a snapshot that is, one of
-// these objects ("VirtualMachine:vm-42"), by creation.
+// VMsOf are the names of the VMs that are, have a snapshot that is, or are on a
+// host that is, one of these objects ("VirtualMachine:vm-42"), by creation.
 func (vc *VCenter) VMsOf(objects ...string) (names []string) {
 	vc.do(func() {
 		for _, m := range vc.order {
-			is := slices.Contains(objects, m.vm.Self.String())
+			is := slices.Contains(objects, m.vm.Self.String()) || slices.Contains(objects, m.vm.Runtime.Host.String())
 			for _, s := range m.snaps {
 				is = is || slices.Contains(objects, s.ref.String())
 			}

@@ -7,7 +7,10 @@
 // power, pools, snapshots that are layers of real disks and linked clones that
 // stand on them, datastores that somebody else serves, storage policies that are
 // remembered (over HTTP, under /pbm), export and import of real disk images under
-// leases that expire, sessions that end what they left.
+// leases that expire, sessions that end what they left, hosts that restart or are
+// lost, the I/O filter of a cluster and its daemons. What fails can be made to:
+// RestartHost, DisconnectHost, RestartFilter, Restart (of the vCenter itself),
+// FillDatastore, FailDatastore, Corrupt.
 //
 //	govmomi client --- Direct (in process) --+
 //	govc, PowerCLI --- Serve (SOAP, TLS) ----+--> overlay: one call at a time
@@ -23,7 +26,8 @@
 //
 // Read this file, then overlay.go (how a call finds its method), task.go (how
 // things take time), foreign.go (how clients of other hands get into a world that
-// somebody drives), then the file of the gap in question.
+// somebody drives), then the file of the gap in question; for what fails host.go,
+// filter.go, restart.go and store.go.
 package vcenter
 
 import (
@@ -63,6 +67,9 @@ type Timing struct {
 	Create, Destroy   time.Duration
 	Clone             time.Duration // linked: it copies nothing, so size does not matter
 	Rename            time.Duration
+	HostTask          time.Duration // from a host's RebootHost, DisconnectHost or ReconnectHost to its effect
+	HostBoot          time.Duration // how long a host is down that was rebooted over the API
+	InstallFilter     time.Duration // of an I/O filter, on all hosts of a cluster
 	LeaseReady        time.Duration // from ExportVm or ImportVApp to a lease that is ready
 	LeaseTimeout      time.Duration // a lease without progress for so long expires; 300 s if 0
 }
@@ -74,6 +81,7 @@ func DefaultTiming() Timing {
 		Reconfigure: time.Second, Relocate: 10 * time.Second,
 		CreateSnapshot: 4 * time.Second, RemoveSnapshot: 6 * time.Second, RevertSnapshot: 4 * time.Second,
 		Create: 2 * time.Second, Destroy: 2 * time.Second, Clone: 5 * time.Second, Rename: time.Second,
+		HostTask: 2 * time.Second, HostBoot: 4 * time.Minute, InstallFilter: 30 * time.Second,
 		LeaseReady: 3 * time.Second, LeaseTimeout: defaultLeaseTimeout,
 	}
 }
@@ -124,6 +132,8 @@ type VCenter struct {
 
 	mu         sync.Mutex
 	queue      []func() // what is told once mu is free
+	down       bool     // it restarts
+	stopDown   func() bool
 	delivering bool
 	closed     bool
 
@@ -131,6 +141,8 @@ type VCenter struct {
 	clusters  map[string]*simulator.ClusterComputeResource
 	hosts     map[string]*simulator.HostSystem
 	hostOrder []*simulator.HostSystem
+	runs      map[ref]*host                      // by host
+	filters   map[ref]*types.ClusterIoFilterInfo // by cluster
 	stores    map[string]*datastore
 	storeList []*datastore
 	networks  map[string]types.ManagedObjectReference
@@ -153,6 +165,10 @@ type VCenter struct {
 	snapSeq  int
 
 	policies *profiles
+
+	restartWatch []func()
+	hostWatch    []func(host string, up bool, boot uint64)
+	filterWatch  []func(host string, up bool, epoch uint64)
 
 	baseURL string // where leases point to
 }
@@ -183,6 +199,7 @@ func New(config Config) (*VCenter, error) {
 	vc := &VCenter{
 		config: config, base: ctx, reg: ctx.Map, service: simulator.New(ctx, instance),
 		clusters: map[string]*simulator.ClusterComputeResource{}, hosts: map[string]*simulator.HostSystem{},
+		runs: map[ref]*host{}, filters: map[ref]*types.ClusterIoFilterInfo{},
 		stores: map[string]*datastore{}, networks: map[string]types.ManagedObjectReference{},
 		machines: map[types.ManagedObjectReference]*machine{}, byName: map[string]*machine{},
 		tasks: map[types.ManagedObjectReference]*task{}, leases: map[string]*lease{}, sessions: map[string]*session{},
@@ -193,6 +210,7 @@ func New(config Config) (*VCenter, error) {
 	vc.baseURL = "https://" + hostName
 	vc.service.RegisterSDK(vc.reg, sdkPath+"/vimService")
 	vc.registerPBM()
+	vc.registerFilters()
 	vc.unshare()
 	vc.reg.Handler = vc.dispatch
 

@@ -73,6 +73,8 @@ type NICSpec struct {
 	Type    string // "vmxnet3" (default), "e1000", "e1000e", "pcnet32", "vmxnet2"
 	Network string // "VM Network" if ""
 	MAC     string // made from the VM's name if ""
+	// Unplugged: it is not connected when the VM is powered on.
+	Unplugged bool
 }
 
 // machine is what we know of a VM beside vcsim's object.
@@ -221,7 +223,8 @@ type placement struct {
 	folder ref
 }
 
-// placeHost picks the named host, or the next one of the pool's cluster.
+// placeHost picks the named host, or the next one of the pool's cluster that is
+// connected; if none is, the next one.
 func (vc *VCenter) placeHost(name string, pool *simulator.ResourcePool) *simulator.HostSystem {
 	if name != "" {
 		return vc.hosts[name]
@@ -230,8 +233,16 @@ func (vc *VCenter) placeHost(name string, pool *simulator.ResourcePool) *simulat
 	if !ok || len(c.Host) == 0 {
 		return nil
 	}
-	h, _ := vc.reg.Get(c.Host[vc.created%len(c.Host)]).(*simulator.HostSystem)
-	return h
+	next := func(i int) *simulator.HostSystem {
+		h, _ := vc.reg.Get(c.Host[(vc.created+i)%len(c.Host)]).(*simulator.HostSystem)
+		return h
+	}
+	for i := range c.Host {
+		if h := next(i); h != nil && hostFault(h) == nil {
+			return h
+		}
+	}
+	return next(0)
 }
 
 // newMachine makes the VM's object, powered off, and enters it everywhere. Its

@@ -74,7 +74,7 @@ func (d *door) serveWait(r *http.Request, key, method string, this types.Managed
 			answer = httptest.NewRecorder()
 			d.vc.do(func() {
 				defer d.vc.guard(this, &err)
-				d.vc.service.ServeSDK(answer, d.vc.request(key, r.UserAgent(), call))
+				d.vc.serveOne(answer, d.vc.request(key, r.UserAgent(), call))
 			})
 		})
 		if gate != nil || err != nil {

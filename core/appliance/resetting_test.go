@@ -1,0 +1,167 @@
+package appliance_test
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/hdm-project/hdm/core/appliance"
+	"github.com/hdm-project/hdm/core/component"
+	"github.com/hdm-project/hdm/core/deployment"
+	"github.com/hdm-project/hdm/core/health"
+	"github.com/hdm-project/hdm/core/migration"
+	"github.com/hdm-project/hdm/core/recovery"
+	"github.com/hdm-project/hdm/core/vsphere"
+	"github.com/hdm-project/hdm/sim/vcenter"
+	"github.com/hdm-project/hdm/sim/wan"
+)
+
+// daemon is the iofilter daemon of a host on premises.
+type daemon struct{ boot, epoch uint64 }
+
+// filter has the appliance hear the daemon of the first host, until it is silent.
+func (w *world) filter(d *daemon) {
+	w.Kernel.After(component.HeartbeatEvery, func() {
+		if w.app != nil {
+			w.app.Hear(component.Heartbeat{VM: w.host(), Boot: d.boot, Services: []component.Beat{{Name: component.IOFilter, Epoch: d.epoch}}})
+		}
+		if d.boot > 0 {
+			w.filter(d)
+		}
+	})
+}
+
+// host is the first one on premises.
+func (w *world) host() string { return w.OnPremises.VCenter.Hosts()[0] }
+
+func (w *world) reset(o recovery.ResetOrder) appliance.Answer {
+	w.t.Helper()
+	return w.ask(func(context.Context) (appliance.Answer, error) { return w.app.Reset(o) })
+}
+
+func (w *world) step(s recovery.ResetStep) func() bool {
+	return func() bool { return w.app.Recovery().Reset.Step == s }
+}
+
+func TestAResetThatNothingCallsForIsRefused(t *testing.T) { // RST-01
+	w := newWorld(t)
+	require.NoError(t, w.boot())
+	a := w.reset(recovery.ResetOrder{})
+	require.Equal(t, appliance.Rejected, a.Outcome)
+	assert.Contains(t, a.Reasons[0].What, "nothing calls for a reset")
+}
+
+func TestAnIOFilterThatRestartsIsRecoveredByAReset(t *testing.T) { // ESX-01, ESX-02, RST-02, RST-03
+	w := migrated(t, "standard")
+	d := &daemon{1, 1}
+	w.filter(d)
+	w.pass(time.Minute)
+	w.give(migration.Order{VM: "web-01", Type: migration.TBC})
+	w.until(enough, func() bool { return w.last("web-01").Step == migration.StepBoot })
+	d.epoch++
+	w.until(time.Hour, w.phase(recovery.Unrecoverable))
+	w.isBack("db-01")
+	for _, m := range w.app.Migrations() {
+		if m.Order.VM == "web-01" && m.Order.Type == migration.TBC {
+			assert.Equal(t, migration.Failed, m.State)
+		}
+	}
+	require.Len(t, w.noted(appliance.EventFatal), 1)
+	assert.Equal(t, "Fatal Unrecoverable failure detected in HDM component: IO Filter from "+w.host()+" Please reset the HDM system and retry migration operations for the VMs in db-01, web-01 and _HDM_MIGRATEPOOL resource pools", w.noted(appliance.EventFatal)[0])
+	assert.Equal(t, "Services not ready or down IO Filter", w.app.Health().Details)
+	assert.Equal(t, recovery.OfferFatal, w.app.Panel().Reset)
+	require.Equal(t, appliance.Rejected, w.give(migration.Order{VM: "web-01", Type: migration.Cold}).Outcome)
+
+	require.Equal(t, appliance.Accepted, w.reset(recovery.ResetOrder{}).Outcome)
+	w.until(time.Hour, w.step(recovery.ResetFilters))
+	w.pass(time.Hour)
+	assert.Equal(t, recovery.ResetFilters, w.app.Recovery().Reset.Step, "it waits for a person")
+	d.epoch++
+	w.until(time.Hour, w.step(recovery.ResetAppliance))
+	w.pass(time.Minute)
+	w.powerOff()
+	w.pass(time.Minute)
+	require.NoError(t, w.boot())
+	w.until(time.Hour, w.phase(recovery.Healthy))
+	assert.Equal(t, deployment.None, w.app.Deployment().Phase)
+	var waited []string
+	for _, text := range w.noted(appliance.EventResetWaits) {
+		waited = append(waited, text)
+	}
+	assert.Equal(t, []string{"HDM reset waits for the iofilter daemon of " + w.host() + " to be restarted", "HDM reset waits for the HDM appliance to be restarted"}, waited)
+	for _, p := range w.Places() {
+		assert.False(t, slices.ContainsFunc(p.VCenter.VMs(), func(v vcenter.VM) bool { return v.Marks["hdm.component"] != "" || strings.Contains(v.Name, "ARM") }))
+	}
+	assert.Equal(t, health.Ready, w.app.Health().Status)
+	w.deploy("standard")
+	_, err := w.OnPremises.Power("web-01", true) // it had come back, off
+	require.NoError(t, err)
+	w.pass(5 * time.Minute)
+	w.give(migration.Order{VM: "web-01", Type: migration.TBC})
+	w.reaches("web-01", migration.Completed)
+}
+
+func TestAResetOfARunningSystemLeavesItsVMsOffInTheMigratePool(t *testing.T) { // RST-02, RST-03
+	w := migrated(t, "standard")
+	w.give(migration.Order{VM: "web-01", Type: migration.Warm})
+	w.reaches("web-01", migration.Waiting)
+	require.Equal(t, appliance.Accepted, w.reset(recovery.ResetOrder{Force: true}).Outcome)
+	w.pass(10 * time.Minute)
+	require.Equal(t, recovery.ResetVMsOff, w.app.Recovery().Reset.Step)
+	assert.Equal(t, migration.Failed, w.last("web-01").State)
+	assert.Contains(t, w.noted(appliance.EventResetWaits)[0], "db-01 ARM to be powered off")
+	_, err := w.Cloud.Power("db-01 ARM", false)
+	require.NoError(t, err)
+	w.withoutPolicy("web-01")
+	w.until(time.Hour, w.step(recovery.ResetAppliance))
+	w.powerOff()
+	w.pass(time.Minute)
+	require.NoError(t, w.boot())
+	w.until(time.Hour, w.phase(recovery.Healthy))
+	for _, vm := range []string{"db-01", "web-01"} {
+		w.stands(vsphere.OnPremises, vm, vsphere.Off, migration.MigratePool)
+		v, _ := w.OnPremises.VCenter.VM(vm)
+		assert.Len(t, v.Snapshots, 1)
+		_, there := w.Cloud.VCenter.VM(migration.ComputeName(vm))
+		assert.False(t, there)
+	}
+	_, there := w.OnPremises.VCenter.VM("web-01_hdm_clone")
+	assert.False(t, there)
+	assert.False(t, slices.ContainsFunc(w.app.Migrations(), func(m appliance.Status) bool { return m.Bound }))
+	w.deploy("lite")
+}
+
+// withoutPolicy takes the storage policy off a VM, as a person does.
+func (w *world) withoutPolicy(vm string) {
+	w.t.Helper()
+	v, ok := w.OnPremises.VCenter.VM(vm)
+	require.True(w.t, ok)
+	w.machine.Go(context.Background(), "a person", func(ctx context.Context) {
+		here, _ := w.Endpoints("a person")
+		s, err := vsphere.NewClient(w.machine, here).Open(ctx)
+		if assert.NoError(w.t, err) {
+			assert.NoError(w.t, s.RemovePolicy(ctx, vsphere.Ref("VirtualMachine:"+v.Ref.Value), appliance.Policy))
+			s.Close(ctx)
+		}
+	})
+	w.pass(time.Minute)
+}
+
+func TestAResetWithADeadCloudDoesNotWaitForIt(t *testing.T) {
+	w := migrated(t, "standard")
+	w.WAN.SetDown(wan.Both, true)
+	w.until(enough, func() bool { return w.app.Recovery().Offered != "" })
+	require.Equal(t, appliance.Accepted, w.reset(recovery.ResetOrder{CloudDead: true}).Outcome)
+	w.until(time.Hour, w.step(recovery.ResetAppliance))
+	w.powerOff()
+	w.pass(time.Minute)
+	require.NoError(t, w.boot())
+	w.until(time.Hour, w.phase(recovery.Healthy))
+	w.stands(vsphere.OnPremises, "db-01", vsphere.Off, migration.MigratePool)
+	assert.Equal(t, deployment.None, w.app.Deployment().Phase)
+}

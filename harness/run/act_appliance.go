@@ -1,0 +1,55 @@
+package run
+
+import (
+	"syscall"
+	"time"
+
+	"github.com/hdm-project/hdm/core/journal"
+	"github.com/hdm-project/hdm/faults"
+)
+
+// armAppliance makes a fault of the appliance's machine act, and says whether it
+// is one.
+func (st *stage) armAppliance(i int, f *faults.Fault) bool {
+	switch k := f.Kind().(type) {
+	case *faults.ApplianceRestart:
+		if k.CrashPoint != "" {
+			st.acting.crash = append(st.acting.crash, &armed{fault: i, restart: k})
+			break
+		}
+		st.restart(i, k, "")
+	case *faults.JournalFull:
+		st.acting.full++
+		st.lasts(i, k.Lasts(), func() { st.acting.full-- })
+	case *faults.JournalLost:
+		st.journal.IgnoreSyncs(true)
+		st.lasts(i, k.Lasts(), func() { st.journal.IgnoreSyncs(false) })
+	case *faults.ClockStep:
+		if st.machine != nil {
+			st.machine.StepClock(timeOf(k.By))
+			st.once(i, nil)
+		}
+	default:
+		return false
+	}
+	return true
+}
+
+// journalFault is what becomes of each write to the journal. An appliance that
+// cannot write stops; its machine starts it anew.
+func (st *stage) journalFault(op journal.Operation, _ []journal.Record) error {
+	if st.acting.full == 0 || op != journal.OpWrite {
+		return nil
+	}
+	m := st.machine
+	st.kernel.After(0, func() {
+		if st.machine == m && m != nil {
+			st.cut(startAgain, "journal")
+		}
+	})
+	return syscall.ENOSPC
+}
+
+// startAgain is how long the machine of an appliance that has stopped waits
+// before it starts it anew.
+const startAgain = 30 * time.Second

@@ -1,0 +1,120 @@
+package run
+
+import (
+	"math"
+	"time"
+
+	"github.com/hdm-project/hdm/core/component"
+	"github.com/hdm-project/hdm/core/vsphere"
+	"github.com/hdm-project/hdm/faults"
+	"github.com/hdm-project/hdm/sim/event"
+	"github.com/hdm-project/hdm/sim/guest"
+	"github.com/hdm-project/hdm/sim/kernel"
+	"github.com/hdm-project/hdm/sim/vcenter"
+)
+
+// never is so long that no run sees its end.
+const never = time.Duration(math.MaxInt64 / 4)
+
+// forSoLong is a span as the world takes it.
+func forSoLong(s faults.Span) time.Duration {
+	if d, ends := s.Time(); ends {
+		return d
+	}
+	return never
+}
+
+// armPlace makes a fault of a vCenter, or of what a site has, act, and says
+// whether it is one. What the world refuses has not acted.
+func (st *stage) armPlace(i int, f *faults.Fault) bool {
+	switch k := f.Kind().(type) {
+	case *faults.HostRestart:
+		if st.vcenter(k.Site).RestartHost(k.Host.Host, forSoLong(k.Lasts())) == nil {
+			st.lasts(i, k.Lasts(), func() {})
+		}
+	case *faults.HostDisconnect:
+		vc := st.vcenter(k.Site)
+		if vc.DisconnectHost(k.Host.Host, true) == nil {
+			st.lasts(i, k.Lasts(), func() { _ = vc.DisconnectHost(k.Host.Host, false) }) // it may be back already
+		}
+	case *faults.IOFilterRestart:
+		st.once(i, st.vcenter(vsphere.OnPremises).RestartFilter(k.Host))
+	case *faults.VCenterRestart:
+		st.vcenter(k.Site).Restart(forSoLong(k.Lasts()))
+		st.lasts(i, k.Lasts(), func() {})
+	case *faults.SessionExpiry:
+		if n, err := st.world.At(k.Site).EndSessions(agent + " boot-"); n > 0 {
+			st.once(i, err)
+		}
+	case *faults.DatastoreFull:
+		vc := st.vcenter(k.Site)
+		if vc.FillDatastore(k.Datastore.Datastore, true) == nil {
+			st.lasts(i, k.Lasts(), func() { _ = vc.FillDatastore(k.Datastore.Datastore, false) }) // it was there
+		}
+	case *faults.DatastoreError:
+		vc := st.vcenter(k.Site)
+		if vc.FailDatastore(k.Datastore.Datastore, string(k.Op), true) == nil {
+			st.lasts(i, k.Lasts(), func() { _ = vc.FailDatastore(k.Datastore.Datastore, string(k.Op), false) }) // it was there
+		}
+	case *faults.StorageCorrupt:
+		st.once(i, st.vcenter(k.Site).Corrupt(k.VM, k.Disk, k.Block, false))
+	case *faults.GuestLate:
+		st.once(i, st.world.Guests().Late(k.VM, guest.ToolsLate{Site: string(vsphere.Cloud), Boots: k.Without()}))
+	case *faults.GuestNever:
+		st.once(i, st.world.Guests().Late(k.VM, guest.ToolsLate{Site: string(vsphere.Cloud), Never: true}))
+	default:
+		return false
+	}
+	return true
+}
+
+func (st *stage) vcenter(at vsphere.Site) *vcenter.VCenter { return st.world.At(at).VCenter }
+
+// once notes that fault i has acted, if the world let it.
+func (st *stage) once(i int, err error) {
+	if err == nil {
+		st.begin(i)
+		st.end(i)
+	}
+}
+
+// reboot takes a component VM's power in its vCenter, and gives it back.
+func (st *stage) reboot(i int, k *faults.ComponentVMReboot) {
+	at := component.SiteOf(k.VM)
+	place := st.world.At(at)
+	task, err := place.Power(k.VM, false)
+	if err != nil {
+		return
+	}
+	st.acting.open++
+	st.acting.reboots[string(at)+"/"+task] = func(done bool) {
+		st.acting.open--
+		if !done {
+			return
+		}
+		st.lasts(i, k.Lasts(), func() { _, _ = place.Power(k.VM, true) }) // HDM may have been first
+	}
+}
+
+// rebooted hears of the ends of tasks that faults started.
+func (st *stage) rebooted(e kernel.Event) {
+	if e.Kind != event.TaskFinished || len(st.acting.reboots) == 0 {
+		return
+	}
+	key := e.Subject + "/" + e.Attr("task")
+	if fn := st.acting.reboots[key]; fn != nil {
+		delete(st.acting.reboots, key)
+		done := e.Attr("state") == string(vsphere.TaskSuccess)
+		st.kernel.After(0, func() { fn(done) }) // not in the middle of the event
+	}
+}
+
+// filterHosts are the hosts on premises that have the IO filter.
+func (st *stage) filterHosts() (hosts []string) {
+	for _, f := range st.vcenter(vsphere.OnPremises).Filters() {
+		if f.Installed {
+			hosts = append(hosts, f.Host)
+		}
+	}
+	return hosts
+}
