@@ -8,7 +8,6 @@ import (
 
 	"github.com/hdm-project/hdm/core/component"
 	"github.com/hdm-project/hdm/core/vsphere"
-	"github.com/hdm-project/hdm/sim/component"
 	"github.com/hdm-project/hdm/sim/disk"
 	"github.com/hdm-project/hdm/sim/event"
 	"github.com/hdm-project/hdm/sim/guest"
@@ -146,22 +145,6 @@ func (w *World) changed(p *Place, c vcenter.Change) {
 	case event.VMDestroyed:
 		delete(w.guests.runs, vmKey{p.Site, name})
 	}
-}
-
-// beatFilters lets the daemons of the IO filter on premises be heard.
-func (w *World) beatFilters() {
-	vc := w.OnPremises.VCenter
-	w.Components.Filters = func() (up []component.Filter) {
-		for _, f := range vc.Filters() {
-			if f.Up {
-				up = append(up, component.Filter{Host: f.Host, Boot: f.Boot, Epoch: f.Epoch})
-			}
-		}
-		return up
-	}
-	changed := func(string, bool, uint64) { w.Components.FiltersChanged() }
-	vc.OnFilter(changed)
-	vc.OnHost(changed)
 }
 
 func attr(c vcenter.Change, key string) string {
