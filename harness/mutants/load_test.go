@@ -60,8 +60,8 @@ func TestARecordThatCannotBeIsRefused(t *testing.T) {
 }
 
 func TestAClauseStandsForTheScenariosThatCoverIt(t *testing.T) {
-	n := Notice{Clauses: []string{"COLD-01", "MIG-12"}}
-	assert.Equal(t, []string{"cold-running-vm", "snapshot-restored"}, n.First())
+	n := Notice{Clauses: []string{"COLD-01", "TBC-01"}}
+	assert.Equal(t, []string{"cold-running-vm", "tbc-and-back", "tbc-disk-size"}, n.First())
 	n.Scenarios = []string{"real-40"}
 	assert.Equal(t, []string{"real-40"}, n.First(), "but those that are named come first")
 	n = Notice{Clauses: []string{"MIG-13"}}
