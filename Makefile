@@ -11,7 +11,7 @@ TOOL   := $(GO) tool -modfile=.ci/tools/go.mod
 
 .PHONY: help
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /\1	/p' $(MAKEFILE_LIST)
+	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: ## build bin/hdm
@@ -72,8 +72,12 @@ outcomes: ## print docs/outcomes.md anew from the table of outcomes
 	@PRINT_OUTCOMES=1 $(GO) test -run '^TestThePageIsPrintedFromTheTable$$' -count 1 ./harness/outcome
 
 .PHONY: mutants
-mutants: ## plant faults in the product and see each found
-	@$(GO) test -tags check -run Mutant -count 1 -timeout 60m -v ./harness/explore
+mutants: ## plant faults in the product, one at a time, and see each noticed (ARGS="-only flush")
+	@$(GO) run ./harness/mutants/cmd $(ARGS)
+
+.PHONY: mutants-matrix
+mutants-matrix: ## run the whole suite with each of those faults; writes docs/mutants.md (hours; goes on where it stopped)
+	@$(GO) run ./harness/mutants/cmd -matrix $(ARGS)
 
 .PHONY: bench
 bench: ## speed, as ratios within one run

@@ -4,7 +4,7 @@
 //
 // It decides what to try. It never judges, and what it finds is a scenario like
 // any other: it is printed as YAML, and replays to the same hash. Whether it
-// finds anything is tested with mutants: mutant_list_test.go.
+// finds anything is tested with mutants: see harness/mutants.
 package explore
 
 import (

@@ -22,6 +22,8 @@ var allowed = []allowance{
 	{"harness/run/run.go", Clock, "a record tells how long a run took by the wall clock, besides the virtual time"},
 	{"harness/run/run.go", Goroutine, "worlds run side by side, each on one goroutine of its own"},
 	{"harness/explore/explore.go", Clock, "people give a search so much wall time"},
+	{"harness/mutants/wall.go", Clock, "a program with a mistake in it may hang, and people are told how long the others took"},
+	{"harness/mutants/wall.go", Goroutine, "mutants are built and run side by side"},
 	{"harness/explore/explore.go", Goroutine, "worlds run side by side, each on one goroutine of its own"},
 	{"sim/vcenter/wait.go", Clock, "a foreign client says in seconds of its own how long it waits for updates"},
 	{"sim/vcenter/wait.go", Goroutine, "it waits for the next look, for its end, or for its client to go away"},

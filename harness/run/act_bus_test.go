@@ -150,6 +150,7 @@ func TestWhatTheMessageBusExpectsIsHeldAgainstWhatHappened(t *testing.T) {
 		{"{responses: i-1, vms: 2, not: {vm-2: vtpm}}", "does not say of vm-2 that it cannot be migrated"},
 		{"{responses: i-2, vms: 2}", "it had 0 final responses, not 1"},
 		{"{responses: i-1, progress: rising, vms: 2}", "told of no rising progress"},
+		{"{responses: i-1, progress: steady, vms: 2}", "told of no steady progress"},
 		{"{heartbeat: Not Ready, details: fine}", `no heartbeat said Not Ready "fine"`},
 		{"{errors: token, count: 1}", `there were 0 error responses "token"`},
 		{"{dead-letters: 1}", "it holds 0 messages, not 1"},

@@ -81,8 +81,8 @@ func (st *stage) expectResponded(p *scenario.Responded, broken breach) {
 		broken("it had %d final responses, not %d", len(finals), want)
 		return
 	}
-	if p.Progress == scenario.Rising && !rises(all) {
-		broken("its responses told of no rising progress: %q", told(all))
+	if p.Progress != "" && !rises(all, p.Progress == scenario.Steady) {
+		broken("its responses told of no %s progress: %q", p.Progress, told(all))
 	}
 	if want == 0 {
 		return
@@ -158,15 +158,33 @@ func expectListed(p *scenario.Responded, all []protocol.Response, broken breach)
 	}
 }
 
-// rises says whether responses told at several values how far a migration was.
-func rises(all []protocol.Response) bool {
-	seen := map[int32]bool{}
+// rises says whether responses told at several values how far a migration was;
+// within a step, if that is asked for: to begin a step is told in any case, to get
+// on with it only by responses that come periodically (SQS-06).
+func rises(all []protocol.Response, within bool) bool {
+	type value struct {
+		step    string
+		percent int32
+	}
+	seen, of := map[value]bool{}, map[string]int{}
 	for _, r := range all {
-		if clone, is := r.(*protocol.CloneResponse); is && clone.Percent > 0 && clone.Percent < 100 {
-			seen[clone.Percent] = true
+		clone, is := r.(*protocol.CloneResponse)
+		if !is || clone.Percent <= 0 || clone.Percent >= 100 {
+			continue
+		}
+		v := value{percent: clone.Percent}
+		if within {
+			v.step = clone.Step
+		}
+		if !seen[v] {
+			seen[v] = true
+			of[v.step]++
+		}
+		if of[v.step] >= leastSeen {
+			return true
 		}
 	}
-	return len(seen) >= leastSeen
+	return false
 }
 
 // mostNamed bounds how many responses a message names.

@@ -70,8 +70,9 @@ type Responded struct {
 	Field string `yaml:"field,omitempty"`
 	// Status of HDM in it.
 	Status string `yaml:"status,omitempty"`
-	// Progress: rising says that it was told at several values on its way.
-	Progress string `yaml:"progress,omitempty" jsonschema:"enum=rising"`
+	// Progress: rising says that it was told at several values on its way, steady
+	// that it was within one step.
+	Progress string `yaml:"progress,omitempty" jsonschema:"enum=rising,enum=steady"`
 	// VMs are how many an inventory lists, on Pages pages.
 	VMs   *int `yaml:"vms,omitempty"`
 	Pages int  `yaml:"pages,omitempty"`

@@ -141,6 +141,9 @@ const (
 // Rising is what Tasks can say of progress.
 const Rising = "rising"
 
+// Steady is what Responded can say of progress besides.
+const Steady = "steady"
+
 // Migrations: how many there were for a request, or of a VM, those not counted
 // that were refused because another one was under way.
 type Migrations struct {

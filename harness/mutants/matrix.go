@@ -1,0 +1,131 @@
+package mutants
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+)
+
+// Matrix is which clauses notice which mutants.
+type Matrix struct {
+	Clauses []string   // those that the sound program shows, in the catalogue's order
+	Seen    []Sighting // in the order of the records
+	Left    []string   // mutants that were not run yet
+}
+
+// By are the mutants that a clause notices.
+func (m *Matrix) By(clause string) (names []string) {
+	for _, s := range m.Seen {
+		if slices.Contains(s.Violated, clause) {
+			names = append(names, s.Name)
+		}
+	}
+	return names
+}
+
+// Idle are the clauses that notice no mutant: nothing shows that what holds them
+// could fail.
+func (m *Matrix) Idle() (clauses []string) {
+	for _, c := range m.Clauses {
+		if len(m.By(c)) == 0 {
+			clauses = append(clauses, c)
+		}
+	}
+	return clauses
+}
+
+// Write prints the matrix as Markdown. The same sightings give the same text.
+func (m *Matrix) Write(w io.Writer) error {
+	p := &printer{w: w}
+	p.line("# Which clauses notice which mutants")
+	p.line("")
+	p.line("Written by `make mutants-matrix`: the whole suite, run with each mistake of `harness/mutants/records` in the")
+	p.line("product. A clause notices a mutant if that suite has it violated: a scenario that covers it failed, or an oracle")
+	p.line("saw it broken. Do not edit.")
+	p.line("")
+	missed, idle := 0, m.Idle()
+	for _, s := range m.Seen {
+		if len(s.Failed) == 0 {
+			missed++
+		}
+	}
+	p.line("%d of %d mutants are noticed by the suite; %d of %d clauses notice at least one.",
+		len(m.Seen)-missed, len(m.Seen), len(m.Clauses)-len(idle), len(m.Clauses))
+	p.line("")
+	if len(idle) > 0 {
+		p.line("Clauses that notice none: %s.", strings.Join(idle, ", "))
+		p.line("")
+	}
+	if len(m.Left) > 0 {
+		p.line("Not run yet: %d mutants.", len(m.Left))
+		p.line("")
+	}
+	p.line("## Clauses")
+	p.line("")
+	p.line("| clause | mutants | such as |")
+	p.line("| --- | ---: | --- |")
+	for _, c := range m.Clauses {
+		by := m.By(c)
+		p.line("| %s | %d | %s |", c, len(by), cell(m.tellingMost(by)))
+	}
+	p.line("")
+	p.line("## Mutants")
+	p.line("")
+	p.line("| mutant | scenarios that fail | clauses that notice it |")
+	p.line("| --- | ---: | --- |")
+	for _, s := range m.Seen {
+		p.line("| %s | %d%s | %s |", cell(s.Name), len(s.Failed), marks(&s), cell(abridged(s.Violated)))
+	}
+	for _, name := range m.Left {
+		p.line("| %s | not run | |", cell(name))
+	}
+	return p.err
+}
+
+// tellingMost is the mutant of these that the fewest clauses notice.
+func (m *Matrix) tellingMost(names []string) string {
+	best, least := "", 0
+	for _, s := range m.Seen {
+		if n := len(s.Violated); slices.Contains(names, s.Name) && (best == "" || n < least) {
+			best, least = s.Name, n
+		}
+	}
+	return best
+}
+
+func marks(s *Sighting) string {
+	switch {
+	case s.Hung:
+		return " until the limit"
+	case s.Note != "":
+		return " (" + cell(s.Note) + ")"
+	}
+	return ""
+}
+
+// mostListed bounds the clauses of a row.
+const mostListed = 12
+
+func abridged(clauses []string) string {
+	if len(clauses) <= mostListed {
+		return strings.Join(clauses, " ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(clauses[:mostListed], " "), len(clauses)-mostListed)
+}
+
+// cell is a text as a cell of a Markdown table.
+func cell(s string) string {
+	return strings.NewReplacer("|", `\|`, "\n", " ").Replace(s)
+}
+
+type printer struct {
+	w   io.Writer
+	err error
+}
+
+func (p *printer) line(format string, args ...any) {
+	if p.err == nil {
+		_, p.err = fmt.Fprintf(p.w, format+"\n", args...)
+	}
+}
