@@ -6,9 +6,13 @@ import "fmt"
 // not known to have run in the cloud is put back, as after any failure. What may
 // have run there is not: the migration fails as it stands, and one of type Recover
 // brings the VM back once HDM is repaired (REC-02, REC-12). From the power-on of
-// the image on, the data path is needed no more.
-func (d *decision) broken(why Reason) {
+// the image on, the data path is needed no more. A migrate back that is being
+// undone would power the compute VM on again: beside the VM that comes back (MIG-13).
+func (d *decision) broken(ev Broken) {
+	why := ev.Why
 	switch {
+	case d.m.State == Undoing && d.m.Bound && (d.m.Order.Type == Back || ev.Lost && d.m.begun(StartCompute)):
+		d.failNow(why)
 	case d.m.State == Checking || d.m.State == Queued:
 		if d.m.Order.Type != Back {
 			d.ignore("it has not begun")
@@ -40,7 +44,10 @@ func (d *decision) broken(why Reason) {
 func (d *decision) failNow(why Reason) {
 	d.cancelKey = d.m.Effect
 	d.m.Reasons = append(d.m.Reasons, why)
-	if d.m.Image != "" || d.m.begun(TransferImage) {
+	switch {
+	case d.m.ByImage():
+		d.m.Leftovers = append(d.m.Leftovers, Leftover{Undo{StepReboot, ConfirmOff}, "the VM may run in the cloud from its image: decide which of the two is the VM, and remove the other"})
+	case d.m.Image != "" || d.m.begun(TransferImage):
 		d.leaveImage()
 	}
 	d.move(Failed)

@@ -124,6 +124,61 @@ func TestWhatIsBeingPutBackGoesOnWhenTheDataPathBreaks(t *testing.T) {
 	require.NotEmpty(t, s.hear(Broken{Why: path}).Ignored, "it is over")
 }
 
+func TestAMigrateBackThatIsBeingUndoneDoesNotPowerTheVMOnAgain(t *testing.T) { // MIG-13, REC-12
+	for _, asked := range []bool{false, true} {
+		s := at(t, Back, StepFlush)
+		if asked {
+			s.hear(CancelAsked{})
+			s.ends(false)
+		} else {
+			s.fail(vsphere.Refused)
+		}
+		require.Equal(t, Undoing, s.m.State)
+		require.Equal(t, StartCompute, s.pending.Kind)
+		v := s.hear(Broken{Why: path})
+		require.Equal(t, Failed, s.m.State)
+		require.Equal(t, s.pending.Key, v.Cancel, "what powers it on ends")
+		require.Empty(t, v.Effects)
+	}
+}
+
+func TestWhatIsBeingPutBackComesBackInAnotherWayIfItsCacheHasLostIt(t *testing.T) {
+	s := at(t, TBC, StepBoot)
+	s.fail(vsphere.Refused)
+	s.until(BringHome)
+	v := s.hear(Broken{Why: path, Lost: true})
+	require.Equal(t, Failed, s.m.State)
+	require.Equal(t, s.pending.Key, v.Cancel)
+	require.True(t, s.m.Bound, "for the migration that brings it back")
+
+	s = at(t, TBC, StepPool) // nothing has written in the cloud
+	s.fail(vsphere.Refused)
+	require.Equal(t, Undoing, s.m.State)
+	require.NotEmpty(t, s.hear(Broken{Why: path, Lost: true}).Ignored)
+	require.Equal(t, Failed, s.toTheEnd().m.State)
+}
+
+func TestAResetOffersNobodyToDeleteTheImageThatTheVMMayRunFrom(t *testing.T) { // RST-03, REC-10
+	for _, step := range []StepName{StepReboot, StepReboots, StepCleanUp} {
+		s := at(t, Warm, step)
+		s.hear(Abandoned{Why: path})
+		require.Equal(t, Failed, s.m.State)
+		require.False(t, s.m.LeftImage(), "%s", step)
+		require.Len(t, s.m.Leftovers, 1)
+	}
+}
+
+func TestAResetEndsWhatWaitsToBringAVMBack(t *testing.T) {
+	for _, steps := range []int{0, 1} { // it is being checked, it is queued
+		s := beginOf(t, Order{VM: "db-01", Type: Back})
+		for range steps {
+			s.proceed()
+		}
+		s.hear(Abandoned{Why: path})
+		require.Equal(t, Failed, s.m.State)
+	}
+}
+
 func TestAMigrationThatIsHeldDoesItsStepAgainAndUsesUpNoTry(t *testing.T) { // COLD-06, A-24
 	everyStep(t, func(t *testing.T, typ Type, row Row, s *script) {
 		for _, done := range []bool{false, true} {

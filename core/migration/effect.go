@@ -125,8 +125,12 @@ type (
 	CancelAsked struct{}
 	// Broken: the data path of the VM has failed, or its host. What may have run in
 	// the cloud fails at once and is left as it is, for a migration of type Recover;
-	// everything else that is under way fails and is put back.
-	Broken struct{ Why Reason }
+	// everything else that is under way fails and is put back. Lost: so has what its
+	// cloud cache held, so that what is being put back cannot be, either.
+	Broken struct {
+		Why  Reason
+		Lost bool
+	}
 	// Held: a part of HDM that the migration needs is being repaired. It waits.
 	Held struct{}
 	// Resumed: it is repaired. What was held does its step again.

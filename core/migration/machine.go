@@ -139,7 +139,7 @@ func (k Knobs) Decide(m Migration, now Now, ev Event) Verdict {
 	case CancelAsked:
 		d.cancel()
 	case Broken:
-		d.broken(ev.Why)
+		d.broken(ev)
 	case Abandoned:
 		d.abandon(ev.Why)
 	case Held:

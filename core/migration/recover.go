@@ -19,11 +19,13 @@ const (
 // for as long as it takes to reach the cloud: until then nothing else happens
 // (MIG-13). From there on every step goes on: whatever cannot be done, the VM ends
 // off, in the pool that says how far its data can be relied on. Its migrate-time
-// snapshot stays for whoever recovers it by hand.
+// snapshot stays for whoever recovers it by hand. The tries of a release last longer
+// than it takes to notice that a service is down: from then on its repair is waited
+// for.
 var RecoverTable = mustTable(Table{
 	{StepStop, PowerOffCompute, 10, Again, Resumes, Never, Nothing, vsphere.Cloud, Stops, "Powering off the VM in the cloud"},
 	{StepSalvage, Salvage, 3, Again, Resumes, Never, Nothing, vsphere.Cloud, GoesOn, "Saving what can still be reached"},
-	{StepRelease, Discard, 3, Again, Resumes, Never, Nothing, vsphere.Cloud, GoesOn, "Releasing the cloud cache"},
+	{StepRelease, Discard, 6, Again, Resumes, Never, Nothing, vsphere.Cloud, GoesOn, "Releasing the cloud cache"},
 	{StepTrial, Judge, 3, FromBeginning, Resumes, Never, EndTrial, vsphere.OnPremises, GoesOn, "Trying whether the VM boots"},
 	{StepEndTrial, EndTrial, 3, Again, Resumes, Never, Nothing, vsphere.OnPremises, GoesOn, "Removing the trial"},
 	{StepPool, MoveToRecovery, 10, Again, Resumes, Never, Nothing, vsphere.OnPremises, GoesOn, "Moving the VM to a recovery pool"},

@@ -66,6 +66,14 @@ type (
 		Key   string
 		Still []Failure
 	}
+	// CacheLost: the service runs, and has lost what it held of these, whose VMs come
+	// back: there is nothing to repair.
+	CacheLost struct {
+		VM       string
+		Service  component.Service
+		Error    string
+		Affected []migration.ID
+	}
 	// Identified: whom what has failed affects. The caller answers Verdict.Identify
 	// with it, in the same write.
 	Identified struct{ Affected, Held []migration.ID }
@@ -83,8 +91,8 @@ type (
 	// Booted: the appliance came up, for the Epoch-th time.
 	Booted struct{ Epoch int }
 	// ResetAsked: a user wants a reset, in this epoch of the appliance, with these
-	// epochs of the iofilter daemons by host. Affected are the VMs that are named
-	// to people.
+	// epochs of the iofilter daemons by host; or declares, while one is under way,
+	// that the cloud is dead.
 	ResetAsked struct {
 		Order   ResetOrder
 		Epoch   int
@@ -101,6 +109,7 @@ func (Noticed) event()    {}
 func (Probed) event()     {}
 func (LinkLost) event()   {}
 func (LinkBack) event()   {}
+func (CacheLost) event()  {}
 func (Identified) event() {}
 func (Repaired) event()   {}
 func (Failed) event()     {}

@@ -35,6 +35,8 @@ func (r Recovery) Decide(k Knobs, now migration.Now, ev Event) Verdict {
 		v.linkLost(ev)
 	case LinkBack:
 		v.linkBack(ev)
+	case CacheLost:
+		v.cacheLost(ev)
 	case Identified:
 		v.identified(ev)
 	case Repaired:
@@ -102,12 +104,8 @@ func (v *verdict) awaits(key string, kind Kind) bool {
 // way; what its own repair does to a part is none.
 func (v *verdict) noticed(failures []Failure) {
 	r := &v.Recovery
-	if r.Phase == Unrecoverable || r.Phase == Resetting {
-		v.ignore("it is %s: only a reset helps", r.Phase)
+	if !v.takesUp() {
 		return
-	}
-	if len(failures) > 0 && r.Phase == Healthy {
-		*r = Recovery{Number: r.Number + 1, Issued: r.Issued, Since: v.now.Wall}
 	}
 	news := false
 	for _, f := range failures {
@@ -124,6 +122,39 @@ func (v *verdict) noticed(failures []Failure) {
 	}
 }
 
+// takesUp says whether a recovery hears of failures, and begins one if none is
+// under way.
+func (v *verdict) takesUp() bool {
+	switch r := &v.Recovery; r.Phase {
+	case Unrecoverable, Resetting:
+		v.ignore("it is %s: only a reset helps", r.Phase)
+		return false
+	case Healthy:
+		*r = Recovery{Number: r.Number + 1, Issued: r.Issued, Since: v.now.Wall}
+	}
+	return true
+}
+
+// cacheLost takes up VMs that come back although everything runs.
+func (v *verdict) cacheLost(ev CacheLost) {
+	if !v.takesUp() {
+		return
+	}
+	r := &v.Recovery
+	known := len(r.Affected)
+	r.Affected = join(r.Affected, ev.Affected)
+	if len(r.Affected) == known {
+		v.ignore("they come back already")
+		return
+	}
+	r.Failures = append(r.Failures, Failure{
+		VM: ev.VM, Service: ev.Service, Cause: Damaged, Error: migration.Cut(ev.Error), At: v.now.Wall, Repaired: true, Judged: true,
+	})
+	if r.Effect == "" {
+		v.next()
+	}
+}
+
 // doing says whether an effect of that kind is outstanding.
 func (v *verdict) doing(k Kind) bool { return strings.HasSuffix(v.Recovery.Effect, "/"+string(k)) }
 
@@ -131,10 +162,13 @@ func (v *verdict) doing(k Kind) bool { return strings.HasSuffix(v.Recovery.Effec
 func (v *verdict) add(f Failure) bool {
 	r := &v.Recovery
 	for i, known := range r.Failures {
-		if known.Repaired || known.VM != f.VM {
+		if known.VM != f.VM {
 			continue
 		}
 		switch {
+		case known.Repaired && lasting(known) && known.Service == f.Service: // only a reset helps
+			return false
+		case known.Repaired:
 		case known.Service == "" && f.VM != "": // the whole VM is being seen to
 			return false
 		case known.Service == f.Service && known.Cause == Unknown && f.Cause != Unknown:
@@ -148,6 +182,11 @@ func (v *verdict) add(f Failure) bool {
 	if f.Service == "" { // it takes its services with it
 		r.Failures = slices.DeleteFunc(r.Failures, func(g Failure) bool { return g.VM == f.VM && !g.Repaired })
 	}
+	// What fails again and again is one failure, or the recovery would grow for as
+	// long as it lasts.
+	r.Failures = slices.DeleteFunc(r.Failures, func(g Failure) bool {
+		return g.VM == f.VM && g.Service == f.Service && g.Repaired && g.Judged
+	})
 	f.At = v.now.Wall
 	r.Failures = append(r.Failures, f)
 	return true

@@ -335,6 +335,71 @@ func TestAnApplianceThatWasRestartedBeforeItsTurnIsNotWaitedFor(t *testing.T) {
 	assert.Equal(t, recovery.ResetCleanCloud, l.r.Reset.Step)
 }
 
+func TestACloudThatDiesDuringAResetCanStillBeDeclaredDead(t *testing.T) { // A-05, RST-02
+	l := newLife(t)
+	l.hear(recovery.ResetAsked{Epoch: 7, Order: recovery.ResetOrder{Force: true}})
+	waits := l.pending.Key
+	dead := recovery.ResetAsked{Epoch: 7, Order: recovery.ResetOrder{CloudDead: true}}
+	v := l.hear(dead)
+	require.Empty(t, v.Refused)
+	require.Equal(t, waits, v.Cancel, "it waits for the cloud")
+	require.Equal(t, recovery.ResetVMsOff, l.pending.Reset.Step)
+	require.True(t, l.pending.Reset.CloudDead)
+	require.NotEmpty(t, l.hear(recovery.StepDone{Key: waits}).Ignored)
+	require.NotEmpty(t, l.hear(dead).Refused, "it is known")
+}
+
+func TestWhatACacheHasLostComesBackAndNothingIsRepaired(t *testing.T) {
+	lost := recovery.CacheLost{VM: cacheVM, Service: component.CloudCache, Error: "its device lies", Affected: []migration.ID{"m-0001"}}
+	l := newLife(t)
+	l.hear(lost)
+	require.Equal(t, recovery.Returning, l.r.Phase)
+	require.Equal(t, 1, l.returns)
+	require.Nil(t, l.pending)
+	require.NotEmpty(t, l.hear(lost).Ignored, "it comes back already")
+	l.hear(recovery.Returned{})
+	require.Equal(t, recovery.Healthy, l.r.Phase)
+
+	l.affected = []migration.ID{"m-0002"}
+	l.notice(with(silent(cloudVM, component.CloudGateway), recovery.Restarted))
+	l.hear(lost)
+	require.Equal(t, recovery.Repairing, l.r.Phase, "what is being repaired comes first")
+	require.Equal(t, []migration.ID{"m-0002", "m-0001"}, l.r.Affected)
+	l.repaired()
+	require.Equal(t, recovery.Returning, l.r.Phase)
+	l.hear(recovery.ResetAsked{Epoch: 1, Order: recovery.ResetOrder{Force: true}})
+	require.NotEmpty(t, l.hear(lost).Ignored)
+}
+
+func TestACauseThatIsHeardOfBeforeTheProbeEndsTheProbing(t *testing.T) { // HLT-02
+	l := newLife(t)
+	l.notice(silent(cacheVM, component.CloudCache))
+	l.notice(with(silent(cacheVM, ""), recovery.Rebooted)) // its heartbeat says so
+	require.Equal(t, recovery.Probing, l.r.Phase)
+	l.found() // there is nothing left to find out
+	require.Equal(t, recovery.Repairing, l.r.Phase)
+	l.repaired()
+	require.Equal(t, recovery.Healthy, l.r.Phase)
+}
+
+func TestAServiceThatFailsAgainAndAgainMakesARecoveryNoLonger(t *testing.T) {
+	l := newLife(t)
+	l.affected = []migration.ID{"m-0001"}
+	for range 100 {
+		l.notice(with(silent(cacheVM, component.CloudCache), recovery.Restarted))
+		require.Equal(t, recovery.Repairing, l.r.Phase, "each time it is repaired")
+		l.repaired()
+		require.Equal(t, recovery.Returning, l.r.Phase, "a VM is still to come back")
+	}
+	require.Len(t, l.r.Failures, 1)
+	for range 100 {
+		l.notice(with(silent(esxi, component.IOFilter), recovery.FilterRestarted))
+	}
+	require.Len(t, l.r.Failures, 2)
+	l.hear(recovery.Returned{})
+	require.Equal(t, recovery.Unrecoverable, l.r.Phase)
+}
+
 // draw is any event at all, and most often one that answers what is pending.
 func (l *life) draw(t *rapid.T) recovery.Event {
 	vms := []string{cacheVM, cloudVM, esxi}
@@ -362,7 +427,8 @@ func (l *life) draw(t *rapid.T) recovery.Event {
 		recovery.Repaired{Key: key}, recovery.Failed{Key: key, Failure: migration.Failure{Class: class}},
 		recovery.Returned{}, recovery.Looked{}, recovery.Booted{Epoch: rapid.IntRange(1, 5).Draw(t, "epoch")},
 		recovery.Identified{}, recovery.StepDone{Key: key, Epoch: 1},
-		recovery.ResetAsked{Epoch: 1, Order: recovery.ResetOrder{Force: rapid.Bool().Draw(t, "force")}},
+		recovery.CacheLost{VM: cacheVM, Service: component.CloudCache, Affected: []migration.ID{"m-0009"}},
+		recovery.ResetAsked{Epoch: 1, Order: recovery.ResetOrder{Force: rapid.Bool().Draw(t, "force"), CloudDead: rapid.Bool().Draw(t, "dead")}},
 	}).Draw(t, "event")
 }
 

@@ -63,6 +63,7 @@ const (
 	HostRestarted   Cause = "host-restarted"   // the ESXi host on premises booted (ESX-01)
 	FilterRestarted Cause = "filter-restarted" // its iofilter daemon did, or is silent (ESX-01)
 	LinkDown        Cause = "link-down"        // nothing of the cloud can be reached
+	Damaged         Cause = "damaged"          // the service runs, and cannot use what its device holds of some VMs
 )
 
 // Failure is one part of HDM that has failed.

@@ -20,6 +20,11 @@ func (v *verdict) resetAsked(ev ResetAsked) {
 		v.Refused = []migration.Reason{{Code: CodeReset, What: what, Fix: fix}}
 	}
 	switch {
+	case r.Phase == Resetting && ev.Order.CloudDead && !r.Reset.CloudDead:
+		r.Reset.CloudDead = true
+		v.Cancel = r.Effect // which may wait for the cloud
+		v.issue(Effect{Kind: ResetOne, Reset: r.Reset})
+		return
 	case r.Phase == Resetting:
 		refuse("a reset is under way", "do what its task in vCenter waits for")
 		return
