@@ -172,7 +172,7 @@ func (v *verdict) add(f Failure) bool {
 		case known.Service == "" && f.VM != "": // the whole VM is being seen to
 			return false
 		case known.Service == f.Service && known.Cause == Unknown && f.Cause != Unknown:
-			f.At = known.At
+			f.At, f.Again = known.At, known.Again
 			r.Failures[i] = f
 			return true
 		case known.Service == f.Service:
@@ -185,7 +185,11 @@ func (v *verdict) add(f Failure) bool {
 	// What fails again and again is one failure, or the recovery would grow for as
 	// long as it lasts.
 	r.Failures = slices.DeleteFunc(r.Failures, func(g Failure) bool {
-		return g.VM == f.VM && g.Service == f.Service && g.Repaired && g.Judged
+		same := g.VM == f.VM && g.Service == f.Service && g.Repaired && g.Judged
+		if same {
+			f.Again = g.Again + 1
+		}
+		return same
 	})
 	f.At = v.now.Wall
 	r.Failures = append(r.Failures, f)
@@ -217,7 +221,7 @@ func (v *verdict) probed(ev Probed) {
 			r.Failures = slices.Delete(r.Failures, i, i+1)
 			continue
 		}
-		f.At = r.Failures[i].At
+		f.At, f.Again = r.Failures[i].At, r.Failures[i].Again
 		r.Failures[i] = f
 		if f.Service == "" {
 			r.Failures = slices.DeleteFunc(r.Failures, func(g Failure) bool {
@@ -354,7 +358,7 @@ func (v *verdict) repair() {
 		if f.Cause == FilterRestarted || f.Cause == HostRestarted {
 			f.Repaired = true // only a reset helps, and what is left works for now (ESX-02)
 		}
-		if !f.Repaired && v.again(*f) >= v.Tries {
+		if !f.Repaired && f.Again >= v.Tries {
 			v.giveUp(*f) // it fails as often as it is repaired
 			return
 		}
@@ -370,16 +374,6 @@ func (v *verdict) repair() {
 		return
 	}
 	v.end()
-}
-
-// again counts how often the same part was repaired in this recovery.
-func (v *verdict) again(f Failure) (n int) {
-	for _, g := range v.Recovery.Failures {
-		if g.Repaired && g.VM == f.VM && g.Service == f.Service {
-			n++
-		}
-	}
-	return n
 }
 
 func (v *verdict) repaired(ev Repaired) {

@@ -385,7 +385,7 @@ func TestACauseThatIsHeardOfBeforeTheProbeEndsTheProbing(t *testing.T) { // HLT-
 func TestAServiceThatFailsAgainAndAgainMakesARecoveryNoLonger(t *testing.T) {
 	l := newLife(t)
 	l.affected = []migration.ID{"m-0001"}
-	for range 100 {
+	for range recovery.DefaultKnobs.Tries {
 		l.notice(with(silent(cacheVM, component.CloudCache), recovery.Restarted))
 		require.Equal(t, recovery.Repairing, l.r.Phase, "each time it is repaired")
 		l.repaired()

@@ -78,6 +78,7 @@ type Failure struct {
 	// Judged: whom it affects has been found out.
 	Judged bool `json:"judged,omitempty"`
 	Tries  int  `json:"tries,omitempty"` // repairs that failed
+	Again  int  `json:"again,omitempty"` // how often the same part was repaired before, in this recovery
 }
 
 // Recovery is everything durable about what HDM does about failures.
