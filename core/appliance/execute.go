@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"strings"
 	"sync"
 	"time"
 
@@ -19,6 +20,9 @@ func (a *Appliance) execute(ctx context.Context, e migration.Effect, m migration
 	err := a.Runtime.Sleep(ctx, e.Delay)
 	if err == nil {
 		err = a.awaitParts(ctx, e, m)
+	}
+	if err == nil && e.Kind == migration.PowerOffCompute {
+		err = a.awaitOthers(ctx, m)
 	}
 	began := err == nil
 	if began {
@@ -70,6 +74,30 @@ func (a *Appliance) awaitParts(ctx context.Context, e migration.Effect, m migrat
 		}
 	}
 	return nil
+}
+
+// awaitOthers waits until nothing is done any more for what else was begun with
+// the same VM: a power-on that was told to stop can come late until its session is
+// closed (MIG-13).
+func (a *Appliance) awaitOthers(ctx context.Context, m migration.Migration) error {
+	for a.othersAt(m) {
+		if err := a.Runtime.Sleep(ctx, time.Second); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *Appliance) othersAt(m migration.Migration) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for key := range a.running { //hdm:order-safe whether there is one
+		id, _, _ := strings.Cut(key, "/")
+		if other, ok := a.state.Migration(migration.ID(id)); ok && other.ID != m.ID && other.Maker() == m.Maker() {
+			return true
+		}
+	}
+	return false
 }
 
 // tell tells the observer something, in order with all else that it is told.

@@ -133,7 +133,7 @@ func (p *step) noteRepaired(f recovery.Failure) {
 	switch f.Cause {
 	case recovery.LinkDown:
 		p.note(EventLinkUp, "the cloud answers again")
-	case recovery.HostRestarted, recovery.FilterRestarted: // nothing was repaired
+	case recovery.HostRestarted, recovery.FilterRestarted, recovery.Damaged: // nothing was repaired
 	case recovery.Unknown:
 		p.note(EventComponentRepaired, "%s is heard again: it had been silent, and nothing is lost", f.Of())
 	default:
