@@ -145,11 +145,7 @@ func (a *Appliance) do(ctx context.Context, e migration.Effect, m migration.Migr
 		})
 	case migration.MoveToPool:
 		return a.at(ctx, vsphere.OnPremises, func(s *vsphere.Session) (migration.Result, error) {
-			pool, err := s.EnsurePool(ctx, m.Plan.Source, migration.MigratePool)
-			if err != nil {
-				return migration.Result{}, err
-			}
-			return done(s.MoveIntoPool(ctx, m.Plan.Source, pool))
+			return done(intoMigratePool(ctx, s, m.Plan.Source))
 		})
 	case migration.PowerOnCopy, migration.StartCompute:
 		return a.powerOn(ctx, m, m.Copy)

@@ -62,6 +62,8 @@ func (p *step) noteRecovery(before, now recovery.Recovery) {
 		p.note(EventResetOffered, "an HDM reset can be asked for: %s", now.Offered)
 	}
 	switch {
+	case now.Reset.CloudDead && !before.Reset.CloudDead && before.Phase == recovery.Resetting:
+		p.note(EventResetStarted, "the cloud was declared dead: the HDM reset does not wait for it")
 	case now.Phase == before.Phase:
 	case now.Phase == recovery.Resetting:
 		p.note(EventResetStarted, "an HDM reset began")
