@@ -293,7 +293,7 @@ func TestAServiceThatHangsIsStartedAnew(t *testing.T) { // HLT-02
 
 func TestARepairThatCannotSucceedLeavesTheReset(t *testing.T) { // REC-08, RST-04
 	w := migrated(t, "standard")
-	require.NoError(t, w.Components.FailDevice(cacheVM, deployment.Cache, disk.Write, disk.ErrIO, 0))
+	require.NoError(t, w.Components.FailDevice(cacheVM, deployment.Cache, disk.Read, disk.ErrIO, 0))
 	require.NoError(t, w.Components.Crash(cacheVM, component.CloudCache))
 	w.until(6*time.Hour, w.phase(recovery.Unrecoverable))
 	require.Len(t, w.noted(appliance.EventFatal), 1)
@@ -322,5 +322,21 @@ func TestAHostOfTheCloudThatIsLostIsWaitedFor(t *testing.T) { // HLT-02, REC-04
 	w.until(enough, w.phase(recovery.Repairing))
 	assert.Equal(t, recovery.HostDown, w.app.Recovery().Failures[0].Cause)
 	w.until(2*time.Hour, w.phase(recovery.Healthy))
+	w.isBack("db-01")
+}
+
+func TestAComponentVMThatGoesDownAgainWhileItIsRepairedIsPoweredOn(t *testing.T) { // REC-09
+	w := migrated(t, "standard")
+	for _, on := range []bool{false, true} {
+		_, err := w.Cloud.Power(cacheVM, on)
+		require.NoError(t, err)
+		w.pass(5 * time.Second)
+	}
+	for w.app.Recovery().Phase != recovery.Repairing {
+		w.pass(10 * time.Millisecond)
+	}
+	_, err := w.Cloud.Power(cacheVM, false)
+	require.NoError(t, err)
+	w.until(10*time.Minute, w.phase(recovery.Healthy))
 	w.isBack("db-01")
 }

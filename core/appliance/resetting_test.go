@@ -196,8 +196,13 @@ func TestAResetDuringADeploymentLeavesNothingOfIt(t *testing.T) { // RST-03
 }
 
 func TestAResetLeavesVMsOfAnEarlierOneWhereTheyAreByNow(t *testing.T) { // RST-03
-	w := migrated(t, "standard")
+	w := newWorld(t)
+	require.NoError(t, w.boot())
+	w.deploy("standard")
+	w.give(migration.Order{VM: "db-01", Type: migration.TBC})
+	w.until(enough, func() bool { return w.last("db-01").Step == migration.StepBoot })
 	require.Equal(t, appliance.Accepted, w.reset(recovery.ResetOrder{Force: true}).Outcome)
+	w.pass(time.Minute)
 	_, err := w.Cloud.Power("db-01 ARM", false)
 	require.NoError(t, err)
 	w.restarts()
