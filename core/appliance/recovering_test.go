@@ -125,6 +125,7 @@ func TestAComponentVMThatRebootsIsNamed(t *testing.T) { // CVM-01 to -03, HLT-07
 			}
 			w.until(noBeats, func() bool { return w.app.Recovery().Phase != recovery.Healthy })
 			assert.Equal(t, "HDM infrastructure VM rebooted or faulted ['"+vm+"']", w.app.Health().Details)
+			assert.Regexp(t, "^Services not ready or down [CIO]", w.app.Panel().Notice)
 			w.until(enough, w.phase(recovery.Healthy))
 			require.Len(t, w.noted(appliance.EventDockerReboot), 1)
 			assert.Contains(t, w.noted(appliance.EventDockerReboot)[0], "Docker reboot: "+vm)
