@@ -17,7 +17,7 @@ type Dashboard struct {
 	Details string `json:"details"`
 	// Good: nothing is red or yellow (HLT-03).
 	Good   bool   `json:"good"`
-	Notice string `json:"notice,omitempty"` // begins with "Services not ready or down", or names VMs
+	Notice string `json:"notice,omitempty"` // begins with "Services not ready or down"
 	Reset  string `json:"reset,omitempty"`  // why an HDM reset is offered (RST-01)
 }
 

@@ -120,7 +120,8 @@ func (p *step) affected(r recovery.Recovery) (affected, held []migration.ID) {
 // hit says whether what has failed ends a migration, or brings a VM back.
 func (p *step) hit(d damage, m migration.Migration) bool {
 	onCache := m.Bound && !m.ByImage()
-	if m.Order.Type == migration.Recover || m.State.Final() && (!onCache || m.Of != "") || m.State == migration.Undoing {
+	putBack := m.State == migration.Undoing && m.Order.Type != migration.Back // which its undo sees to
+	if m.Order.Type == migration.Recover || m.State.Final() && (!onCache || m.Of != "") || putBack {
 		return false
 	}
 	runs := m.State == migration.Running || m.State == migration.Waiting

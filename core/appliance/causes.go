@@ -17,12 +17,12 @@ func (a *Appliance) recovers(ctx context.Context, e recovery.Effect) {
 	if err == nil {
 		ev, err = a.recoverBy(ctx, e)
 	}
-	if a.ctx.Err() != nil || ctx.Err() != nil {
-		return // it was told to stop, or is found out at the next boot
-	}
 	a.mu.Lock()
 	delete(a.running, e.Key)
 	a.mu.Unlock()
+	if a.ctx.Err() != nil || ctx.Err() != nil {
+		return // it was told to stop, or is found out at the next boot
+	}
 	if err != nil {
 		ev = recovery.Failed{Key: e.Key, Failure: failure(ctx, err)}
 	}

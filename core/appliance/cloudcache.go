@@ -70,11 +70,7 @@ func (a *Appliance) onCloudCache(ctx context.Context, e migration.Effect, m migr
 	case migration.FinalFlush:
 		return done(a.finalFlush(ctx, m))
 	case migration.BringHome:
-		err := a.flushAll(ctx, m)
-		if err == nil {
-			err = a.services().Release(ctx, a.mark(m.Maker()))
-		}
-		return done(err)
+		return done(a.bringHome(ctx, m))
 	case migration.Release:
 		return done(a.services().Release(ctx, a.mark(m.Maker())))
 	case migration.Discard:

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"strings"
 	"sync"
 	"time"
 
@@ -19,6 +20,9 @@ func (a *Appliance) execute(ctx context.Context, e migration.Effect, m migration
 	err := a.Runtime.Sleep(ctx, e.Delay)
 	if err == nil {
 		err = a.awaitParts(ctx, e, m)
+	}
+	if err == nil && e.Kind == migration.PowerOffCompute {
+		err = a.awaitOthers(ctx, m)
 	}
 	began := err == nil
 	if began {
@@ -72,6 +76,30 @@ func (a *Appliance) awaitParts(ctx context.Context, e migration.Effect, m migrat
 	return nil
 }
 
+// awaitOthers waits until nothing is done any more for what else was begun with
+// the same VM: a power-on that was told to stop can come late until its session is
+// closed (MIG-13).
+func (a *Appliance) awaitOthers(ctx context.Context, m migration.Migration) error {
+	for a.othersAt(m) {
+		if err := a.Runtime.Sleep(ctx, time.Second); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *Appliance) othersAt(m migration.Migration) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for key := range a.running { //hdm:order-safe whether there is one
+		id, _, _ := strings.Cut(key, "/")
+		if other, ok := a.state.Migration(migration.ID(id)); ok && other.ID != m.ID && other.Maker() == m.Maker() {
+			return true
+		}
+	}
+	return false
+}
+
 // tell tells the observer something, in order with all else that it is told.
 func (a *Appliance) tell(what func(o Observer, epoch int)) {
 	a.mu.Lock()
@@ -117,11 +145,7 @@ func (a *Appliance) do(ctx context.Context, e migration.Effect, m migration.Migr
 		})
 	case migration.MoveToPool:
 		return a.at(ctx, vsphere.OnPremises, func(s *vsphere.Session) (migration.Result, error) {
-			pool, err := s.EnsurePool(ctx, m.Plan.Source, migration.MigratePool)
-			if err != nil {
-				return migration.Result{}, err
-			}
-			return done(s.MoveIntoPool(ctx, m.Plan.Source, pool))
+			return done(intoMigratePool(ctx, s, m.Plan.Source))
 		})
 	case migration.PowerOnCopy, migration.StartCompute:
 		return a.powerOn(ctx, m, m.Copy)

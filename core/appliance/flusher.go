@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -182,14 +183,21 @@ func (a *Appliance) flush(ctx context.Context, members []migration.Migration) (m
 	return heard, nil
 }
 
-// flushAll brings home what a VM that is off has written in the cloud. It does
-// nothing if the VM is on no cloud cache.
-func (a *Appliance) flushAll(ctx context.Context, m migration.Migration) error {
+// bringHome brings home what a VM that is off has written in the cloud, and
+// releases its cloud cache. It does nothing if the VM is on none. A cache that has
+// lost what a VM wrote that was never started has lost nothing.
+func (a *Appliance) bringHome(ctx context.Context, m migration.Migration) error {
 	_, _, err := a.flushed(ctx, m)
-	return err
+	switch {
+	case errors.Is(err, errCacheLost) && !slices.Contains(m.Started, migration.StepPowerOn):
+		return a.services().Discard(ctx, a.mark(m.Maker()))
+	case err != nil:
+		return err
+	}
+	return a.services().Release(ctx, a.mark(m.Maker()))
 }
 
-// finalFlush is flushAll of a VM that must be on a cloud cache: one whose cache
+// finalFlush flushes a VM that is off and must be on a cloud cache: one whose cache
 // has forgotten it has lost what it wrote, and must not come back as if it had not
 // (BACK-03).
 func (a *Appliance) finalFlush(ctx context.Context, m migration.Migration) error {
@@ -203,22 +211,40 @@ func (a *Appliance) finalFlush(ctx context.Context, m migration.Migration) error
 	return err
 }
 
-// flushed is flushAll, and tells what was flushed, and whether there is a cloud
-// cache.
+// flushed flushes what a VM that is off has written, and tells what was flushed, and
+// whether there is a cloud cache.
 func (a *Appliance) flushed(ctx context.Context, m migration.Migration) (heard map[migration.ID]migration.Flushed, there bool, err error) {
 	bindings, err := a.services().Bindings(ctx, a.mark(m.Maker()))
 	if err != nil {
 		return nil, false, err
 	}
 	for _, b := range bindings {
-		if b.ID != a.mark(m.Maker()) {
+		switch {
+		case b.ID != a.mark(m.Maker()):
 			continue
-		}
-		if there = true; b.Dirty > 0 {
+		case b.Damaged != "":
+			return nil, true, a.cacheLost(m, b.Damaged)
+		case b.Dirty > 0:
 			heard, err = a.flush(ctx, []migration.Migration{m})
 		}
+		there = true
 	}
 	return heard, there, err
+}
+
+// errCacheLost: nothing can be flushed any more.
+var errCacheLost = errors.New("its cloud cache has lost what it wrote since its last flush")
+
+// cacheLost has the VM brought back as of its last flush, unless it is being brought
+// back.
+func (a *Appliance) cacheLost(m migration.Migration, why string) error {
+	if m.Order.Type != migration.Recover && slices.Contains(m.Started, migration.StepPowerOn) || m.Order.Type == migration.Back {
+		_, _ = a.deliver(CacheLost{m.ID, why}, "cache lost "+string(m.ID)) // an error is the journal's
+	}
+	return &vsphere.Error{
+		Site: vsphere.Cloud, Op: "flush", Object: m.Plan.Name, Class: vsphere.Refused,
+		Hint: "HDM brings it back as of its last flush", Err: fmt.Errorf("%w: %s", errCacheLost, why),
+	}
 }
 
 // wanted flushes soon what cannot wait for its time: a cloud cache is full of

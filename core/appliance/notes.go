@@ -62,6 +62,8 @@ func (p *step) noteRecovery(before, now recovery.Recovery) {
 		p.note(EventResetOffered, "an HDM reset can be asked for: %s", now.Offered)
 	}
 	switch {
+	case now.Reset.CloudDead && !before.Reset.CloudDead && before.Phase == recovery.Resetting:
+		p.note(EventResetStarted, "the cloud was declared dead: the HDM reset does not wait for it")
 	case now.Phase == before.Phase:
 	case now.Phase == recovery.Resetting:
 		p.note(EventResetStarted, "an HDM reset began")
@@ -133,7 +135,7 @@ func (p *step) noteRepaired(f recovery.Failure) {
 	switch f.Cause {
 	case recovery.LinkDown:
 		p.note(EventLinkUp, "the cloud answers again")
-	case recovery.HostRestarted, recovery.FilterRestarted: // nothing was repaired
+	case recovery.HostRestarted, recovery.FilterRestarted, recovery.Damaged: // nothing was repaired
 	case recovery.Unknown:
 		p.note(EventComponentRepaired, "%s is heard again: it had been silent, and nothing is lost", f.Of())
 	default:

@@ -19,34 +19,51 @@ func (a *Appliance) Health() health.State {
 	return a.health()
 }
 
-// health is Health with the appliance's mu held. VMs that have rebooted or are down
-// are named before services that are (HLT-07).
-func (a *Appliance) health() health.State {
-	if a.failed != nil { // it does nothing more until it is restarted
-		return health.Of([]string{health.Appliance}, nil)
+// health is Health with the appliance's mu held.
+func (a *Appliance) health() health.State { return health.Of(a.down()) }
+
+// down are the services that are not ready or down, and the component VMs that have
+// rebooted or are down: those are named before services are (HLT-07). The
+// appliance's mu is held.
+func (a *Appliance) down() (services, vms []string) {
+	own := []string{health.Appliance}
+	r := a.state.recovery
+	if a.failed != nil || r.Phase == recovery.Resetting { // it does nothing more until it is restarted, or nothing else
+		return own, nil
 	}
-	var down, vms []string
 	for _, p := range a.probes {
 		if p.unknown() { // HDM is booting
-			return health.Of([]string{health.Appliance}, nil)
+			return own, nil
 		}
 		if p.down {
-			down = append(down, p.name)
+			services = append(services, p.name)
 		}
-	}
-	r := a.state.recovery
-	if r.Phase == recovery.Resetting {
-		return health.Of([]string{health.Appliance}, nil)
 	}
 	for _, c := range a.pulse.Down() {
 		if !slices.ContainsFunc(r.Failures, func(f recovery.Failure) bool { return f.VM == c.VM && f.Service == "" }) {
-			down, vms = named(recovery.Failure{VM: c.VM, Service: c.Service}, down, vms)
+			services, vms = named(recovery.Failure{VM: c.VM, Service: c.Service}, services, vms)
 		}
 	}
 	for _, f := range r.Failures {
-		down, vms = named(f, down, vms)
+		services, vms = named(f, services, vms)
 	}
-	return health.Of(down, vms)
+	return services, vms
+}
+
+// notice is what the dashboard says (HLT-04): of a component VM that is down it names
+// the services. "" while all is well.
+func notice(plan []deployment.VM, services, vms []string) string {
+	for _, v := range plan {
+		for _, s := range v.Services {
+			if slices.Contains(vms, v.Name) && !slices.Contains(services, string(s)) {
+				services = append(services, string(s))
+			}
+		}
+	}
+	if len(services) == 0 {
+		return ""
+	}
+	return health.Of(services, nil).Details
 }
 
 // unready is why nothing new is served while HDM recovers; nothing if it is.
@@ -68,10 +85,9 @@ func (a *Appliance) Panel() health.Panel {
 
 // panel is Panel with the appliance's mu held.
 func (a *Appliance) panel() health.Panel {
-	p := health.Panel{State: a.health(), Reset: a.state.recovery.Offered}
-	if !p.Ready() {
-		p.Notice = p.Details
-	}
+	services, vms := a.down()
+	plan, err := deployment.Plan(a.state.deployment.Mode)
+	p := health.Panel{State: health.Of(services, vms), Notice: notice(plan, services, vms), Reset: a.state.recovery.Offered}
 	p.Components = append(p.Components, a.ownPanel()...)
 	for _, probe := range a.probes {
 		c := health.Component{Name: probe.name, Level: health.Healthy}
@@ -80,7 +96,6 @@ func (a *Appliance) panel() health.Panel {
 		}
 		p.Components = append(p.Components, c)
 	}
-	plan, err := deployment.Plan(a.state.deployment.Mode)
 	if err != nil || a.state.deployment.Phase != deployment.Deployed {
 		return p
 	}

@@ -57,7 +57,9 @@ func (p *step) recover(ev recovery.Event) {
 		p.d.Ignored = v.Ignored
 		return
 	}
-	p.d.Answer = Answer{Outcome: Accepted}
+	if _, asked := ev.(recovery.ResetAsked); asked {
+		p.d.Answer = Answer{Outcome: Accepted}
+	}
 	p.d.Recovery = &v.Recovery
 	p.noteRecovery(before, v.Recovery)
 	if v.Effect != nil {
@@ -128,26 +130,23 @@ func (p *step) returned() {
 	if r.Phase != recovery.Returning {
 		return
 	}
+	ignored := p.d.Ignored // of the event itself
+	defer func() { p.d.Ignored = ignored }()
 	why := migration.Reason{
 		Code: CodeComponent, What: "HDM failed while it was under way: " + failed(r),
 		Fix: "order it again once HDM is Ready; its VM is brought back as of its last flush if it had run in the cloud",
 	}
 	failing := 0
 	for _, m := range p.fleet() {
-		if failing < mostBrought && slices.Contains(r.Affected, m.ID) && m.State != migration.Undoing {
+		if failing < mostBrought && slices.Contains(r.Affected, m.ID) {
 			before := len(p.d.Changed)
-			p.hear(m, migration.Broken{Why: why})
+			p.hear(m, migration.Broken{Why: why, Lost: hasLost(r, m)})
 			if len(p.d.Changed) > before {
 				failing++
 			}
 		}
 	}
-	p.d.Ignored = ""
-	if failing == mostBrought {
-		return
-	}
-	waiting := p.bringBack(r)
-	if waiting > 0 {
+	if failing == mostBrought || p.bringBack(r) > 0 {
 		return
 	}
 	for _, id := range r.Held {
@@ -156,7 +155,12 @@ func (p *step) returned() {
 		}
 	}
 	p.recover(recovery.Returned{})
-	p.d.Ignored = ""
+}
+
+// hasLost says whether the cloud cache of a migration has lost what it held of some
+// VMs. Of those only what it has lost is affected and being put back.
+func hasLost(r recovery.Recovery, m migration.Migration) bool {
+	return slices.ContainsFunc(r.Failures, func(f recovery.Failure) bool { return f.Cause == recovery.Damaged && f.VM == m.Path.Cache })
 }
 
 // CodeComponent is the code of what failed because a part of HDM did.
@@ -167,7 +171,7 @@ const CodeComponent = "component-failed"
 // person.
 func (p *step) bringBack(r recovery.Recovery) (waiting int) {
 	all := p.everyone()
-	affected, tried := map[migration.ID]bool{}, map[migration.ID]bool{}
+	affected, tried, busy := map[migration.ID]bool{}, map[migration.ID]bool{}, map[migration.ID]bool{}
 	for _, id := range r.Affected {
 		affected[id] = true
 	}
@@ -179,8 +183,9 @@ func (p *step) bringBack(r recovery.Recovery) (waiting int) {
 				tried[m.Of] = true
 				waiting++
 			}
-		case m.Of != "" && affected[m.ID]: // it was to bring that one back
-			affected[m.Of] = true
+		case m.Of != "":
+			affected[m.Of] = affected[m.Of] || affected[m.ID] // it was to bring that one back
+			busy[m.Of] = busy[m.Of] || !m.State.Final()
 		}
 	}
 	ordered := 0
@@ -188,7 +193,7 @@ func (p *step) bringBack(r recovery.Recovery) (waiting int) {
 		if !m.State.Final() || !m.Bound || m.Of != "" || m.ByImage() || !affected[m.ID] || tried[m.ID] {
 			continue
 		}
-		if ordered < mostBrought {
+		if ordered < mostBrought && !busy[m.ID] { // never two at one VM (MIG-13)
 			p.d.Orders++
 			p.create(migration.NewRecover(p.d.Orders, p.now.Wall, m))
 		}
@@ -262,6 +267,16 @@ func (p *step) beat(ev BeatHeard) {
 	if len(ev.Failed) > 0 && p.deployment.Phase == deployment.Deployed {
 		p.recover(recovery.Noticed{Failures: ev.Failed})
 	}
+}
+
+// cacheLost has a VM brought back of whose cache nothing is left to flush.
+func (p *step) cacheLost(ev CacheLost) {
+	m, ok := p.latest(ev.Migration)
+	if !ok || p.deployment.Phase != deployment.Deployed {
+		p.d.Ignored = "nothing of it is on a cloud cache"
+		return
+	}
+	p.recover(recovery.CacheLost{VM: m.Path.Cache, Service: component.CloudCache, Error: ev.Why, Affected: []migration.ID{m.ID}})
 }
 
 // forgetBeats: nobody is waited for any more.

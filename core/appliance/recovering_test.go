@@ -125,6 +125,7 @@ func TestAComponentVMThatRebootsIsNamed(t *testing.T) { // CVM-01 to -03, HLT-07
 			}
 			w.until(noBeats, func() bool { return w.app.Recovery().Phase != recovery.Healthy })
 			assert.Equal(t, "HDM infrastructure VM rebooted or faulted ['"+vm+"']", w.app.Health().Details)
+			assert.Regexp(t, "^Services not ready or down [CIO]", w.app.Panel().Notice)
 			w.until(enough, w.phase(recovery.Healthy))
 			require.Len(t, w.noted(appliance.EventDockerReboot), 1)
 			assert.Contains(t, w.noted(appliance.EventDockerReboot)[0], "Docker reboot: "+vm)
@@ -322,5 +323,21 @@ func TestAHostOfTheCloudThatIsLostIsWaitedFor(t *testing.T) { // HLT-02, REC-04
 	w.until(enough, w.phase(recovery.Repairing))
 	assert.Equal(t, recovery.HostDown, w.app.Recovery().Failures[0].Cause)
 	w.until(2*time.Hour, w.phase(recovery.Healthy))
+	w.isBack("db-01")
+}
+
+func TestAComponentVMThatGoesDownAgainWhileItIsRepairedIsPoweredOn(t *testing.T) { // REC-09
+	w := migrated(t, "standard")
+	for _, on := range []bool{false, true} {
+		_, err := w.Cloud.Power(cacheVM, on)
+		require.NoError(t, err)
+		w.pass(5 * time.Second)
+	}
+	for w.app.Recovery().Phase != recovery.Repairing {
+		w.pass(10 * time.Millisecond)
+	}
+	_, err := w.Cloud.Power(cacheVM, false)
+	require.NoError(t, err)
+	w.until(10*time.Minute, w.phase(recovery.Healthy))
 	w.isBack("db-01")
 }

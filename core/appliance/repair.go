@@ -17,9 +17,9 @@ import (
 const (
 	hostPatience = 10 * time.Minute // for a host to come back, at each try
 	repairLook   = 2 * time.Second
-	// startAfter is how long services of a VM that is heard may stay silent before
-	// they are started one by one.
-	startAfter = 30 * time.Second
+	// reviveAfter is how long what is being repaired may stay silent before it is
+	// looked at again: it may have failed once more.
+	reviveAfter = 30 * time.Second
 )
 
 // repair does what the cause of a failure needs, and returns once all that had
@@ -95,8 +95,8 @@ func (a *Appliance) powerUp(ctx context.Context, name string) error {
 	}
 	vm := found[0]
 	if vm.Power == vsphere.On {
-		if _, err := a.services().Ping(ctx, name); err == nil {
-			return nil // it has come up since
+		if _, err := a.services().Ping(ctx, name); err == nil || vsphere.ClassOf(err) == vsphere.Unreachable {
+			return err // it has come up since; or it cannot be asked now
 		}
 		if err := s.PowerOff(ctx, vm.Ref); err != nil {
 			return err
@@ -105,26 +105,24 @@ func (a *Appliance) powerUp(ctx context.Context, name string) error {
 	return s.PowerOn(ctx, vm.Ref)
 }
 
-// awaitHeard waits until every service that had failed was heard since then. Those
-// of a VM that is heard again and that stay silent are started.
+// awaitHeard waits until every service that had failed was heard since then. What
+// stays silent is revived once.
 func (a *Appliance) awaitHeard(ctx context.Context, f recovery.Failure, since time.Duration) error {
 	services := []component.Service{f.Service}
 	if f.Service == "" {
 		services = a.servicesOf(f.VM)
 	}
-	started := false
+	revived := false
 	for began := a.Runtime.Elapsed(); ; {
-		missing, partly := a.missing(f.VM, services, since)
+		missing := a.missing(f.VM, services, since)
 		if len(missing) == 0 {
 			return nil
 		}
 		waited := a.Runtime.Elapsed() - began
-		if partly && !started && waited >= startAfter {
-			started = true
-			for _, s := range missing {
-				if err := a.services().Start(ctx, f.VM, s); err != nil {
-					return err
-				}
+		if !revived && waited >= reviveAfter && component.KindOf(f.VM) != "" {
+			revived = true
+			if err := a.revive(ctx, f, missing); err != nil {
+				return err
 			}
 		}
 		if waited >= upPatience {
@@ -139,9 +137,33 @@ func (a *Appliance) awaitHeard(ctx context.Context, f recovery.Failure, since ti
 	}
 }
 
-// missing are those of a VM's services that were not heard since then; partly says
-// that others were.
-func (a *Appliance) missing(vm string, services []component.Service, since time.Duration) (missing []component.Service, partly bool) {
+// revive starts services of a component VM that answers. One that does not is
+// powered on, if that is not what its repair has done: then it is coming up.
+func (a *Appliance) revive(ctx context.Context, f recovery.Failure, missing []component.Service) error {
+	alive, err := a.services().Ping(ctx, f.VM)
+	switch {
+	case err == nil:
+	case vsphere.ClassOf(err) == vsphere.Cancelled:
+		return err
+	case f.Cause == recovery.VMDown, f.Cause == recovery.HostDown, vsphere.ClassOf(err) == vsphere.Unreachable:
+		return nil
+	default:
+		return a.powerUp(ctx, f.VM)
+	}
+	for _, s := range missing {
+		runs := slices.ContainsFunc(alive.Services, func(b component.Beat) bool { return b.Name == s })
+		if began := f.Cause == recovery.Crashed || f.Cause == recovery.Hung; runs && began {
+			continue // it was started, and is to be heard
+		}
+		if err := a.services().Start(ctx, f.VM, s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// missing are those of a VM's services that were not heard since then.
+func (a *Appliance) missing(vm string, services []component.Service, since time.Duration) (missing []component.Service) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, s := range services {
@@ -149,7 +171,7 @@ func (a *Appliance) missing(vm string, services []component.Service, since time.
 			missing = append(missing, s)
 		}
 	}
-	return missing, len(missing) < len(services)
+	return missing
 }
 
 // servicesOf are those of a component VM of the deployment.

@@ -23,9 +23,9 @@ func (a *Appliance) resets(ctx context.Context, e recovery.Effect) (recovery.Eve
 		if e.Reset.CloudDead {
 			return done, nil
 		}
-		return done, a.waitFor(ctx, show, a.vmsNotOff)
+		return done, a.waitFor(ctx, show, func(ctx context.Context) ([]string, error) { return a.vmsNotOff(ctx, e.Reset) })
 	case recovery.ResetFilters:
-		return done, a.waitFor(ctx, show, func(context.Context) ([]string, error) { return a.filtersNotRestarted(e.Reset), nil })
+		return done, a.waitFor(ctx, show, func(ctx context.Context) ([]string, error) { return a.filtersNotRestarted(ctx, e.Reset) })
 	case recovery.ResetAppliance:
 		show.waits(ctx, "the HDM appliance to be restarted")
 		return nil, nil // the next boot goes on
@@ -37,7 +37,7 @@ func (a *Appliance) resets(ctx context.Context, e recovery.Effect) (recovery.Eve
 		return done, a.cleanCloud(ctx)
 	case recovery.ResetCleanPrem:
 		show.says(ctx, "Removing what is on premises")
-		if err := a.cleanPremises(ctx); err != nil {
+		if err := a.cleanPremises(ctx, e.Reset); err != nil {
 			return nil, err
 		}
 		show.ends(ctx)
@@ -64,23 +64,27 @@ func (a *Appliance) waitFor(ctx context.Context, show *resetShow, left func(cont
 	}
 }
 
-// served are the migrations whose VM is on the cloud cache, or was to be when HDM
-// was reset.
-func (a *Appliance) served() (all []migration.Migration) {
+// ended are the migrations that this reset has ended, or unbinds.
+func (a *Appliance) ended(r recovery.Reset) (all []migration.Migration) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for _, m := range slices.Concat(a.state.ended, a.state.live) {
+	for _, m := range a.state.ended {
 		reset := slices.ContainsFunc(m.Reasons, func(r migration.Reason) bool { return r.Code == CodeReset })
-		if m.Of == "" && m.Order.Type != migration.Cold && m.Plan.Source != "" && (m.Bound || reset) {
+		if m.Order.Type != migration.Cold && m.Plan.Source != "" && (m.Bound || reset && !m.Ended.Before(r.Asked)) {
 			all = append(all, m)
 		}
 	}
 	return all
 }
 
+// served are those of them whose VM is on the cloud cache, or was to be.
+func (a *Appliance) served(r recovery.Reset) []migration.Migration {
+	return slices.DeleteFunc(a.ended(r), func(m migration.Migration) bool { return m.Of != "" })
+}
+
 // vmsNotOff are the VMs in the cloud that run and whose VM on premises has the
-// storage policy (RST-02).
-func (a *Appliance) vmsNotOff(ctx context.Context) ([]string, error) {
+// storage policy, or is gone (RST-02).
+func (a *Appliance) vmsNotOff(ctx context.Context, r recovery.Reset) ([]string, error) {
 	running := map[string]string{}
 	if err := a.session(ctx, vsphere.Cloud, func(s *vsphere.Session) error {
 		vms, err := s.Inventory(ctx)
@@ -95,22 +99,39 @@ func (a *Appliance) vmsNotOff(ctx context.Context) ([]string, error) {
 	}
 	var waits []string
 	err := a.session(ctx, vsphere.OnPremises, func(s *vsphere.Session) error {
-		for _, m := range a.served() {
+		there, err := s.Inventory(ctx)
+		if err != nil {
+			return err
+		}
+		for _, m := range a.served(r) {
 			name, runs := running[a.mark(m.ID)]
 			if !runs {
 				continue
 			}
-			policies, err := s.Policies(ctx, m.Plan.Source)
-			if err != nil {
-				return err
+			has := true
+			if _, is := withRef(there, m.Plan.Source); is {
+				policies, err := s.Policies(ctx, m.Plan.Source)
+				if err != nil {
+					return err
+				}
+				has = slices.Contains(policies, Policy)
 			}
-			if slices.Contains(policies, Policy) {
+			if has {
 				waits = append(waits, fmt.Sprintf("%s to be powered off, or the storage policy to be removed from %s", name, m.Plan.Name))
 			}
 		}
 		return nil
 	})
 	return waits, err
+}
+
+// withRef finds a VM in an inventory.
+func withRef(vms []vsphere.VM, ref vsphere.Ref) (vsphere.VM, bool) {
+	i := slices.IndexFunc(vms, func(v vsphere.VM) bool { return v.Ref == ref })
+	if i < 0 {
+		return vsphere.VM{}, false
+	}
+	return vms[i], true
 }
 
 // session does something in a session of its own.
@@ -120,16 +141,25 @@ func (a *Appliance) session(ctx context.Context, site vsphere.Site, do func(*vsp
 }
 
 // filtersNotRestarted are the hosts whose iofilter daemon runs as it did when the
-// reset was asked for.
-func (a *Appliance) filtersNotRestarted(r recovery.Reset) (waits []string) {
+// reset was asked for. A host that somebody has removed is not waited for.
+func (a *Appliance) filtersNotRestarted(ctx context.Context, r recovery.Reset) ([]string, error) {
+	var hosts []vsphere.Host
+	if err := a.session(ctx, vsphere.OnPremises, func(s *vsphere.Session) (err error) {
+		hosts, err = s.Hosts(ctx)
+		return err
+	}); err != nil {
+		return nil, err
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	var waits []string
 	for _, host := range a.state.hosts() {
-		if epoch, was := r.Filters[host]; was && a.state.heard[host].Services[0].Epoch == epoch {
+		there := slices.ContainsFunc(hosts, func(h vsphere.Host) bool { return h.Name == host })
+		if epoch, was := r.Filters[host]; was && there && a.state.heard[host].Services[0].Epoch == epoch {
 			waits = append(waits, "the iofilter daemon of "+host+" to be restarted")
 		}
 	}
-	return waits
+	return waits, nil
 }
 
 // mine says whether this appliance has made a VM; of its component VMs see removeOne.
@@ -152,7 +182,7 @@ func (a *Appliance) destroyMine(ctx context.Context, s *vsphere.Session) error {
 		if err := s.Settle(ctx, vm.Ref); err != nil {
 			return err
 		}
-		if err := s.PowerOff(ctx, vm.Ref); err != nil {
+		if err := s.CutPower(ctx, vm.Ref); err != nil {
 			return err
 		}
 		if err := s.Destroy(ctx, vm.Ref); err != nil {
@@ -188,28 +218,27 @@ func (a *Appliance) cleanCloud(ctx context.Context) error {
 }
 
 // cleanPremises removes what HDM has made, and leaves what was migrated off in the
-// migrate pool, each with its snapshot (RST-03).
-func (a *Appliance) cleanPremises(ctx context.Context) error {
+// migrate pool, each with its snapshot (RST-03). A VM that somebody has removed is
+// left alone.
+func (a *Appliance) cleanPremises(ctx context.Context, r recovery.Reset) error {
 	if err := a.session(ctx, vsphere.OnPremises, func(s *vsphere.Session) error {
 		if err := a.destroyMine(ctx, s); err != nil {
 			return err
 		}
-		for _, m := range a.served() {
-			if m.Snapshot == "" {
-				continue
+		vms, err := s.Inventory(ctx)
+		if err != nil {
+			return err
+		}
+		for _, m := range a.ended(r) {
+			vm, there := withRef(vms, m.Plan.Source)
+			switch {
+			case !there:
+			case slices.Contains(m.Started, migration.StepTrial): // its clone is gone by now
+				err = s.RemoveSnapshot(ctx, vm.Ref, a.trialMark(m))
+			case m.Of == "" && m.Snapshot != "" && vm.Power == vsphere.Off: // if it is on, somebody runs it: it is the VM
+				err = intoMigratePool(ctx, s, vm.Ref)
 			}
-			vm, err := s.VM(ctx, m.Plan.Source)
 			if err != nil {
-				return err
-			}
-			if vm.Power != vsphere.Off {
-				continue // somebody runs it: it is the VM
-			}
-			pool, err := s.EnsurePool(ctx, m.Plan.Source, migration.MigratePool)
-			if err != nil {
-				return err
-			}
-			if err := s.MoveIntoPool(ctx, m.Plan.Source, pool); err != nil {
 				return err
 			}
 		}
@@ -218,6 +247,14 @@ func (a *Appliance) cleanPremises(ctx context.Context) error {
 		return err
 	}
 	return a.removeParts(ctx, vsphere.OnPremises)
+}
+
+func intoMigratePool(ctx context.Context, s *vsphere.Session, vm vsphere.Ref) error {
+	pool, err := s.EnsurePool(ctx, vm, migration.MigratePool)
+	if err != nil {
+		return err
+	}
+	return s.MoveIntoPool(ctx, vm, pool)
 }
 
 // resetShow shows a reset in the on-premises vCenter: a task, and events in HDM's
@@ -273,11 +310,11 @@ func (r *resetShow) says(ctx context.Context, text string) {
 
 // waits shows what a person has to do, in HDM's log too.
 func (r *resetShow) waits(ctx context.Context, what string) {
-	text := "HDM reset waits for " + what
+	text := migration.Cut("HDM reset waits for " + what)
 	if text == r.told {
 		return
 	}
-	_, _ = r.appliance.deliver(ResetWaits{migration.Cut(text)}, "reset waits") // an error is the journal's
+	_, _ = r.appliance.deliver(ResetWaits{text}, "reset waits") // an error is the journal's
 	r.says(ctx, text)
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hdm-project/hdm/core/appliance"
+	"github.com/hdm-project/hdm/core/component"
 	"github.com/hdm-project/hdm/core/deployment"
 	"github.com/hdm-project/hdm/core/health"
 	"github.com/hdm-project/hdm/core/migration"
@@ -105,7 +106,9 @@ func TestAResetOfARunningSystemLeavesItsVMsOffInTheMigratePool(t *testing.T) { /
 	assert.Contains(t, w.noted(appliance.EventResetWaits)[0], "db-01 ARM to be powered off")
 	_, err := w.Cloud.Power("db-01 ARM", false)
 	require.NoError(t, err)
-	w.withoutPolicy("web-01")
+	w.person("web-01", func(ctx context.Context, s *vsphere.Session, vm vsphere.Ref) error {
+		return s.RemovePolicy(ctx, vm, appliance.Policy)
+	})
 	w.until(time.Hour, w.step(recovery.ResetFilters))
 	w.restartFilters()
 	w.until(time.Hour, w.step(recovery.ResetAppliance))
@@ -126,8 +129,8 @@ func TestAResetOfARunningSystemLeavesItsVMsOffInTheMigratePool(t *testing.T) { /
 	w.deploy("lite")
 }
 
-// withoutPolicy takes the storage policy off a VM, as a person does.
-func (w *world) withoutPolicy(vm string) {
+// person does something to a VM on premises, in the vCenter.
+func (w *world) person(vm string, does func(ctx context.Context, s *vsphere.Session, vm vsphere.Ref) error) {
 	w.t.Helper()
 	v, ok := w.OnPremises.VCenter.VM(vm)
 	require.True(w.t, ok)
@@ -135,7 +138,7 @@ func (w *world) withoutPolicy(vm string) {
 		here, _ := w.Endpoints("a person")
 		s, err := vsphere.NewClient(w.machine, here).Open(ctx)
 		if assert.NoError(w.t, err) {
-			assert.NoError(w.t, s.RemovePolicy(ctx, vsphere.Ref("VirtualMachine:"+v.Ref.Value), appliance.Policy))
+			assert.NoError(w.t, does(ctx, s, vsphere.Ref("VirtualMachine:"+v.Ref.Value)))
 			s.Close(ctx)
 		}
 	})
@@ -155,6 +158,91 @@ func TestAResetWithADeadCloudDoesNotWaitForIt(t *testing.T) { // A-05
 	w.until(time.Hour, w.phase(recovery.Healthy))
 	w.stands(vsphere.OnPremises, "db-01", vsphere.Off, migration.MigratePool)
 	assert.Equal(t, deployment.None, w.app.Deployment().Phase)
+}
+
+// restarts has the appliance restart, as a reset waits for, and the reset end.
+func (w *world) restarts() {
+	w.t.Helper()
+	w.until(time.Hour, func() bool { return w.step(recovery.ResetFilters)() || w.step(recovery.ResetAppliance)() })
+	if w.step(recovery.ResetFilters)() {
+		w.restartFilters()
+	}
+	w.until(time.Hour, w.step(recovery.ResetAppliance))
+	w.powerOff()
+	w.pass(time.Minute)
+	require.NoError(w.t, w.boot())
+	w.until(time.Hour, w.phase(recovery.Healthy))
+}
+
+func TestAResetDuringADeploymentLeavesNothingOfIt(t *testing.T) { // RST-03
+	w := newWorld(t)
+	require.NoError(t, w.boot())
+	mode, err := deployment.Parse("standard")
+	require.NoError(t, err)
+	w.ask(func(context.Context) (appliance.Answer, error) { return w.app.Deploy(mode) })
+	w.until(time.Hour, func() bool { _, there := w.OnPremises.VCenter.VM(premVM); return there })
+	require.Equal(t, appliance.Accepted, w.reset(recovery.ResetOrder{Force: true}).Outcome)
+	w.restarts()
+	w.pass(time.Hour)
+	assert.Equal(t, deployment.None, w.app.Deployment().Phase)
+	for _, p := range w.Places() {
+		assert.False(t, slices.ContainsFunc(p.VCenter.VMs(), func(v vcenter.VM) bool { return v.Marks["hdm.component"] != "" }))
+	}
+	w.deploy("standard")
+}
+
+func TestAResetLeavesVMsOfAnEarlierOneWhereTheyAreByNow(t *testing.T) { // RST-03
+	w := newWorld(t)
+	require.NoError(t, w.boot())
+	w.deploy("standard")
+	w.give(migration.Order{VM: "db-01", Type: migration.TBC})
+	w.until(enough, func() bool { return w.last("db-01").Step == migration.StepBoot })
+	require.Equal(t, appliance.Accepted, w.reset(recovery.ResetOrder{Force: true}).Outcome)
+	w.pass(time.Minute)
+	_, err := w.Cloud.Power("db-01 ARM", false)
+	require.NoError(t, err)
+	w.restarts()
+	w.stands(vsphere.OnPremises, "db-01", vsphere.Off, migration.MigratePool)
+	w.person("db-01", func(ctx context.Context, s *vsphere.Session, db vsphere.Ref) error {
+		return s.MoveIntoPool(ctx, db, w.last("db-01").Plan.HomePool)
+	})
+	v, _ := w.OnPremises.VCenter.VM("db-01")
+	require.NotContains(t, v.Pool, migration.MigratePool)
+	w.deploy("standard")
+	require.Equal(t, appliance.Accepted, w.reset(recovery.ResetOrder{Force: true}).Outcome)
+	w.restarts()
+	v, _ = w.OnPremises.VCenter.VM("db-01")
+	assert.NotContains(t, v.Pool, migration.MigratePool)
+}
+
+func TestAResetWaitsForNothingThatIsGone(t *testing.T) { // RST-02
+	w := migrated(t, "standard")
+	w.Kernel.After(component.HeartbeatEvery, func() {
+		w.app.Hear(component.Heartbeat{VM: "a host that was removed", Boot: 1, Services: []component.Beat{{Name: component.IOFilter, Epoch: 1}}})
+	})
+	w.pass(time.Minute)
+	require.Equal(t, appliance.Accepted, w.reset(recovery.ResetOrder{Force: true}).Outcome)
+	_, err := w.Cloud.Power("db-01 ARM", false)
+	require.NoError(t, err)
+	w.until(time.Hour, w.step(recovery.ResetFilters))
+	w.restartFilters()
+	w.until(time.Hour, w.step(recovery.ResetAppliance))
+	w.person("db-01", func(ctx context.Context, s *vsphere.Session, db vsphere.Ref) error { return s.Destroy(ctx, db) })
+	w.restarts()
+	assert.Equal(t, deployment.None, w.app.Deployment().Phase)
+}
+
+func TestAResetLeavesNothingOfATrialBoot(t *testing.T) { // RST-03, A-08
+	w := migrated(t, "standard")
+	require.NoError(t, w.Components.Restart(cacheVM, component.CloudCache))
+	w.until(enough, func() bool {
+		v, _ := w.OnPremises.VCenter.VM("db-01")
+		return w.last("db-01").Step == migration.StepTrial && len(v.Snapshots) == 2
+	})
+	require.Equal(t, appliance.Accepted, w.reset(recovery.ResetOrder{Force: true}).Outcome)
+	w.restarts()
+	w.stands(vsphere.OnPremises, "db-01", vsphere.Off, migration.MigratePool)
+	w.nothingTried()
 }
 
 func TestAHostOnPremisesThatRestartsBringsEverythingBackAndThenNeedsAReset(t *testing.T) { // ESX-01

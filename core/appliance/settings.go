@@ -9,6 +9,7 @@ import (
 
 	"github.com/hdm-project/hdm/core/deployment"
 	"github.com/hdm-project/hdm/core/migration"
+	"github.com/hdm-project/hdm/core/recovery"
 )
 
 // DefaultFlushEvery is the flush interval of a cluster unless somebody sets
@@ -131,6 +132,10 @@ func (p *step) deploy(ev deployment.Event) {
 			}
 		}
 		ev = asked
+	}
+	if p.recovering().Phase == recovery.Resetting {
+		p.d.Ignored = "HDM is being reset: what was deployed is removed"
+		return
 	}
 	v := p.deployment.Decide(p.knobs, ev)
 	switch {

@@ -99,6 +99,11 @@ type (
 	}
 	// RecoveryHeard: the recovery's own event.
 	RecoveryHeard struct{ Event recovery.Event }
+	// CacheLost: the cloud cache has lost what it held of a migration's VM, and why.
+	CacheLost struct {
+		Migration migration.ID
+		Why       string
+	}
 	// FlushIsLate: the last flush of VMs on the cloud cache is older than it may be;
 	// the texts are for HDM's log (POL-08).
 	FlushIsLate struct{ Texts []string }
@@ -128,6 +133,7 @@ func (DeploymentHeard) event() {}
 func (FlushHeard) event()      {}
 func (BeatHeard) event()       {}
 func (RecoveryHeard) event()   {}
+func (CacheLost) event()       {}
 func (FlushIsLate) event()     {}
 func (ResetWaits) event()      {}
 func (NotePosted) event()      {}
@@ -203,6 +209,8 @@ func (s *State) Step(knobs migration.Knobs, now migration.Now, ev Event) Decisio
 		p.beat(ev)
 	case RecoveryHeard:
 		p.recover(ev.Event)
+	case CacheLost:
+		p.cacheLost(ev)
 	case FlushIsLate:
 		for _, text := range ev.Texts {
 			p.note(EventFlushLate, "%s", text)

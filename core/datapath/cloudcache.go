@@ -266,7 +266,10 @@ func (c *CloudCache) release(j *job) {
 			c.give(f, vsphere.Refused, "a binding of it is released")
 		}
 	}
-	dirty := b.cache.Stats().Dirty
+	dirty := 0
+	if b.damage == nil {
+		dirty = b.cache.Stats().Dirty
+	}
 	c.stopCopying(b)
 	if err := c.volume.remove(b.entry); err != nil {
 		c.fail(err)

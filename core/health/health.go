@@ -101,7 +101,7 @@ type Panel struct {
 	State
 	Components []Component
 	// Notice is what the dashboard says; "" while all is well. It begins with
-	// "Services not ready or down", or names the VMs that rebooted.
+	// "Services not ready or down", whatever the details name (HLT-04).
 	Notice string
 	// Reset is why a reset is offered; "" if it is not (RST-01).
 	Reset string
