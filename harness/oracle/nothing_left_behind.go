@@ -32,6 +32,7 @@ type NothingLeftBehind struct {
 	images   map[string]bool   // VMs: a failed warm migration lists what it had brought (WARM-06)
 	hosts    hostsDown
 	kept     kept
+	dead     bool // a user has declared the cloud dead: nothing of it can be removed
 	stuck    bool // until a person resets HDM: what goes on waits for that
 }
 
@@ -74,6 +75,7 @@ func (o *NothingLeftBehind) Observe(e kernel.Event) []record.Violation {
 	case event.VMPool:
 		o.pool[e.Subject] = e.Attr("pool")
 	case event.Step:
+		o.dead = o.dead || e.Attr("cloud-dead") == "true"
 		if vm := byHand(&e); vm != "" {
 			o.byHand[vm] = true
 		}
@@ -181,7 +183,7 @@ func (o *NothingLeftBehind) leftVMs(t *Truth) {
 	for i := range t.VMs {
 		v := &t.VMs[i]
 		switch {
-		case !t.arrived(v) || accounted[v]:
+		case !t.arrived(v) || accounted[v] || o.dead && v.Site == vsphere.Cloud:
 		case v.Component && o.deployed:
 		case v.Component:
 			o.broken(clauseUndeployed, t.At, v.Subject(), nil, "HDM is not deployed, and its component VM is left")
@@ -190,7 +192,7 @@ func (o *NothingLeftBehind) leftVMs(t *Truth) {
 		}
 	}
 	for _, s := range t.Served {
-		if !o.deployed {
+		if !o.deployed && !(o.dead && s.Site == vsphere.Cloud) {
 			o.broken(clauseUndeployed, t.At, string(s.Site), nil, "HDM is not deployed, and a datastore that it served is left: %s", s.What)
 		}
 	}
