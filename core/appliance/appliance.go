@@ -56,9 +56,6 @@ type Config struct {
 	// deployed, and migrates cold only.
 	Components func(component.ClientConfig) component.Port
 	Knobs      migration.Knobs
-	// FilterURL is where the hosts on premises get HDM's I/O filter from when HDM is
-	// deployed. "": they have it, or need none.
-	FilterURL string
 	// Patience is how long a guest may take to shut down before its VM is
 	// powered off.
 	Patience time.Duration

@@ -157,7 +157,7 @@ func (a *Appliance) make(ctx context.Context, e deployment.Effect, show func(int
 				show(int32(90 * len(made) / len(plan)))
 			}
 			if site == vsphere.OnPremises {
-				if err := a.installFilter(ctx, s); err != nil {
+				if err := installFilter(ctx, s); err != nil {
 					return err
 				}
 			}
@@ -171,22 +171,21 @@ func (a *Appliance) make(ctx context.Context, e deployment.Effect, show func(int
 	return made, a.awaitUp(ctx, e)
 }
 
-// installFilter installs HDM's I/O filter on every cluster on premises. It stays
-// there when HDM is removed or reset (RST-03).
-func (a *Appliance) installFilter(ctx context.Context, s *vsphere.Session) error {
-	if a.FilterURL == "" {
-		return nil
-	}
+// filterPackage is where the hosts fetch the IO filter from: the appliance serves
+// it.
+const filterPackage = "https://hdm-appliance/iofilter/praapa.vib"
+
+// installFilter makes sure that every host of the cluster on premises has the IO
+// filter. It stays when HDM is undeployed or reset (RST-03).
+func installFilter(ctx context.Context, s *vsphere.Session) error {
 	r, err := s.Resources(ctx)
 	if err != nil {
 		return err
 	}
-	for _, c := range r.Clusters {
-		if err := s.InstallFilter(ctx, c.Ref, a.FilterURL); err != nil {
-			return err
-		}
+	if len(r.Clusters) == 0 {
+		return &vsphere.Error{Site: vsphere.OnPremises, Op: "install the I/O filter", Class: vsphere.Refused, Err: errors.New("there is no cluster"), Hint: "add one"}
 	}
-	return nil
+	return s.InstallFilter(ctx, r.Clusters[0].Ref, filterPackage)
 }
 
 // makeOne makes one component VM and powers it on. The datastore that a cloud

@@ -11,7 +11,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hdm-project/hdm/core/appliance"
-	"github.com/hdm-project/hdm/core/component"
 	"github.com/hdm-project/hdm/core/deployment"
 	"github.com/hdm-project/hdm/core/health"
 	"github.com/hdm-project/hdm/core/migration"
@@ -21,19 +20,13 @@ import (
 	"github.com/hdm-project/hdm/sim/wan"
 )
 
-// daemon is the iofilter daemon of a host on premises.
-type daemon struct{ boot, epoch uint64 }
-
-// filter has the appliance hear the daemon of the first host, until it is silent.
-func (w *world) filter(d *daemon) {
-	w.Kernel.After(component.HeartbeatEvery, func() {
-		if w.app != nil {
-			w.app.Hear(component.Heartbeat{VM: w.host(), Boot: d.boot, Services: []component.Beat{{Name: component.IOFilter, Epoch: d.epoch}}})
-		}
-		if d.boot > 0 {
-			w.filter(d)
-		}
-	})
+// restartFilters restarts the iofilter daemon of every host on premises, as a person
+// does.
+func (w *world) restartFilters() {
+	w.t.Helper()
+	for _, host := range w.OnPremises.VCenter.Hosts() {
+		require.NoError(w.t, w.OnPremises.VCenter.RestartFilter(host))
+	}
 }
 
 // host is the first one on premises.
@@ -58,12 +51,9 @@ func TestAResetThatNothingCallsForIsRefused(t *testing.T) { // RST-01
 
 func TestAnIOFilterThatRestartsIsRecoveredByAReset(t *testing.T) { // ESX-01, ESX-02, RST-02, RST-03
 	w := migrated(t, "standard")
-	d := &daemon{1, 1}
-	w.filter(d)
-	w.pass(time.Minute)
 	w.give(migration.Order{VM: "web-01", Type: migration.TBC})
 	w.until(enough, func() bool { return w.last("web-01").Step == migration.StepBoot })
-	d.epoch++
+	require.NoError(t, w.OnPremises.VCenter.RestartFilter(w.host()))
 	w.until(time.Hour, w.phase(recovery.Unrecoverable))
 	w.isBack("db-01")
 	for _, m := range w.app.Migrations() {
@@ -81,7 +71,7 @@ func TestAnIOFilterThatRestartsIsRecoveredByAReset(t *testing.T) { // ESX-01, ES
 	w.until(time.Hour, w.step(recovery.ResetFilters))
 	w.pass(time.Hour)
 	assert.Equal(t, recovery.ResetFilters, w.app.Recovery().Reset.Step, "it waits for a person")
-	d.epoch++
+	w.restartFilters()
 	w.until(time.Hour, w.step(recovery.ResetAppliance))
 	w.pass(time.Minute)
 	w.powerOff()
@@ -89,11 +79,9 @@ func TestAnIOFilterThatRestartsIsRecoveredByAReset(t *testing.T) { // ESX-01, ES
 	require.NoError(t, w.boot())
 	w.until(time.Hour, w.phase(recovery.Healthy))
 	assert.Equal(t, deployment.None, w.app.Deployment().Phase)
-	var waited []string
-	for _, text := range w.noted(appliance.EventResetWaits) {
-		waited = append(waited, text)
-	}
-	assert.Equal(t, []string{"HDM reset waits for the iofilter daemon of " + w.host() + " to be restarted", "HDM reset waits for the HDM appliance to be restarted"}, waited)
+	waited := w.noted(appliance.EventResetWaits)
+	assert.Contains(t, waited[0], "HDM reset waits for the iofilter daemon of "+w.host()+" to be restarted")
+	assert.Equal(t, "HDM reset waits for the HDM appliance to be restarted", waited[len(waited)-1])
 	for _, p := range w.Places() {
 		assert.False(t, slices.ContainsFunc(p.VCenter.VMs(), func(v vcenter.VM) bool { return v.Marks["hdm.component"] != "" || strings.Contains(v.Name, "ARM") }))
 	}
@@ -118,6 +106,8 @@ func TestAResetOfARunningSystemLeavesItsVMsOffInTheMigratePool(t *testing.T) { /
 	_, err := w.Cloud.Power("db-01 ARM", false)
 	require.NoError(t, err)
 	w.withoutPolicy("web-01")
+	w.until(time.Hour, w.step(recovery.ResetFilters))
+	w.restartFilters()
 	w.until(time.Hour, w.step(recovery.ResetAppliance))
 	w.powerOff()
 	w.pass(time.Minute)
@@ -157,6 +147,7 @@ func TestAResetWithADeadCloudDoesNotWaitForIt(t *testing.T) { // A-05
 	w.WAN.SetDown(wan.Both, true)
 	w.until(enough, func() bool { return w.app.Recovery().Offered != "" })
 	require.Equal(t, appliance.Accepted, w.reset(recovery.ResetOrder{CloudDead: true}).Outcome)
+	w.restartFilters()
 	w.until(time.Hour, w.step(recovery.ResetAppliance))
 	w.powerOff()
 	w.pass(time.Minute)
@@ -164,4 +155,13 @@ func TestAResetWithADeadCloudDoesNotWaitForIt(t *testing.T) { // A-05
 	w.until(time.Hour, w.phase(recovery.Healthy))
 	w.stands(vsphere.OnPremises, "db-01", vsphere.Off, migration.MigratePool)
 	assert.Equal(t, deployment.None, w.app.Deployment().Phase)
+}
+
+func TestAHostOnPremisesThatRestartsBringsEverythingBackAndThenNeedsAReset(t *testing.T) { // ESX-01
+	w := migrated(t, "standard")
+	require.NoError(t, w.OnPremises.VCenter.RestartHost(w.host(), 5*time.Minute))
+	w.until(6*time.Hour, w.phase(recovery.Unrecoverable))
+	w.isBack("db-01")
+	require.NotEmpty(t, w.noted(appliance.EventFatal))
+	require.Equal(t, appliance.Rejected, w.give(migration.Order{VM: "web-01", Type: migration.Cold}).Outcome)
 }

@@ -117,7 +117,9 @@ func Build(k *kernel.Kernel, d Description, o Options) (_ *World, err error) {
 		Kernel: k, WAN: w.WAN, OnPremises: w.OnPremises.VCenter, Cloud: w.Cloud.VCenter, LANLatency: *d.Links.LAN.Latency,
 	})
 	w.Components.Filters = w.filters
-	w.OnPremises.VCenter.OnFilter(func(string, bool, uint64) { w.Components.FiltersChanged() })
+	changed := func(string, bool, uint64) { w.Components.FiltersChanged() }
+	w.OnPremises.VCenter.OnFilter(changed)
+	w.OnPremises.VCenter.OnHost(changed)
 	w.Cloud.Backing = w.Components.Backing
 	w.Device = func(p *Place, vm vcenter.VM, i int) guest.Device { return w.Components.Device(p.Site, vm, i) }
 	return w, nil
