@@ -90,6 +90,13 @@ func (p *step) identify() {
 	p.noteAffected(affected, held)
 }
 
+// endsLater says whether a failure affects a migration that fails once all is
+// repaired, and not before: how its step ends meanwhile does not count (REC-12).
+func (p *step) endsLater(m migration.Migration) bool {
+	r := p.recovering()
+	return (r.Phase == recovery.Probing || r.Phase == recovery.Repairing) && slices.Contains(r.Affected, m.ID)
+}
+
 // latest is a migration as the step has made it so far.
 func (p *step) latest(id migration.ID) (migration.Migration, bool) {
 	if m, ok := p.changed[id]; ok {

@@ -292,6 +292,11 @@ func (p *step) change(m migration.Migration) {
 
 // hear lets one migration decide.
 func (p *step) hear(m migration.Migration, ev migration.Event) {
+	if _, failed := ev.(migration.EffectFailed); failed && p.endsLater(m) {
+		if v := p.knobs.Decide(m, p.now, migration.Held{}); v.Ignored == "" {
+			m = v.Migration
+		}
+	}
 	v := p.knobs.Decide(m, p.now, ev)
 	if v.Ignored != "" {
 		p.d.Ignored = v.Ignored

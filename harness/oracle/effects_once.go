@@ -24,6 +24,7 @@ type EffectsOnce struct {
 	orders  map[string]ordered // by request
 	whole   map[string]uint64  // VMs by name: the event that completed the last import
 	again   map[string]bool    // migrations whose request was given twice
+	kept    kept
 }
 
 type effect struct {
@@ -41,12 +42,13 @@ type ordered struct {
 func NewEffectsOnce(r Rules) *EffectsOnce {
 	return &EffectsOnce{
 		verdicts: verdicts{oracle: "effects-once"}, courses: newCourses(&r), effects: map[string]*effect{}, latest: map[string]*effect{},
-		orders: map[string]ordered{}, whole: map[string]uint64{}, again: map[string]bool{},
+		orders: map[string]ordered{}, whole: map[string]uint64{}, again: map[string]bool{}, kept: kept{},
 	}
 }
 
 // Observe implements Oracle.
 func (o *EffectsOnce) Observe(e kernel.Event) []record.Violation {
+	o.kept.hear(&e)
 	switch e.Kind {
 	case event.ApplianceUp:
 		o.epoch = e.Attr("epoch")
@@ -161,6 +163,9 @@ func (o *EffectsOnce) Finish(t *Truth) []record.Violation {
 			want := 1
 			if last.completed() && (last.of == typeWarm || last.of == typeBack) {
 				want = 0 // what is committed, or back, is no longer HDM's
+			}
+			if want += o.kept[before.Name]; last.completed() && last.of == typeRecover {
+				want-- // its own is among them
 			}
 			if extra := o.taken(now) - o.taken(before); extra != want && last.completed() && !last.left.has(leftSnapshot) && !o.waits(before.Name) {
 				o.broken("MIG-11", t.At, before.Subject(), last.evidence(), "%s left %d migrate-time snapshots; it leaves %d", last.id, extra, want)

@@ -24,6 +24,7 @@ type Faithful struct {
 	pools      map[string]string // of VMs by name, on premises
 	byHand     map[string]bool   // VMs that a person did something to
 	deployed   bool
+	cluster    bool // what has failed may not be what a VM uses, or not all of it
 
 	faults   int
 	fault    outcome.Case
@@ -74,6 +75,7 @@ func (o *Faithful) Observe(e kernel.Event) []record.Violation {
 		}
 	case event.Deployment:
 		o.deployed = e.Attr("phase") == "deployed"
+		o.cluster = strings.Contains(e.Attr("mode"), "cluster")
 	case event.Step:
 		if _, name, ok := strings.Cut(e.Attr("vm"), "/"); ok {
 			o.byHand[name] = true
@@ -161,7 +163,7 @@ func (o *Faithful) Finish(t *Truth) []record.Violation {
 			continue
 		}
 		became, evidence := o.became(s)
-		if became == "" || v.Allows(became) || !v.Applies() && (became == outcome.GoesOn || became == outcome.Stays) {
+		if became == "" || v.Allows(became) || (!v.Applies() || o.cluster) && (became == outcome.GoesOn || became == outcome.Stays) {
 			continue
 		}
 		clause := "REC-02"

@@ -37,6 +37,7 @@ type Heartbeats struct {
 	calls  trouble // with calls to the vCenters
 	silent bool    // it was down for longer than between two heartbeats, and heard before and after
 	heard  bool
+	phase  string // of a recovery: while a reset goes on, nothing but the appliance is left to name
 }
 
 // trouble is what goes wrong, and when the last of it may show.
@@ -93,6 +94,8 @@ func (o *Heartbeats) Observe(e kernel.Event) []record.Violation {
 		case e.Attr("what") == "created":
 			o.bus.ended(what, e.At)
 		}
+	case event.Recovery:
+		o.phase = e.Attr("phase")
 	case event.Heartbeat:
 		o.beat(&e)
 	}
@@ -172,7 +175,7 @@ func (o *Heartbeats) unready(e *kernel.Event, details string) {
 	case len(o.wan) > 0:
 	case strings.Contains(details, health.Cloud) && whole > o.rules.Noticing:
 		o.broken("SQS-02", e.At, e.Subject, []uint64{o.seq, e.Seq}, "it says that the cloud is out of reach, which has been in reach for %v", whole)
-	case strings.HasSuffix(details, " "+health.Appliance) && booting > o.rules.Booting:
+	case strings.HasSuffix(details, " "+health.Appliance) && booting > o.rules.Booting && o.phase != "resetting":
 		o.broken("SQS-02", e.At, e.Subject, []uint64{o.upSeq, e.Seq}, "it says that it is booting, for %v with both vCenters in reach", booting)
 	}
 }

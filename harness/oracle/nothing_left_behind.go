@@ -31,6 +31,7 @@ type NothingLeftBehind struct {
 	bindings map[string]string // ids: the VM on premises
 	images   map[string]bool   // VMs: a failed warm migration lists what it had brought (WARM-06)
 	hosts    hostsDown
+	kept     kept
 	stuck    bool // until a person resets HDM: what goes on waits for that
 }
 
@@ -47,12 +48,13 @@ func NewNothingLeftBehind(r Rules) *NothingLeftBehind {
 	return &NothingLeftBehind{
 		verdicts: verdicts{oracle: "nothing-left-behind"}, courses: newCourses(&r),
 		power: map[string]bool{}, pool: map[string]string{}, was: map[string]shape{}, byHand: map[string]bool{},
-		lost: map[string]int{}, bindings: map[string]string{}, images: map[string]bool{}, hosts: newHostsDown(),
+		lost: map[string]int{}, bindings: map[string]string{}, images: map[string]bool{}, hosts: newHostsDown(), kept: kept{},
 	}
 }
 
 // Observe implements Oracle.
 func (o *NothingLeftBehind) Observe(e kernel.Event) []record.Violation {
+	o.kept.hear(&e)
 	switch e.Kind {
 	case event.Migration:
 		o.migration(&e)
@@ -263,7 +265,8 @@ func (o *NothingLeftBehind) cameBack(t *Truth, before *VM, c *course) {
 	if now.Pool == o.rules.MigratePool && !c.left.has(leftPool) {
 		tell("the VM is in pool %q", now.Pool)
 	}
-	if !slices.Equal(now.Snapshots, before.Snapshots) && !(c.left.has(leftSnapshot) && o.oneMore(now.Snapshots, before.Snapshots)) {
+	snapshots := o.kept.without(before.Name, now.Snapshots, o.rules.SnapshotPrefix)
+	if !slices.Equal(snapshots, before.Snapshots) && !(c.left.has(leftSnapshot) && o.oneMore(snapshots, before.Snapshots)) {
 		tell("the VM has the snapshots [%s]; it had [%s]", strings.Join(now.Snapshots, ", "), strings.Join(before.Snapshots, ", "))
 	}
 }

@@ -30,7 +30,9 @@ type RecoveryOrder struct {
 // phases are the declared moves of a recovery. A reset can be asked for at any
 // time, and something may fail at any.
 var phases = map[string][]string{
-	idle:            {"probing", "repairing", "unrecoverable", "resetting"}, // nothing is probed that tells by itself that it began anew
+	// Nothing is probed that tells by itself that it began anew, and of an iofilter
+	// daemon that did nothing is repaired.
+	idle:            {"probing", "repairing", "returning", "unrecoverable", "resetting"},
 	"probing":       {idle, "repairing", "returning", "unrecoverable", "resetting"},
 	"repairing":     {"probing", "returning", idle, "unrecoverable", "resetting"},
 	"returning":     {"probing", "repairing", idle, "unrecoverable", "resetting"},

@@ -87,14 +87,15 @@ const (
 // What a step of a scenario says that it does when a person powers a VM on or
 // off, or restores a snapshot of it.
 const (
-	stepPower  = "power"
-	stepRevert = "revert"
+	stepPower   = "power"
+	stepRevert  = "revert"
+	stepRecover = "recover" // by the guide's steps for VMs in the recovery pools
 )
 
 // byHand is the name of the VM that a person powers on or off, or restores a
 // snapshot of; "" if the event tells of something else.
 func byHand(e *kernel.Event) string {
-	if e.Kind != event.Step || e.Attr("what") != stepPower && e.Attr("what") != stepRevert {
+	if e.Kind != event.Step || e.Attr("what") != stepPower && e.Attr("what") != stepRevert && e.Attr("what") != stepRecover {
 		return ""
 	}
 	_, name, _ := strings.Cut(e.Attr("vm"), "/")

@@ -113,6 +113,7 @@ var rules = []rule{
 	{[]string{"component-hang: short"}, bound, allows(by("HLT-01"), Stays)},
 	{[]string{"component-hang: short"}, everywhere, allows(by("HLT-01", "SYS-01"), GoesOn)},
 	{[]string{"device-error: cache", "device-error: home"}, slices.Concat(cold, idle, unbound, committing, left, recovering), because("nothing uses the device there: it would meet the error later, at another step")},
+	{[]string{"device-error: cache", "device-error: home"}, bound, allows(by("SYS-01", "REC-04", "POL-06"), Stays, Returns, Reset)},
 	{failing, bound, allows(by("REC-04", "CVM-01", "POL-06"), Returns)},
 	{failing, idle, allows(by("REC-01", "CVM-03"), Recovers)},
 	{syncing, bound, allows(by("REC-04"), Stays)},

@@ -184,7 +184,7 @@ type recoveryFacts struct {
 	waited  bool
 	kinds   map[string]bool // of faults that acted: host-restart, iofilter-restart
 	refused bool            // something, because HDM could not be repaired
-	ended   bool            // a migration failed because a part of HDM did
+	ended   bool            // a migration failed after one of those
 }
 
 func newRecoveryFacts(s *scenario.Scenario) recoveryFacts {
@@ -355,7 +355,7 @@ func (f *facts) migrationIn(e kernel.Event) {
 	delete(c.moving, vm)
 	switch {
 	case to == migration.Failed:
-		c.ended = c.ended || strings.Contains(e.Attr("reason"), appliance.CodeComponent)
+		c.ended = c.ended || c.kinds["host-restart"] || c.kinds["iofilter-restart"]
 	case to != migration.Completed:
 	case typ == migration.Recover:
 		c.came[vm] = true

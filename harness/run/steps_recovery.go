@@ -32,7 +32,7 @@ func (st *stage) takeRecovery(i int) bool {
 		st.kernel.Emit(event.Step, number, "what", "restart-appliance")
 		st.restartByHand(i, s.RestartAppliance)
 	case s.RecoverByHand != nil:
-		st.kernel.Emit(event.Step, number, "what", "recover", "vm", s.RecoverByHand.VM)
+		st.kernel.Emit(event.Step, number, "what", "recover", "vm", string(vsphere.OnPremises)+"/"+s.RecoverByHand.VM)
 		st.recoverByHand(i, s.RecoverByHand)
 	case s.DeleteLeftover != nil:
 		st.kernel.Emit(event.Step, number, "what", "delete-leftover", "vm", s.DeleteLeftover.VM)
