@@ -26,7 +26,7 @@ test: ## run every test that is fast
 	@$(GO) test -json ./... ./.ci/count | $(GO) run ./.ci/count
 
 .PHONY: check
-check: lint race fuzz cache crashes explore ## everything: lint, tests with -race, independent readers and clients, fuzzing, power cuts, a long exploration
+check: lint race fuzz cache crashes pairs explore ## everything: lint, tests with -race, independent readers and clients, fuzzing, power cuts, a long exploration
 
 .PHONY: lint
 lint: ## formatting, vet and golangci-lint
@@ -62,6 +62,14 @@ cache: ## lives of a cache, with power cuts between any two operations, against 
 .PHONY: explore
 explore: build ## run scenarios that nobody wrote (SEEDS=1-5000)
 	@bin/hdm explore --seeds $(SEEDS)
+
+.PHONY: pairs
+pairs: ## each fault at each step of each migration, each component and each two of them, each duration (ARGS="-shard 1/4 -done FILE": a part, and what is left)
+	@$(GO) test -tags check -run '^TestFamilies$$' -count 1 -timeout 60m -v ./harness/family -args $(ARGS)
+
+.PHONY: outcomes
+outcomes: ## print docs/outcomes.md anew from the table of outcomes
+	@PRINT_OUTCOMES=1 $(GO) test -run '^TestThePageIsPrintedFromTheTable$$' -count 1 ./harness/outcome
 
 .PHONY: mutants
 mutants: ## plant faults in the product, one at a time, and see each noticed (ARGS="-only flush")

@@ -186,7 +186,7 @@ func (v *verdict) probed(ev Probed) {
 			})
 		}
 	}
-	if len(r.Failures) == before && !ev.Link && v.unknowns() == unknown {
+	if unknown > 0 && len(r.Failures) == before && !ev.Link && v.unknowns() == unknown {
 		v.issue(Effect{Kind: Probe, Delay: v.Backoff}) // it found nothing out: the next one may
 		return
 	}

@@ -130,6 +130,18 @@ func TestSilenceThatEndsByItselfIsNoFailure(t *testing.T) {
 	assert.Equal(t, recovery.Healthy, l.r.Phase)
 }
 
+func TestAVMThatIsHeardToHaveRebootedWhileItIsProbedIsRepaired(t *testing.T) { // HLT-02, CVM-03
+	l := newLife(t)
+	l.notice(silent(cacheVM, component.CloudCache), silent(cacheVM, component.IOInterceptor))
+	probe := l.pending
+	l.notice(with(silent(cacheVM, ""), recovery.Rebooted))
+	require.Equal(t, probe, l.pending, "the probe goes on")
+	l.found()
+	require.Equal(t, recovery.Repairing, l.r.Phase, "nothing is left to find out")
+	l.repaired()
+	assert.Equal(t, recovery.Healthy, l.r.Phase)
+}
+
 func TestAVMThatIsDownTakesItsServicesWithIt(t *testing.T) {
 	l := newLife(t)
 	l.notice(silent(cacheVM, component.CloudCache), silent(cacheVM, component.IOInterceptor))

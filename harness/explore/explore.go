@@ -1,5 +1,6 @@
 // Package explore runs scenarios that nobody wrote: each seed draws a world and
-// orders (generate.go) and faults (trouble.go), and the oracles judge the run.
+// orders (generate.go), faults (trouble.go) and failures of parts of HDM
+// (failing.go), and the oracles judge the run.
 //
 // It decides what to try. It never judges, and what it finds is a scenario like
 // any other: it is printed as YAML, and replays to the same hash. Whether it

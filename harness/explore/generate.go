@@ -40,6 +40,7 @@ func Generate(seed uint64) *scenario.Scenario {
 	g.deploy(s)
 	g.steps(s)
 	g.faults(s)
+	g.fail(s)
 	g.expect(s)
 	return s
 }

@@ -96,6 +96,9 @@ func siteOf(of string) vsphere.Site {
 func ofCalls(f *faults.Fault, c outcome.Case, at outcome.Place) bool {
 	// Every effect begins by looking at what it is about, where it acts.
 	calls := faults.Calls{Site: where(at), Method: "RetrievePropertiesEx", Count: 1}
+	if at.Step == "" { // HDM only looks whether its vCenters are there
+		calls.Method = "RetrieveServiceContent"
+	}
 	if c.Of == outcome.Beyond {
 		calls.Count = 4
 	}

@@ -14,6 +14,7 @@ type courses struct {
 	rules *Rules
 	live  []*course          // not over, in the order of their orders
 	byID  map[string]*course // the live ones
+	stuck bool               // until a person resets HDM: what goes on waits for that
 	byVM  map[string]*course // the one that completed, else the last that had its turn
 }
 
@@ -38,7 +39,12 @@ func (c *course) home() bool { return c.of == typeBack || c.of == typeRecover }
 // resets notes that HDM is reset: what goes on ends, and who is on the cloud cache
 // is no longer.
 func (o *courses) resets(e *kernel.Event) {
-	if e.Kind != event.Recovery || e.Attr("phase") != "resetting" {
+	if e.Kind != event.Recovery {
+		return
+	}
+	phase := e.Attr("phase")
+	o.stuck = phase == "unrecoverable" || phase == "resetting" || phase != idle && e.Attr("offered") != ""
+	if phase != "resetting" {
 		return
 	}
 	for _, c := range o.live {

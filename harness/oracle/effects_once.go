@@ -146,6 +146,9 @@ func (o *EffectsOnce) answered(e *kernel.Event) {
 
 // Finish implements Oracle.
 func (o *EffectsOnce) Finish(t *Truth) []record.Violation {
+	if o.stuck {
+		return nil
+	}
 	for i := range t.Before {
 		before := &t.Before[i]
 		if before.Site != vsphere.OnPremises {
@@ -153,7 +156,7 @@ func (o *EffectsOnce) Finish(t *Truth) []record.Violation {
 		}
 		last := o.of(before.Name)
 		most := 1
-		if o.waits(before.Name) {
+		if o.waits(before.Name) || last != nil && last.of == typeWarm && !o.rules.final(last.state) {
 			most = 2 // the compute VM, and the image that it is going to be
 		}
 		if copies := t.copies(before); len(copies) > most && !last.left.has(leftCopy) {

@@ -51,7 +51,7 @@ func (o *NoLostVM) Finish(t *Truth) []record.Violation {
 		}
 		last := o.of(before.Name)
 		o.judge(t, before, here, last)
-		if last.completed() && !last.home() && !last.reset && !o.byHand[before.Name] {
+		if last.completed() && !last.home() && !last.reset && !o.stuck && !o.byHand[before.Name] {
 			o.completed(t, before, here, last)
 		}
 	}

@@ -30,9 +30,9 @@ type NothingLeftBehind struct {
 	deployed bool              // the component VMs are there, or are being made or removed
 	bindings map[string]string // ids: the VM on premises
 	images   map[string]bool   // VMs: a failed warm migration lists what it had brought (WARM-06)
+	shipped  map[string]bool   // VMs: a person brings, or has brought, their image
 	hosts    hostsDown
 	kept     kept
-	stuck    bool // until a person resets HDM: what goes on waits for that
 }
 
 // shape is what a migration that does not complete has to put back. What is not
@@ -48,7 +48,7 @@ func NewNothingLeftBehind(r Rules) *NothingLeftBehind {
 	return &NothingLeftBehind{
 		verdicts: verdicts{oracle: "nothing-left-behind"}, courses: newCourses(&r),
 		power: map[string]bool{}, pool: map[string]string{}, was: map[string]shape{}, byHand: map[string]bool{},
-		lost: map[string]int{}, bindings: map[string]string{}, images: map[string]bool{}, hosts: newHostsDown(), kept: kept{},
+		lost: map[string]int{}, bindings: map[string]string{}, images: map[string]bool{}, shipped: map[string]bool{}, hosts: newHostsDown(), kept: kept{},
 	}
 }
 
@@ -67,7 +67,6 @@ func (o *NothingLeftBehind) Observe(e kernel.Event) []record.Violation {
 		}
 	case event.Recovery:
 		o.resets(&e)
-		o.stuck = e.Attr("phase") == "unrecoverable" || e.Attr("phase") == "resetting" || e.Attr("phase") != idle && e.Attr("offered") != ""
 		if e.Attr("phase") == "resetting" {
 			clear(o.bindings) // they go with the component VMs
 		}
@@ -76,6 +75,9 @@ func (o *NothingLeftBehind) Observe(e kernel.Event) []record.Violation {
 	case event.Step:
 		if vm := byHand(&e); vm != "" {
 			o.byHand[vm] = true
+		}
+		if e.Attr("what") == stepShip {
+			o.shipped[e.Attr("vm")] = true
 		}
 	case event.CallSent, event.CallAnswered:
 		o.call(&e)
@@ -223,7 +225,7 @@ func (o *NothingLeftBehind) account(t *Truth, before *VM, accounted map[*VM]bool
 		o.untouched(t, before, c)
 	}
 	for _, v := range t.madeOf(before) {
-		listed := o.images[before.Name] && v.Name == before.Name+imageSuffix && !v.On
+		listed := (o.images[before.Name] || o.shipped[before.Name]) && v.Name == before.Name+imageSuffix && !v.On
 		accounted[v] = listed || c != nil && c.left.has(leftOf(v)) && (!v.On || c.left.all())
 	}
 }

@@ -87,8 +87,11 @@ const (
 // What a step of a scenario says that it does when a person powers a VM on or
 // off, or restores a snapshot of it.
 const (
-	stepPower   = "power"
-	stepRevert  = "revert"
+	stepPower  = "power"
+	stepRevert = "revert"
+	// stepShip is a person who brings the image of a VM by other means: where HDM does
+	// not know of it, it is theirs to remove.
+	stepShip    = "ship"
 	stepRecover = "recover" // by the guide's steps for VMs in the recovery pools
 )
 
