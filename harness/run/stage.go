@@ -34,8 +34,6 @@ const (
 	look  = 10 * time.Second // how often the end is looked for
 )
 
-// filterURL is where the hosts on premises fetch the IO filter from.
-const filterURL = "https://hdm-appliance/iofilter/praapa.vib"
 
 // probing is how often the appliance asks the vCenters whether they are there.
 const probing = 30 * time.Second
@@ -252,7 +250,7 @@ func (st *stage) boot() {
 		app, err := appliance.Boot(context.Background(), appliance.Config{
 			ID: applianceID, Runtime: m, Journal: st.journal, Knobs: st.scenario.Knobs.Of(knobs()), Patience: appliance.DefaultPatience,
 			OnPremises: vsphere.NewClient(m, here), Cloud: vsphere.NewClient(m, there),
-			Components: st.services, FilterURL: filterURL, ProbeEvery: st.probeEvery(),
+			Components: st.services, ProbeEvery: st.probeEvery(),
 			Observer: st.teller, BeforeCompletion: func(string) { st.reach(faults.AppliedBeforeCompletion) },
 		})
 		if err == nil {
