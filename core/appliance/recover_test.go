@@ -11,6 +11,7 @@ import (
 	"github.com/hdm-project/hdm/core/deployment"
 	"github.com/hdm-project/hdm/core/migration"
 	"github.com/hdm-project/hdm/core/recovery"
+	"github.com/hdm-project/hdm/core/vsphere"
 )
 
 // notice has HDM notice that a service has restarted by itself; its repair is
@@ -132,4 +133,33 @@ func TestARepairedPartBreaksNothingAnyMore(t *testing.T) {
 	require.NoError(t, err)
 	d := damageOf(deployment.Deployment{Mode: mode}, recovery.Recovery{Failures: []recovery.Failure{f}})
 	assert.False(t, d.breaks(migration.Path{Cache: f.VM}))
+}
+
+func TestAStepThatFailsWhileItsDataPathIsRepairedEndsNothingYet(t *testing.T) { // REC-12
+	c := deployed(t)
+	c.give(migration.Order{VM: "moving", Type: migration.Warm, Origin: migration.FromMessage, Request: "r-1"})
+	reconcile := ""
+	for reconcile == "" {
+		require.Len(t, c.open, 1)
+		for key, e := range c.open {
+			if e.Kind == migration.Reconcile {
+				reconcile = key
+			} else {
+				c.answer(key, doneWell)
+			}
+		}
+	}
+	repair := c.notice("HDM_Cloud_Cache-0", component.CloudCache)
+	require.Equal(t, []migration.ID{"m-0001"}, c.state.recovery.Affected)
+	c.answer(reconcile, func(e migration.Effect) migration.Event {
+		return migration.EffectFailed{Key: e.Key, Failure: migration.Failure{Class: vsphere.Refused, What: "the cloud cache has restarted"}}
+	})
+	moving := c.of("moving")[0]
+	require.Equal(t, migration.Running, moving.State, "nothing of it is taken back")
+	require.True(t, moving.Held)
+	c.hear(RecoveryHeard{recovery.Repaired{Key: repair.Key}})
+	moving, _ = c.state.Migration("m-0001")
+	require.Equal(t, migration.Failed, moving.State)
+	require.True(t, moving.LeftImage(), "what the bulk transfer brought is listed (WARM-06)")
+	require.Len(t, c.of("moving"), 2, "its VM comes back")
 }

@@ -19,13 +19,19 @@ func families() map[string][]family.Member {
 	}
 }
 
+// Of a family with very many members, one in so many is looked at closely.
+const manyMembers, part = 1000, 17
+
 func TestEveryMemberIsAScenarioThatCanBeRunAndWrittenDown(t *testing.T) {
 	seen := map[string]bool{}
 	for name, members := range families() {
 		require.NotEmpty(t, members, name)
-		for _, m := range members {
+		for i, m := range members {
 			require.False(t, seen[m.Name], "%s is there twice", m.Name)
 			seen[m.Name] = true
+			if len(members) > manyMembers && i%part != 0 {
+				continue // they differ in the step at which the same fault comes
+			}
 			text, err := scenario.Format(m.Scenario)
 			require.NoError(t, err, m.Name)
 			_, err = scenario.ParseText(m.Name, text)

@@ -33,6 +33,7 @@ type NothingLeftBehind struct {
 	shipped  map[string]bool   // VMs: a person brings, or has brought, their image
 	hosts    hostsDown
 	kept     kept
+	dead     bool // a user has declared the cloud dead: nothing of it can be removed
 }
 
 // shape is what a migration that does not complete has to put back. What is not
@@ -73,6 +74,7 @@ func (o *NothingLeftBehind) Observe(e kernel.Event) []record.Violation {
 	case event.VMPool:
 		o.pool[e.Subject] = e.Attr("pool")
 	case event.Step:
+		o.dead = o.dead || e.Attr("cloud-dead") == "true"
 		if vm := byHand(&e); vm != "" {
 			o.byHand[vm] = true
 		}
@@ -183,7 +185,7 @@ func (o *NothingLeftBehind) leftVMs(t *Truth) {
 	for i := range t.VMs {
 		v := &t.VMs[i]
 		switch {
-		case !t.arrived(v) || accounted[v]:
+		case !t.arrived(v) || accounted[v] || o.dead && v.Site == vsphere.Cloud:
 		case v.Component && o.deployed:
 		case v.Component:
 			o.broken(clauseUndeployed, t.At, v.Subject(), nil, "HDM is not deployed, and its component VM is left")
@@ -192,7 +194,7 @@ func (o *NothingLeftBehind) leftVMs(t *Truth) {
 		}
 	}
 	for _, s := range t.Served {
-		if !o.deployed {
+		if !o.deployed && !(o.dead && s.Site == vsphere.Cloud) {
 			o.broken(clauseUndeployed, t.At, string(s.Site), nil, "HDM is not deployed, and a datastore that it served is left: %s", s.What)
 		}
 	}

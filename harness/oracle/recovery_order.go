@@ -30,9 +30,7 @@ type RecoveryOrder struct {
 // phases are the declared moves of a recovery. A reset can be asked for at any
 // time, and something may fail at any.
 var phases = map[string][]string{
-	// Nothing is probed that tells by itself that it began anew, and of an iofilter
-	// daemon that did nothing is repaired.
-	idle:            {"probing", "repairing", "returning", "unrecoverable", "resetting"},
+	idle:            {"probing", "repairing", "unrecoverable", "resetting"}, // nothing is probed that tells by itself that it began anew
 	"probing":       {idle, "repairing", "returning", "unrecoverable", "resetting"},
 	"repairing":     {"probing", "returning", idle, "unrecoverable", "resetting"},
 	"returning":     {"probing", "repairing", idle, "unrecoverable", "resetting"},
@@ -70,9 +68,20 @@ func (o *RecoveryOrder) Observe(e kernel.Event) []record.Violation {
 	return o.take()
 }
 
+// beyondRepair says whether all that has failed are iofilter daemons, or their
+// hosts, that have started again: of those nothing is repaired (ESX-02).
+func beyondRepair(e *kernel.Event) bool {
+	failed := e.Attr("failed")
+	return failed != "" && !slices.ContainsFunc(strings.Split(failed, ";"), func(f string) bool {
+		_, cause, _ := strings.Cut(f, "=")
+		cause, _ = strings.CutSuffix(cause, "+repaired")
+		return cause != "filter-restarted" && cause != "host-restarted"
+	})
+}
+
 func (o *RecoveryOrder) recovers(e *kernel.Event) {
 	to := e.Attr("phase")
-	if to != o.phase && !slices.Contains(phases[o.phase], to) {
+	if to != o.phase && !slices.Contains(phases[o.phase], to) && !(o.phase == idle && to == "returning" && beyondRepair(e)) {
 		o.broken("REC-12", e.At, e.Subject, []uint64{o.told, e.Seq}, "the recovery goes from %s to %s; from there only %s is declared", o.phase, to, some(phases[o.phase]))
 	}
 	for vm := range strings.SplitSeq(e.Attr("affected"), ",") {

@@ -41,6 +41,7 @@ func TestRecoveryOrder(t *testing.T) {
 		{name: "the VM is back when HDM is healthy, told after that", events: probing + repairing + returning + ordered + healthy + "9m migration m-0009 vm=db-01 type=recover from=running to=completed\n10m step 4 what=x\n"},
 		{name: "a repair that nobody probed for", events: repairing, broken: "the repair begins, and nothing was probed", evidence: []uint64{1}},
 		{name: "a repair of what says itself that it began anew", events: "2m recovery appliance number=1 phase=repairing failed=HDM_Cloud_Cache-0=rebooted\n"},
+		{name: "an iofilter daemon that restarted, of which nothing is repaired", events: "2m recovery appliance number=1 phase=returning failed=host-1/IO·Filter=filter-restarted+repaired affected=db-01\n"},
 		{name: "a transient outage ends", events: "1m recovery appliance number=1 phase=probing failed=link=link-down\n3m recovery appliance number=1 phase=healthy\n"},
 		{name: "a VM is ordered back before the repair ends", events: probing + repairing + "2m migration m-0009 vm=db-01 type=recover from= to=queued\n", broken: "db-01 is to be brought back while HDM is repairing", evidence: []uint64{2, 3}},
 		{name: "a VM comes back that was not said to be affected", events: probing + repairing + returning + "4m migration m-0009 vm=web-01 type=recover from= to=queued\n", broken: "web-01 is to be brought back, and the failure was not said to affect it", evidence: []uint64{3, 4}},

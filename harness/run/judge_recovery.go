@@ -60,8 +60,8 @@ func (st *stage) expectHealth(p *scenario.Health, broken breach) {
 			got[c.VM+"/"+c.Name] = c.Level
 		}
 	}
-	if !maps.Equal(got, want.Components) {
-		broken("the components that are not Healthy are %v, not %v", got, want.Components)
+	if !maps.Equal(got, *want.Components) {
+		broken("the components that are not Healthy are %v, not %v", got, *want.Components)
 	}
 }
 
@@ -91,11 +91,11 @@ func (st *stage) expectRecovered(p *scenario.Recovered, broken breach) {
 	if len(want.Failed) > 0 && !maps.Equal(known, want.Failed) {
 		broken("it was of %s, not %s", causes(known), causes(want.Failed))
 	}
-	if want.Affected != nil && !sameNames(got.affected, want.Affected) {
-		broken("it affected %v, not %v", got.affected, want.Affected)
+	if want.Affected != nil && !sameNames(got.affected, *want.Affected) {
+		broken("it affected %v, not %v", got.affected, *want.Affected)
 	}
-	if want.Held != nil && !sameNames(got.held, want.Held) {
-		broken("it held %v, not %v", got.held, want.Held)
+	if want.Held != nil && !sameNames(got.held, *want.Held) {
+		broken("it held %v, not %v", got.held, *want.Held)
 	}
 	if want.Multiple != nil && got.multiple != *want.Multiple {
 		broken("something else failed meanwhile: %v, not %v", got.multiple, *want.Multiple)

@@ -20,7 +20,7 @@ func (st *stage) takeRecovery(i int) bool {
 	number := strconv.Itoa(i + 1)
 	switch {
 	case s.Reset != nil:
-		st.kernel.Emit(event.Step, number, "what", "reset")
+		st.kernel.Emit(event.Step, number, "what", "reset", "cloud-dead", strconv.FormatBool(s.Reset.CloudDead))
 		st.asks(i, "reset", func(_ context.Context, app *appliance.Appliance) (appliance.Answer, error) {
 			return app.Reset(s.Reset.Order())
 		})

@@ -19,7 +19,7 @@ type Health struct {
 		Details string        `yaml:"details,omitempty"`
 		// Components are those that are not Healthy, each as "<VM>/<service>", those and
 		// no others; left out: they may be any.
-		Components map[string]health.Level `yaml:"components,omitempty"`
+		Components *map[string]health.Level `yaml:"components,omitempty"`
 		// ResetOffered says whether the dashboard offers a reset.
 		ResetOffered *bool `yaml:"reset-offered,omitempty"`
 	} `yaml:"health"`
@@ -40,8 +40,8 @@ type Recovered struct {
 		Failed map[string]recovery.Cause `yaml:"failed,omitempty"`
 		// Affected are the VMs that were brought back, all of them, and Held those
 		// whose migrations waited.
-		Affected []string `yaml:"affected,omitempty"`
-		Held     []string `yaml:"held,omitempty"`
+		Affected *[]string `yaml:"affected,omitempty"`
+		Held     *[]string `yaml:"held,omitempty"`
 		// Multiple: something failed meanwhile.
 		Multiple *bool `yaml:"multiple,omitempty"`
 		// Offered is a part of why a reset was offered; "none" if it was not.
@@ -100,9 +100,9 @@ func (e *ResetWaited) Subject() string { return "the reset" }
 
 func (e *Health) check(c *checker) {
 	h := &e.Health
-	for _, name := range sorted(h.Components) {
+	for _, name := range sorted(of(h.Components)) {
 		c.part("health.components", name)
-		if l := h.Components[name]; l != health.Degraded && l != health.Poor {
+		if l := of(h.Components)[name]; l != health.Degraded && l != health.Poor {
 			c.fail("health.components."+name, "use Degraded or Poor", "a component that is not Healthy is never %q", l)
 		}
 	}
@@ -145,12 +145,20 @@ func (e *Recovered) check(c *checker) {
 			c.part("recovery.failed", name)
 		}
 	}
-	for i, vm := range r.Affected {
+	for i, vm := range of(r.Affected) {
 		c.affected(fmt.Sprintf("recovery.affected[%d]", i), vm)
 	}
-	for i, vm := range r.Held {
+	for i, vm := range of(r.Held) {
 		c.affected(fmt.Sprintf("recovery.held[%d]", i), vm)
 	}
+}
+
+// of is what a pointer points to; nothing, if to nothing.
+func of[T any](p *T) (v T) {
+	if p != nil {
+		v = *p
+	}
+	return v
 }
 
 func (c *checker) hosts() (all []string) {

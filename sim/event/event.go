@@ -128,6 +128,6 @@ const (
 const (
 	FaultBegan = "fault.began" // the fault's number: kind, target, case (the line of the table of outcomes that it is)
 	FaultEnded = "fault.ended" // the fault's number: kind
-	Step       = "step"        // the step's number: what
+	Step       = "step"        // the step's number: what, vm, cloud-dead=true (of a reset: the user says so)
 	StepEnded  = "step.ended"  // the step's number: what, outcome=done|refused, why
 )
