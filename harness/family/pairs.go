@@ -39,10 +39,11 @@ func pair(c outcome.Case, p outcome.Place) Member {
 		course.bus = faults.FIFO // then HDM looks for its vCenters now and then, though nothing goes on
 	}
 	when := course.reached(p)
+	all := []faults.Fault{fault(c, p, when)}
 	if p.Type == migration.Recover { // something fails while something is recovered
-		return member(slug(c.String())+"/"+place(p), p, course, first(), fault(c, p, when))
+		all = append([]faults.Fault{first()}, all...)
 	}
-	m := member(slug(c.String())+"/"+place(p), p, course, fault(c, p, when))
+	m := member(slug(c.String())+"/"+place(p), p, course, all...)
 	// Whether there is a session just then, or are two messages to swap, is chance.
 	m.Scenario.IdleFaults = c.Kind == "session-expiry" || c.Kind == "message-reorder"
 	return m
