@@ -279,6 +279,9 @@ func TestHealthIsToldWheneverItChanges(t *testing.T) { // HLT-04
 		}
 	}
 	assert.Equal(t, []string{"Ready: " + allUp, "Not Ready: Services not ready or down On Prem SyncD", "Ready: " + allUp}, said)
+	for _, p := range w.saw.panels { // what the dashboard says is what is wrong, and nothing if nothing is
+		assert.Equal(t, p.Ready(), p.Notice == "", "%v: %q", p.State, p.Notice)
+	}
 	last := w.saw.panels[len(w.saw.panels)-1]
 	assert.False(t, slices.ContainsFunc(last.Components, func(c health.Component) bool { return c.Level != health.Healthy }))
 	assert.Empty(t, last.Notice)
