@@ -164,17 +164,16 @@ const CodeComponent = "component-failed"
 // person.
 func (p *step) bringBack(r recovery.Recovery) (waiting int) {
 	all := p.everyone()
-	affected, tried, busy := map[migration.ID]bool{}, map[migration.ID]bool{}, map[migration.ID]bool{}
+	affected, busy := map[migration.ID]bool{}, map[migration.ID]bool{}
 	for _, id := range r.Affected {
 		affected[id] = true
 	}
 	for _, m := range all {
 		switch {
 		case m.Order.Type == migration.Recover:
-			tried[m.Of] = tried[m.Of] || !m.Ordered.Before(r.Since)
 			if !m.State.Final() {
-				tried[m.Of] = true
 				waiting++
+				busy[m.Of] = true
 			}
 		case m.Of != "":
 			affected[m.Of] = affected[m.Of] || affected[m.ID] // it was to bring that one back
@@ -183,12 +182,14 @@ func (p *step) bringBack(r recovery.Recovery) (waiting int) {
 	}
 	ordered := 0
 	for _, m := range all {
-		if !m.State.Final() || !m.Bound || m.Of != "" || m.ByImage() || !affected[m.ID] || tried[m.ID] {
+		if !m.State.Final() || !m.Bound || m.Of != "" || m.ByImage() || !affected[m.ID] || slices.Contains(r.Brought, m.ID) {
 			continue
 		}
 		if ordered < mostBrought && !busy[m.ID] { // never two at one VM (MIG-13)
 			p.d.Orders++
 			p.create(migration.NewRecover(p.d.Orders, p.now.Wall, m))
+			r.Brought = append(slices.Clone(r.Brought), m.ID)
+			p.d.Recovery = &r
 		}
 		ordered++
 	}
