@@ -19,7 +19,7 @@
 //	(notice.go)                             |    (causes.go) (repair.go)    |
 //	                                        |                               v
 //	                 whom it affects (affected.go)     affected migrations fail, then their VMs
-//	                                                   come back (recover.go, returning.go)
+//	                                                   come back (bringback.go, returning.go)
 //
 // A reset is resetting.go. What health says of it all is panel.go; HDM's log of it
 // is notes.go.

@@ -238,7 +238,7 @@ var errCacheLost = errors.New("its cloud cache has lost what it wrote since its 
 // cacheLost has the VM brought back as of its last flush, unless it is being brought
 // back.
 func (a *Appliance) cacheLost(m migration.Migration, why string) error {
-	if m.Order.Type != migration.Recover && slices.Contains(m.Started, migration.StepPowerOn) || m.Order.Type == migration.Back {
+	if m.Order.Type == migration.Back || slices.Contains(m.Started, migration.StepPowerOn) {
 		_, _ = a.deliver(CacheLost{m.ID, why}, "cache lost "+string(m.ID)) // an error is the journal's
 	}
 	return &vsphere.Error{

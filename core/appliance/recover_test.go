@@ -3,6 +3,7 @@ package appliance
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -75,6 +76,40 @@ func TestAffectedMigrationsFailBeforeTheirVMsComeBack(t *testing.T) { // REC-12
 	assert.Equal(t, recovery.Healthy, c.state.recovery.Phase)
 	assert.Equal(t, migration.Recover, c.of("bound")[1].Order.Type)
 	assert.False(t, c.of("bound")[0].Bound)
+}
+
+func TestAVMThatCannotComeBackIsTriedOnceInARecovery(t *testing.T) {
+	c := deployed(t)
+	c.give(migration.Order{VM: "bound", Type: migration.TBC})
+	c.finish()
+	repair := c.notice("HDM_Cloud_Manager-0", component.CloudGateway)
+	c.now.Wall = c.now.Wall.Add(-24 * time.Hour) // somebody sets the clock
+	c.hear(RecoveryHeard{recovery.Repaired{Key: repair.Key}})
+	require.Len(t, c.of("bound"), 2)
+	c.hear(BeatHeard{Failed: []recovery.Failure{{VM: "HDM_OnPrem_Manager-0", Service: component.PremSyncD, Cause: recovery.Restarted}}})
+	for key := range c.open {
+		c.answer(key, func(e migration.Effect) migration.Event {
+			return migration.EffectFailed{Key: e.Key, Failure: migration.Failure{Class: vsphere.Refused, What: "its image runs"}}
+		})
+	}
+	back, of := c.of("bound")[0], c.of("bound")[1] // by when they ended
+	require.Equal(t, []any{migration.Recover, migration.Failed}, []any{back.Order.Type, back.State})
+	c.hear(RecoveryHeard{recovery.Repaired{Key: c.state.recovery.Effect}})
+	require.Equal(t, recovery.Healthy, c.state.recovery.Phase)
+	assert.Len(t, c.of("bound"), 2, "what did not come about is left to a person")
+	assert.True(t, of.Bound)
+}
+
+func TestAnAnswerIsThatOfTheEventWhateverFollows(t *testing.T) {
+	c := deployed(t)
+	c.give(migration.Order{VM: "bound", Type: migration.TBC})
+	c.finish()
+	repair := c.notice("HDM_Cloud_Manager-0", component.CloudGateway)
+	c.hear(RecoveryHeard{recovery.Repaired{Key: repair.Key}})
+	require.Equal(t, recovery.Returning, c.state.recovery.Phase)
+	assert.Equal(t, Rejected, c.give(migration.Order{VM: "another", Type: migration.Cold}).Outcome)
+	stale := c.hear(Heard{"m-0001", migration.EffectDone{Key: "m-0001/1/check"}})
+	assert.NotEmpty(t, stale.Ignored, "who watches is told of what came too late")
 }
 
 func TestHDMsLogIsBounded(t *testing.T) {

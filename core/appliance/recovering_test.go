@@ -31,7 +31,7 @@ const (
 	notReady = health.NotReady
 )
 
-// recovered is a world in which db-01 runs in the cloud.
+// migrated is a world in which db-01 runs in the cloud.
 func migrated(t *testing.T, mode string) *world {
 	t.Helper()
 	w := newWorld(t)

@@ -88,6 +88,7 @@ type Recovery struct {
 	Failures []Failure      `json:"failures,omitempty"`
 	Since    time.Time      `json:"since,omitzero"`     // when the first of them was noticed
 	Affected []migration.ID `json:"affected,omitempty"` // whose VMs come back once all is repaired (REC-04)
+	Brought  []migration.ID `json:"brought,omitempty"`  // of the affected, for whom a migration back was ordered: once each
 	Held     []migration.ID `json:"held,omitempty"`     // that wait, and resume once all is repaired (COLD-06)
 	// Multiple: something failed while another was being recovered (REC-09).
 	Multiple bool `json:"multiple,omitempty"`

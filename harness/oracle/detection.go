@@ -49,7 +49,7 @@ func (o *Detection) recovery(e *kernel.Event, before string) {
 	first := before == idle
 	for text := range strings.SplitSeq(e.Attr("failed"), ";") {
 		name, cause, ok := strings.Cut(strings.TrimSuffix(text, "+repaired"), "=")
-		if !ok || o.marked[name] {
+		if !ok || o.marked[name] || cause == "damaged" { // that it says itself, when it is asked for something
 			continue
 		}
 		o.marked[name] = true

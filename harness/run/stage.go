@@ -234,10 +234,10 @@ func (st *stage) violate(by, subject, format string, args ...any) {
 	st.violations = append(st.violations, record.Violation{Oracle: by, At: st.kernel.Now(), Subject: subject, What: fmt.Sprintf(format, args...)})
 }
 
-// probeEvery is how often the vCenters are probed: only a message bus tells of
-// it so far.
+// probeEvery is how often the vCenters are probed: where a message bus tells of it, or
+// component VMs can fail.
 func (st *stage) probeEvery() time.Duration {
-	if st.bus == nil {
+	if st.bus == nil && !st.scenario.Deploys() {
 		return 0
 	}
 	return probing

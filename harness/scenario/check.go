@@ -194,7 +194,7 @@ func (s *Scenario) Context() faults.Context {
 }
 
 func (s *Scenario) context(world site.Description) faults.Context {
-	in := faults.Context{End: s.End(), Migrations: s.Migrations(), Deploys: s.deploys(), Components: s.components()}
+	in := faults.Context{End: s.End(), Migrations: s.Migrations(), Deploys: s.Deploys(), Components: s.components()}
 	if s.Bus != nil {
 		in.Bus = s.Bus.Queues
 	}
@@ -222,7 +222,7 @@ func waitsForDeployment(s Step) bool { return s.At == nil && s.When != nil && s.
 // waits for. In a served world those may order who come from outside.
 func (s *Scenario) reachable() []bool {
 	taken, ordered := make([]bool, len(s.Steps)), map[string]bool{}
-	deployed := !s.deploys() // the trigger itself tells that nobody does
+	deployed := !s.Deploys() // the trigger itself tells that nobody does
 	for grew := true; grew; {
 		grew = false
 		for i, step := range s.Steps {

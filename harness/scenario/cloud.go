@@ -160,8 +160,8 @@ func (s *Scenario) brings(m *Migrate) []string {
 	return names
 }
 
-// deploys says whether a step deploys HDM.
-func (s *Scenario) deploys() bool {
+// Deploys says whether a step deploys HDM.
+func (s *Scenario) Deploys() bool {
 	return slices.ContainsFunc(s.Steps, func(step Step) bool { return step.Deploy != nil })
 }
 
