@@ -71,6 +71,7 @@ var rules = []rule{
 	{[]string{"appliance-restart*", "journal-full"}, tbc, allows(by("APP-03"), GoesOn)},
 	{[]string{"appliance-restart*", "journal-full"}, slices.Concat(back, recovering), allows(by("APP-01"), GoesOn)},
 	{[]string{"appliance-restart*", "journal-full"}, bound, allows(by("APP-01", "APP-06"), Stays)},
+	{[]string{"appliance-restart: applied-before-completion"}, bound, because("a flush is no step of a migration: there is no completion for it to come before")},
 	{[]string{"appliance-restart: *"}, idle, because("an idle HDM writes nothing to its journal: it comes to no crash point")},
 	{[]string{"appliance-restart*", "journal-full"}, idle, allows(by("APP-01", "APP-07"), Recovers)},
 	{[]string{"clock-step*"}, bound, allows(by("HLT-01", "POL-04"), Stays)},
