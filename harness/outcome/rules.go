@@ -65,6 +65,7 @@ var rules = []rule{
 	{[]string{"journal-lost"}, everywhere, because("a disk that lies about syncing breaks every promise of the journal: that this is noticed is tested apart")},
 
 	// The appliance.
+	{[]string{"appliance-restart: applied-before-completion"}, bound, because("a flush is no step of a migration: there is no completion for it to come before")},
 	{[]string{"appliance-restart*", "journal-full"}, []Stretch{{migration.Warm, migration.StepBind, migration.StepBoot}}, allows(by("APP-04", "WARM-04"), Undone, GoesOn)},
 	{[]string{"appliance-restart*", "journal-full"}, cold, allows(by("APP-02"), GoesOn)},
 	{[]string{"appliance-restart*", "journal-full"}, warm, allows(by("APP-05", "WARM-04"), GoesOn)},
@@ -111,6 +112,7 @@ var rules = []rule{
 	{[]string{"component-hang: about"}, underWay, allows(by("HLT-01", "REC-02"), GoesOn, Undone, Returns)},
 	{[]string{"component-hang: about"}, recovering, allows(by("HLT-01", "REC-09"), GoesOn, Stops, Reset)},
 	{[]string{"component-hang: short", "component-hang: about"}, idle, allows(by("HLT-01", "REC-01"), Recovers)},
+	{[]string{"component-hang: short"}, computing, allows(by("WARM-04", "SYS-02"), GoesOn, Undone)}, // three tries may be over before that
 	{[]string{"component-hang: short"}, bound, allows(by("HLT-01"), Stays)},
 	{[]string{"component-hang: short"}, everywhere, allows(by("HLT-01", "SYS-01"), GoesOn)},
 	{[]string{"device-error: cache", "device-error: home"}, slices.Concat(cold, idle, unbound, committing, left, recovering), because("nothing uses the device there: it would meet the error later, at another step")},
