@@ -74,6 +74,10 @@ func special(t reflect.Type) *jsonschema.Schema {
 		s := plain[faults.Fault]()
 		s.AllOf = []*jsonschema.Schema{exactlyOne("at", "when"), exactlyOne(faults.Names()...)}
 		return s
+	case reflect.TypeFor[faults.ClockStep]():
+		s := plain[faults.ClockStep]()
+		property(s, "by").Pattern = "^-?" + durationForm[1:]
+		return s
 	case reflect.TypeFor[Migrate]():
 		s := plain[Migrate]()
 		s.OneOf = exactlyOne("vm", "vms").OneOf
