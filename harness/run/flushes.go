@@ -37,9 +37,6 @@ type flushes struct {
 	total    record.Flushes
 	every    map[string]time.Duration // the clusters' intervals, as set
 
-	wan   outage
-	flown time.Duration // the longest flush that was given up, from its cut
-
 	failed    time.Duration   // when the last fault began
 	returning map[string]bool // guests whose VMs are being brought back after a failure
 	lost      map[string]loss // what they had lost then
@@ -48,36 +45,7 @@ type flushes struct {
 // loss is what a VM has lost that was brought back.
 type loss struct {
 	writes uint64
-	blocks int64         // that the cloud cache was thrown away with
 	age    time.Duration // of the oldest of them when the last fault before began
-	bound  time.Duration // what that may be, beside the interval: the flush that was interrupted, and outages
-}
-
-// outage is for how long the WAN has been down, in any direction.
-type outage struct {
-	total, since time.Duration
-	down         int
-}
-
-func (o *outage) hear(e kernel.Event) {
-	if e.Subject != "wan" {
-		return
-	}
-	if e.Kind == event.LinkDown {
-		if o.down++; o.down == 1 {
-			o.since = e.At
-		}
-	} else if o.down--; o.down == 0 {
-		o.total += e.At - o.since
-	}
-}
-
-// until is for how long it had been down by then.
-func (o *outage) until(now time.Duration) time.Duration {
-	if o.down > 0 {
-		return o.total + now - o.since
-	}
-	return o.total
 }
 
 // dirt is what the premises do not hold of a guest's writes.
@@ -88,7 +56,6 @@ type dirt struct {
 	cutAt  time.Duration
 	since  atRisk // what was written after it
 
-	down time.Duration // for how long the WAN had been down when its last flush was cut
 }
 
 // atRisk is acknowledged writes.
@@ -121,8 +88,6 @@ func (f *flushes) hear(e kernel.Event) {
 		if e.Attr("site") == string(vsphere.Cloud) {
 			delete(f.runs, e.Subject)
 		}
-	case event.LinkDown, event.LinkUp:
-		f.wan.hear(e)
 	case event.GuestWrite:
 		if id, is := f.runs[e.Subject]; is && e.Attr("site") == string(vsphere.Cloud) {
 			f.wrote(e, f.bindings[id])
@@ -153,21 +118,19 @@ func (f *flushes) comesBack(e kernel.Event) {
 		f.returning[vm] = true
 	case migration.State(e.Attr("to")).Final() && f.returning[vm]:
 		if _, known := f.lost[vm]; !known && d != nil {
-			f.losing(d, 0)
+			f.losing(d)
 		}
 		delete(f.returning, vm)
 	}
 }
 
-// losing notes that what is at risk of a VM is lost, and so many blocks of its
-// cloud cache.
-func (f *flushes) losing(d *dirt, blocks int64) {
+// losing notes that what is at risk of a VM is lost.
+func (f *flushes) losing(d *dirt) {
 	all := d.cut
 	all.add(d.since)
-	l := loss{writes: all.writes, blocks: blocks}
+	l := loss{writes: all.writes}
 	if all.writes > 0 {
 		l.age = max(f.failed-all.oldest, 0)
-		l.bound = record.Slack + max(f.total.Longest, f.flown) + f.wan.until(f.failed) - d.down
 	}
 	f.lost[d.vm.Name] = l
 }
@@ -211,18 +174,17 @@ func (f *flushes) flush(e kernel.Event, d *dirt) {
 		d.since, d.cutAt = atRisk{}, e.At
 	case event.FlushApplied:
 		d.look(e.At)
-		d.cut, d.down = atRisk{}, f.wan.until(d.cutAt)
+		d.cut = atRisk{}
 		f.total.Applied++
 		f.total.Bytes += amount(e, "bytes")
 		f.total.Longest = max(f.total.Longest, e.At-d.cutAt)
 	case event.FlushAbandoned:
 		d.since.add(d.cut)
 		d.cut = atRisk{}
-		f.flown = max(f.flown, e.At-d.cutAt)
 	case event.Released:
 		d.look(e.At)
 		if f.returning[d.vm.Name] {
-			f.losing(d, amount(e, "blocks"))
+			f.losing(d)
 		}
 		d.cut, d.since = atRisk{}, atRisk{}
 		delete(f.bindings, e.Subject)

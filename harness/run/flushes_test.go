@@ -104,27 +104,3 @@ func TestFlushesOfManyVMsStaySmall(t *testing.T) {
 	assert.Len(t, got.VMs, record.MostFlushedVMs)
 	assert.Equal(t, 2*record.MostFlushedVMs, got.MoreVMs)
 }
-
-func TestWhatACloudCacheIsThrownAwayWithIsLostAndHasABound(t *testing.T) {
-	const returning = "\n39s migration m-0009 vm=db-01 type=recover to=running\n"
-	tests := []struct {
-		name       string
-		history    string
-		writes     uint64
-		age, bound time.Duration
-	}{
-		{"all since it came up", "35s fault.began 1", 3, 25 * time.Second, record.Slack},
-		{"what was written after the last flush", "25s flush.cut b/db-01\n28s flush.applied b/db-01 bytes=1\n30s guest.write db-01 site=cloud block=1 write=5\n35s fault.began 1", 1, 5 * time.Second, 3*time.Second + record.Slack},
-		{"what an interrupted flush carried, and an outage adds to the bound", "25s flush.cut b/db-01\n26s link.down wan direction=both\n29s flush.abandoned b/db-01\n36s link.up wan direction=both\n38s fault.began 1", 3, 28 * time.Second, 14*time.Second + record.Slack},
-		{"nothing", "25s flush.cut b/db-01\n28s flush.applied b/db-01 bytes=1\n35s fault.began 1", 0, 0, 0},
-	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			got := flushesOf(t, inTheCloud+test.history+returning+"40s guest.stopped db-01 site=cloud\n50s binding.released b/db-01 blocks=2").lost["db-01"]
-			assert.Equal(t, test.writes, got.writes)
-			assert.Equal(t, int64(2), got.blocks)
-			assert.Equal(t, test.age, got.age)
-			assert.Equal(t, test.bound, got.bound, "without the interval")
-		})
-	}
-}

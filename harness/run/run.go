@@ -179,7 +179,7 @@ func One(ctx context.Context, s *scenario.Scenario, o Options) (r record.Run, er
 		VirtualSeconds: st.kernel.Now().Seconds(), WallSeconds: time.Since(began).Seconds(), Events: st.events,
 		VSphereCalls: uint64(st.world.OnPremises.Path.Calls() + st.world.Cloud.Path.Calls()),
 		Violations:   st.violations, Covers: st.covered(), Family: s.Family, Flushes: st.flushed(),
-		Recovered: st.returns.told, Expected: len(s.Expect),
+		Expected: len(s.Expect),
 	}
 	r.Tested = append(r.Tested, st.tried...)
 	for _, w := range st.oracles {

@@ -34,6 +34,10 @@ const (
 	look  = 10 * time.Second // how often the end is looked for
 )
 
+// filterURL is where the hosts on premises fetch HDM's IO filter from: the
+// appliance serves it.
+const filterURL = "https://hdm-appliance/iofilter/praapa.vib"
+
 // probing is how often the appliance asks the vCenters whether they are there.
 const probing = 30 * time.Second
 
@@ -65,7 +69,6 @@ type stage struct {
 	meddled    []meddling
 	facts      *facts
 	flushes    *flushes
-	returns    *returns
 	story      *story
 	recoveries *recoveries
 	hands      map[string]int // steps whose tasks run, by site and task
@@ -87,7 +90,6 @@ func newStage(s *scenario.Scenario, seed uint64, o Options) (*stage, error) {
 		agenda: newAgenda(), acting: newActing(),
 	}
 	st.flushes = newFlushes(st.servedBy, st.countersOf)
-	st.returns = st.newReturns()
 	st.teller = newTeller(st.kernel)
 	st.oracles = oracle.All(rules(), eyes{st})
 	st.driver = kernel.NewDriver(st.kernel, o.Speed, o.limits())
@@ -143,7 +145,6 @@ func (st *stage) hear(e kernel.Event) {
 	st.presence.hear(e)
 	st.facts.hear(e)
 	st.flushes.hear(e)
-	st.returns.hear(e)
 	st.tell(e)
 	st.agenda.hear(st, e)
 	st.handed(e)
@@ -252,7 +253,7 @@ func (st *stage) boot() {
 		app, err := appliance.Boot(context.Background(), appliance.Config{
 			ID: applianceID, Runtime: m, Journal: st.journal, Knobs: st.scenario.Knobs.Of(knobs()), Patience: appliance.DefaultPatience,
 			OnPremises: vsphere.NewClient(m, here), Cloud: vsphere.NewClient(m, there),
-			Components: st.services, ProbeEvery: st.probeEvery(),
+			Components: st.services, FilterURL: filterURL, ProbeEvery: st.probeEvery(),
 			Observer: st.teller, BeforeCompletion: func(string) { st.reach(faults.AppliedBeforeCompletion) },
 		})
 		if err == nil {

@@ -188,17 +188,17 @@ func TestAPageOfManyRunsStaysSmallAndFailedOnesKeepTheirTimeLines(t *testing.T) 
 
 func TestThePageTellsWhatRecoveriesLostAgainstTheBound(t *testing.T) {
 	s := suite("x")
-	s.Record.Runs[0].Recovered = []record.Recovered{
-		{VM: "db-01", At: time.Hour, Pool: "HDM_RECOVERY_SUCCESS", Blocks: 1234, Writes: 5678, Lost: 19 * time.Minute, Bound: 20*time.Minute + 3*time.Second},
-		{VM: "web-01", At: time.Hour, Pool: "HDM_RECOVERY_FAILED", Lost: 0},
+	s.Record.Runs[0].Losses = []record.Loss{
+		{VM: "db-01", Migration: "m-0002", Flush: 7, Pool: "HDM_RECOVERY_SUCCESS", Blocks: 1234, Seconds: 1300, Age: 1140, Bound: 1203},
+		{VM: "web-01", Migration: "m-0003", Pool: "HDM_RECOVERY_FAILED", Bound: 1203},
 	}
 	html := drawn(t, s)
 	has(t, html, "2 times a VM was brought back")
-	has(t, html, "None lost more than its bound. The most was 19m of db-01.")
-	has(t, html, `<td class="n">1,234</td><td class="n">5,678</td>`)
-	s.Record.Runs[0].Recovered[0].Lost = 21 * time.Minute
+	has(t, html, "No last flush was older than its bound. The oldest was 19m of db-01.")
+	has(t, html, `<td class="n">7</td><td class="n">1,234</td>`)
+	s.Record.Runs[0].Losses[0].Age = 1204
 	html = drawn(t, s)
-	has(t, html, "1 lost more than the bound")
+	has(t, html, "1 had a last flush that was older than its bound")
 	has(t, html, "✗ beyond")
 	assert.NotContains(t, drawn(t, suite("x")), "What recoveries lost", "there were none")
 }

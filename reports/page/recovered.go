@@ -2,6 +2,7 @@ package page
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/hdm-project/hdm/reports/record"
 )
@@ -14,50 +15,47 @@ type recoveredView struct {
 	Rows   []recoveredRow
 	More   int
 	VMs    int
-	Beyond int // VMs that lost more than they may
+	Beyond int // VMs whose last flush was older than it may be
 	Worst  string
 }
 
 type recoveredRow struct {
-	VM, At, Pool, Blocks, Writes, Lost, Bound string
-	Within                                    bool
-	Run                                       link
+	VM, Migration, Pool, Flush, Blocks, Lost, Age, Bound string
+	Within                                               bool
+	Run                                                  link
 }
 
 func recoveredOf(s *record.Suite, anchors []string) recoveredView {
 	var v recoveredView
-	worst := record.Recovered{}
+	worst := record.Loss{}
 	for i := range s.Runs {
-		for j := range s.Runs[i].Recovered {
-			r := &s.Runs[i].Recovered[j]
+		for _, l := range s.Runs[i].Losses {
 			v.VMs++
-			if !r.Within() {
+			within := l.Age <= l.Bound
+			if !within {
 				v.Beyond++
 			}
-			if r.Lost > worst.Lost {
-				worst = *r
+			if l.Age > worst.Age {
+				worst = l
 			}
 			if len(v.Rows) == mostRecovered {
 				v.More++
 				continue
 			}
-			v.Rows = append(v.Rows, recoveredRow{
-				VM: r.VM, At: clock(r.At), Pool: r.Pool, Blocks: grouped(uint64(max(r.Blocks, 0))), Writes: grouped(r.Writes),
-				Lost: tenths(r.Lost), Bound: boundOf(r), Within: r.Within(), Run: link{s.Runs[i].Scenario, anchors[i]},
-			})
+			row := recoveredRow{
+				VM: l.VM, Migration: l.Migration, Pool: l.Pool, Flush: "none yet", Blocks: grouped(uint64(max(l.Blocks, 0))),
+				Lost: lengthOf(l.Seconds), Age: lengthOf(l.Age), Bound: lengthOf(l.Bound), Within: within, Run: link{s.Runs[i].Scenario, anchors[i]},
+			}
+			if l.Flush > 0 {
+				row.Flush = fmt.Sprint(l.Flush)
+			}
+			v.Rows = append(v.Rows, row)
 		}
 	}
-	if worst.Lost > 0 {
-		v.Worst = fmt.Sprintf("%s of %s", tenths(worst.Lost), worst.VM)
+	if worst.Age > 0 {
+		v.Worst = fmt.Sprintf("%s of %s", lengthOf(worst.Age), worst.VM)
 	}
 	return v
 }
 
-// boundOf is what a VM may have lost; one that lost nothing has none to compare
-// with.
-func boundOf(r *record.Recovered) string {
-	if r.Bound == 0 || r.Writes == 0 {
-		return "nothing lost"
-	}
-	return tenths(r.Bound)
-}
+func lengthOf(s float64) string { return tenths(time.Duration(s * float64(time.Second))) }

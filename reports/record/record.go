@@ -49,7 +49,6 @@ type Run struct {
 	Replay         string      `json:"replay,omitempty"`     // the command that runs it again exactly
 	Family         string      `json:"family,omitempty"`     // of runs that it is compared with; see Family
 	Flushes        *Flushes    `json:"flushes,omitempty"`    // nil: no VM ran on a cloud cache
-	Recovered      []Recovered `json:"recovered,omitempty"`  // in the order in which they were back
 	Expected       int         `json:"expected,omitempty"`   // promises that the scenario itself makes
 }
 
