@@ -1,6 +1,10 @@
 package faults
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/hdm-project/hdm/core/component"
+)
 
 // DeviceError makes a disk of a component VM fail: the cache device of a cloud
 // cache, or the system disk, on which IO managers stage flushes. The services
@@ -46,6 +50,9 @@ func (e *DeviceError) check(c *checker) {
 	c.times(e.Times)
 	if !slices.Contains([]Use{CacheDevice, SystemDevice}, e.Use) {
 		c.fail("use", "use cache or system", "no disk of a component VM is for %q", e.Use)
+	}
+	if runs, deployed := c.Components[e.VM]; deployed && e.Use == CacheDevice && !slices.Contains(runs, component.CloudCache) {
+		c.fail("use", "use system, or name the VM of a cloud cache", "%s has no cache device: it would never act", e.VM)
 	}
 	switch {
 	case e.Error != EIO && e.Error != ENOSPC:

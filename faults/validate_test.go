@@ -89,6 +89,7 @@ func TestAFaultThatMakesNoSenseOrCanNeverActIsRefused(t *testing.T) {
 		{"a torn flush of what has none", "{at: 1s, flush-torn: {vm: db-01}}", "[0].flush-torn.vm", "never act"},
 		{"a flush that fails too often", "{at: 1s, flush-fails: {vm: app-02, times: 10001}}", "[0].flush-fails.times", "no number"},
 		{"a device for nothing", "{at: 1s, device-error: {vm: HDM_Cloud_Cache-0, use: tea, op: read, error: EIO}}", "[0].device-error.use", "is for"},
+		{"a device that no service uses", "{at: 1s, device-error: {vm: HDM_OnPrem_ESXi_Manager-0, use: cache, op: read, error: EIO}}", "[0].device-error.use", "never act"},
 		{"a device that fails otherwise", "{at: 1s, device-error: {vm: HDM_Cloud_Cache-0, use: cache, op: read, error: EPERM}}", "[0].device-error.error", "no disk fails"},
 		{"a read that runs out of space", "{at: 1s, device-error: {vm: HDM_Cloud_Cache-0, use: cache, op: read, error: ENOSPC}}", "[0].device-error.error", "runs out"},
 		{"a full disk for no time", "{at: 1s, journal-full: {for: -1s}}", "[0].journal-full.for", "no time"},

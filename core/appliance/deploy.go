@@ -137,6 +137,11 @@ func (a *Appliance) make(ctx context.Context, e deployment.Effect, show func(int
 		return nil, &vsphere.Error{Site: vsphere.OnPremises, Op: "deploy", Object: e.Mode.String(), Class: vsphere.Refused, Err: err}
 	}
 	plan = slices.DeleteFunc(plan, func(v deployment.VM) bool { return v.Kind == component.Appliance })
+	if e.Number > 1 {
+		if err := a.cleanForgotten(ctx, e.Number); err != nil {
+			return nil, err
+		}
+	}
 	var made []deployment.Made
 	for _, site := range []vsphere.Site{vsphere.OnPremises, vsphere.Cloud} {
 		s, err := a.open(ctx, site)
@@ -303,6 +308,11 @@ func (a *Appliance) removeOne(ctx context.Context, e deployment.Effect, v deploy
 		return err
 	}
 	defer s.Close(ctx)
+	return a.removeMade(ctx, s, v, a.componentMark(e.Number, v.Name))
+}
+
+// removeMade removes the component VM with that mark, and what it serves.
+func (a *Appliance) removeMade(ctx context.Context, s *vsphere.Session, v deployment.VM, mark string) error {
 	if v.Kind == component.CloudCacheVM {
 		r, err := s.Resources(ctx)
 		if err != nil {
@@ -314,7 +324,7 @@ func (a *Appliance) removeOne(ctx context.Context, e deployment.Effect, v deploy
 			}
 		}
 	}
-	found, err := s.FindMade(ctx, a.componentMark(e.Number, v.Name))
+	found, err := s.FindMade(ctx, mark)
 	if err != nil {
 		return err
 	}

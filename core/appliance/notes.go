@@ -181,7 +181,17 @@ func (p *step) noteRecovered(m migration.Migration) {
 	if m.Flushed.Number > 0 {
 		flush = fmt.Sprintf("with the data of its flush %d, cut at %s", m.Flushed.Number, m.Flushed.At.UTC().Format("2006-01-02 15:04:05"))
 	}
-	p.note(EventRecovered, "%s is back, off, in %s: %s", m.Order.VM, m.RecoveryPool(), flush)
+	for _, l := range m.Leftovers {
+		if l.Does == migration.MoveToRecovery {
+			p.note(EventRecovered, "%s is back, and not in %s: %s", m.Order.VM, m.RecoveryPool(), l.What)
+			return
+		}
+	}
+	doubt := ""
+	if !m.Boots && m.Doubt != "" {
+		doubt = "; it may not boot: " + m.Doubt
+	}
+	p.note(EventRecovered, "%s is back, off, in %s: %s%s", m.Order.VM, m.RecoveryPool(), flush, doubt)
 }
 
 // postNotes shows in vCenter what it does not show yet of HDM's log, about the first

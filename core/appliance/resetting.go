@@ -210,6 +210,33 @@ func (a *Appliance) removeParts(ctx context.Context, site vsphere.Site) error {
 	return nil
 }
 
+// cleanForgotten removes from the cloud what an earlier deployment left there: a user
+// declared the cloud dead in a reset, and it is there again. What stands there
+// has the names that the new component VMs are to have. Nothing is bound while HDM is
+// deployed, so that every compute VM is a leftover, too.
+func (a *Appliance) cleanForgotten(ctx context.Context, number int) error {
+	return a.session(ctx, vsphere.Cloud, func(s *vsphere.Session) error {
+		if err := a.destroyMine(ctx, s); err != nil {
+			return err
+		}
+		vms, err := s.Inventory(ctx)
+		if err != nil {
+			return err
+		}
+		for _, vm := range vms {
+			made := vm.Marks[vsphere.MarkMade]
+			if made == a.componentMark(number, vm.Name) || vm.Marks[component.MarkComponent] == "" || !strings.HasPrefix(made, a.mark("")) {
+				continue
+			}
+			v := deployment.VM{Name: vm.Name, Site: vsphere.Cloud, Kind: component.Kind(vm.Marks[component.MarkComponent])}
+			if err := a.removeMade(ctx, s, v, made); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
 func (a *Appliance) cleanCloud(ctx context.Context) error {
 	if err := a.session(ctx, vsphere.Cloud, func(s *vsphere.Session) error { return a.destroyMine(ctx, s) }); err != nil {
 		return err

@@ -23,15 +23,29 @@ func (a *Appliance) bringsBack(ctx context.Context, e migration.Effect, m migrat
 	case migration.EndTrial:
 		return a.atSource(ctx, m, func(s *vsphere.Session) (migration.Result, error) { return done(a.endTrial(ctx, s, m)) })
 	case migration.MoveToRecovery:
-		return a.atSource(ctx, m, func(s *vsphere.Session) (migration.Result, error) {
-			pool, err := s.EnsurePool(ctx, m.Plan.Source, m.RecoveryPool())
-			if err != nil {
-				return migration.Result{}, err
-			}
-			return done(s.MoveIntoPool(ctx, m.Plan.Source, pool))
-		})
+		return a.atSource(ctx, m, func(s *vsphere.Session) (migration.Result, error) { return done(moveToRecovery(ctx, s, m)) })
 	}
 	panic("appliance: no executor for effect " + string(e.Kind))
+}
+
+// moveToRecovery moves a VM that is back into its pool. One that somebody has powered
+// on meanwhile is theirs, and stays where it is.
+func moveToRecovery(ctx context.Context, s *vsphere.Session, m migration.Migration) error {
+	vm, err := s.VM(ctx, m.Plan.Source)
+	if err != nil {
+		return err
+	}
+	if vm.Power != vsphere.Off {
+		return &vsphere.Error{
+			Site: vsphere.OnPremises, Op: "bring back", Object: m.Plan.Name, Class: vsphere.Refused,
+			Hint: "check what it has in its disks: it is as of its last flush", Err: errors.New("somebody has powered it on while it was brought back"),
+		}
+	}
+	pool, err := s.EnsurePool(ctx, m.Plan.Source, m.RecoveryPool())
+	if err != nil {
+		return err
+	}
+	return s.MoveIntoPool(ctx, m.Plan.Source, pool)
 }
 
 // atSource does something on premises once the source's host is there.

@@ -70,8 +70,8 @@ func (w *world) boot() error {
 		here, there := w.Endpoints("hdm-appliance")
 		config := appliance.Config{
 			ID: "hdm-1", Runtime: r, Journal: w.journal, Knobs: migration.DefaultKnobs, Patience: appliance.DefaultPatience,
-			FilterURL:  "https://hdm-appliance/iofilter/praapa.vib",
 			OnPremises: vsphere.NewClient(r, here), Cloud: vsphere.NewClient(r, there), Observer: w.saw,
+			FilterURL: "https://hdm-appliance/iofilter/praapa.vib",
 			Components: func(c component.ClientConfig) component.Port {
 				c.Link = w.Components.Link()
 				return component.NewClient(c)

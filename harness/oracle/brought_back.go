@@ -27,6 +27,8 @@ type BroughtBack struct {
 	pools    map[string]string // of VMs by subject, as they were moved
 	power    map[string]bool   // whether they are on
 	taken    map[string]int    // migrate-time snapshots of VMs by subject
+	byHand   map[string]bool   // VMs that a person powered on or off while they were brought back
+	untried  map[string]bool   // recoveries that could not find out whether the VM boots: that counts against it
 	late     map[string]bool   // VMs of which HDM noted that their last flush is late
 	spoilt   bool              // storage was damaged: an image may hold anything
 	every    time.Duration     // the longest interval that was set
@@ -86,7 +88,7 @@ func NewBroughtBack(r Rules, f *Flushed) *BroughtBack {
 	return &BroughtBack{
 		verdicts: verdicts{oracle: "brought-back"}, rules: r, flushed: f, parts: newParts(),
 		bindings: map[string]*home{}, homes: map[string]*home{}, pools: map[string]string{}, power: map[string]bool{}, taken: map[string]int{},
-		late: map[string]bool{}, delays: delays{open: map[string]bool{}},
+		byHand: map[string]bool{}, untried: map[string]bool{}, late: map[string]bool{}, delays: delays{open: map[string]bool{}},
 	}
 }
 
@@ -131,7 +133,18 @@ func (o *BroughtBack) Observe(e kernel.Event) []record.Violation {
 				o.late[name] = o.late[name] || strings.Contains(e.Attr("text"), name)
 			}
 		}
+	case event.EffectEnded:
+		if e.Attr("kind") == "judge" {
+			o.untried[e.Subject] = e.Attr("outcome") != "done"
+		}
+	case event.Step:
+		if vm := byHand(&e); vm != "" {
+			o.byHand[vm] = true // what it holds now, and where it is, is theirs
+		}
 	case event.Migration:
+		if e.Attr("type") == typeRecover && e.Attr("from") == "" {
+			delete(o.byHand, e.Attr("vm"))
+		}
 		if e.Attr("type") == typeRecover && e.Attr("to") == stateCompleted {
 			o.back(&e)
 		}
@@ -229,8 +242,10 @@ func (o *BroughtBack) back(e *kernel.Event) {
 		o.broken("REC-04", e.At, subject, []uint64{e.Seq}, "%s brought it back, and it never was on a cloud cache", e.Subject)
 		return
 	}
-	o.stands(e, subject, leftovers(e.Attr("left")))
-	if !o.spoilt {
+	if !o.byHand[vm] {
+		o.stands(e, subject, leftovers(e.Attr("left")))
+	}
+	if !o.spoilt && !o.byHand[vm] {
 		o.image(e, h, subject)
 	}
 	blocks := o.flushed.lost[vm]
@@ -245,7 +260,7 @@ func (o *BroughtBack) stands(e *kernel.Event, subject string, left leftovers) {
 	switch pool := o.pools[subject]; {
 	case pool != o.rules.RecoverySuccess && pool != o.rules.RecoveryFailed:
 		o.broken("REC-05", e.At, subject, []uint64{e.Seq}, "%s brought it back, and it is in pool %q, not in %s or %s", e.Subject, pool, o.rules.RecoverySuccess, o.rules.RecoveryFailed)
-	case pool == o.rules.RecoveryFailed && !o.spoilt && !left.has(leftBinding) && !left.has(leftJudgement):
+	case pool == o.rules.RecoveryFailed && !o.spoilt && !left.has(leftBinding) && !o.untried[e.Subject]:
 		o.broken("REC-05", e.At, subject, []uint64{e.Seq}, "%s brought it back into %s, and its image is that of a flush that was applied whole", e.Subject, pool)
 	}
 	if o.power[subject] {

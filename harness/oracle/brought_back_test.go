@@ -140,3 +140,22 @@ func (m *returned) move(to, from *disk.Disk, block int64) {
 	require.NoError(m.t, err)
 	require.NoError(m.t, to.Flush())
 }
+
+func TestAVMThatAPersonPowersOnWhileItComesBackIsTheirs(t *testing.T) {
+	m := cameBack(t)
+	m.kernel.Emit(event.Migration, "m-0009", "vm", "db-01", "type", "recover", "from", "", "to", "queued")
+	m.kernel.Emit(event.Step, "3", "what", "power", "vm", "on-premises/db-01", "state", "on")
+	m.run.PowerOff()
+	m.releases()
+	m.kernel.Emit(event.VMPower, "on-premises/db-01", "state", "on")
+	m.kernel.Emit(event.Migration, "m-0009", "vm", "db-01", "type", "recover", "from", "running", "to", "completed")
+	assert.Empty(t, m.violations)
+}
+
+func TestAVMThatCouldNotBeTriedIsAcceptedInThePoolOfThoseThatMayNotBoot(t *testing.T) {
+	m := cameBack(t)
+	m.pool = "HDM_RECOVERY_FAILED"
+	m.kernel.Emit(event.EffectEnded, "m-0009", "kind", "judge", "outcome", "refused")
+	m.recovers()
+	assert.Empty(t, m.violations)
+}

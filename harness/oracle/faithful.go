@@ -32,6 +32,7 @@ type Faithful struct {
 	subjects []subject
 	phase    string
 	offered  bool // a reset is, or was when one was asked for
+	forced   bool // a person reset HDM although it offered no reset: what follows is theirs
 }
 
 // followed is a migration.
@@ -82,12 +83,22 @@ func (o *Faithful) Observe(e kernel.Event) []record.Violation {
 		}
 		o.byHand[e.Attr("vm")] = true
 	case event.Recovery:
-		o.phase = e.Attr("phase")
-		o.offered = o.offered || o.phase == "unrecoverable" || o.phase == "resetting"
+		o.resets(&e)
 	case event.FaultBegan:
 		o.breaks(&e)
 	}
 	return o.take()
+}
+
+// resets: HDM offers a reset for what it has met, and a person may force one.
+func (o *Faithful) resets(e *kernel.Event) {
+	o.phase = e.Attr("phase")
+	if o.phase != "resetting" {
+		o.offered = o.offered || o.phase == "unrecoverable"
+		return
+	}
+	o.offered = o.offered || e.Attr("offered") != ""
+	o.forced = o.forced || !o.offered
 }
 
 func (o *Faithful) moves(e *kernel.Event) {
@@ -146,7 +157,7 @@ func (o *Faithful) breaks(e *kernel.Event) {
 
 // Finish implements Oracle.
 func (o *Faithful) Finish(t *Truth) []record.Violation {
-	if o.faults != 1 {
+	if o.faults != 1 || o.forced {
 		return nil
 	}
 	reset := o.offered || o.phase != idle

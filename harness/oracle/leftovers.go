@@ -19,9 +19,6 @@ const (
 	leftCopy     = "destroy copy"
 	leftClone    = "remove clone"
 	leftBinding  = "release"
-	// leftJudgement is whether a VM that was brought back boots: what could not be
-	// found out counts against it.
-	leftJudgement = "judge"
 )
 
 // settles are what keeps everything else from being put back: the VM may run in

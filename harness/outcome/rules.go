@@ -126,6 +126,8 @@ var rules = []rule{
 	{slices.Concat(failing, syncing), recovering, allows(by("REC-09", "RST-01"), GoesOn, Stops, Reset)},
 	{syncing, slices.Concat(warm, tbc, back), allows(by("REC-02", "COLD-06"), GoesOn)},
 	{failing, slices.Concat(unbound, computing), allows(by("REC-02", "REC-04"), GoesOn, Undone, Returns)},
+	// Its tries can be used up before the silence is noticed.
+	{silently, slices.Concat(copying, switching), allows(by("REC-02", "REC-04", "POL-06"), Returns, GoesOn, Undone)},
 	{failing, slices.Concat(copying, switching, leaving), allows(by("REC-02", "REC-04", "POL-06"), Returns, GoesOn)},
 
 	// Commands to component VMs.
