@@ -1,7 +1,6 @@
 package appliance
 
 import (
-	"reflect"
 	"slices"
 
 	"github.com/hdm-project/hdm/core/component"
@@ -68,7 +67,7 @@ func (a *Appliance) Panel() health.Panel {
 
 // panel is Panel with the appliance's mu held.
 func (a *Appliance) panel() health.Panel {
-	p := health.Panel{State: a.health(), Reset: a.state.recovery.Offered}
+	p := health.Panel{State: a.health(), Reset: a.state.recovery.Offered, Components: make([]health.Component, 0, len(a.told.Components))}
 	if !p.Ready() {
 		p.Notice = p.Details
 	}
@@ -191,7 +190,7 @@ func (a *Appliance) tellHealth() {
 	if a.Observer == nil {
 		return
 	}
-	if p := a.panel(); !reflect.DeepEqual(p, a.told) {
+	if p := a.panel(); !p.Equal(a.told) {
 		a.told = p
 		a.Observer.HealthChanged(p)
 	}
