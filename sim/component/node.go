@@ -46,6 +46,9 @@ type node struct {
 	again   bool // something came meanwhile
 	wake    time.Duration
 	timer   *kernel.Timer
+
+	beaten   component.Heartbeat // the last one that was sent
+	beatSize int64               // what it takes on the way: nearly all are equal to the one before
 }
 
 func (n *node) powerOn() { n.start = n.host.cfg.Kernel.After(n.host.cfg.Boot, n.comeUp) }
@@ -207,14 +210,22 @@ func (n *node) beat() {
 	if n.cache != nil {
 		b.FlushWanted, _ = n.cache.FlushWanted()
 	}
-	size, err := component.Encode(b)
-	if err != nil {
-		n.host.cfg.Kernel.Fail(err)
-		return
+	if !same(b, n.beaten) {
+		encoded, err := component.Encode(b)
+		if err != nil {
+			n.host.cfg.Kernel.Fail(err)
+			return
+		}
+		n.beaten, n.beatSize = b, int64(len(encoded))
 	}
-	n.host.deliver(n.site, wan.ToPremises, int64(len(size)), func(err error) {
+	n.host.deliver(n.site, wan.ToPremises, n.beatSize, func(err error) {
 		if err == nil && n.host.Heartbeat != nil {
 			n.host.Heartbeat(b)
 		}
 	})
+}
+
+// same says whether two heartbeats tell the same.
+func same(a, b component.Heartbeat) bool {
+	return a.VM == b.VM && a.Boot == b.Boot && slices.Equal(a.Services, b.Services) && slices.Equal(a.FlushWanted, b.FlushWanted)
 }
