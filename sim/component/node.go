@@ -46,9 +46,7 @@ type node struct {
 	again   bool // something came meanwhile
 	wake    time.Duration
 	timer   *kernel.Timer
-
-	beaten   component.Heartbeat // the last one that was sent
-	beatSize int64               // what it takes on the way: nearly all are equal to the one before
+	beats   beats
 }
 
 func (n *node) powerOn() { n.start = n.host.cfg.Kernel.After(n.host.cfg.Boot, n.comeUp) }
@@ -210,22 +208,14 @@ func (n *node) beat() {
 	if n.cache != nil {
 		b.FlushWanted, _ = n.cache.FlushWanted()
 	}
-	if !same(b, n.beaten) {
-		encoded, err := component.Encode(b)
-		if err != nil {
-			n.host.cfg.Kernel.Fail(err)
-			return
-		}
-		n.beaten, n.beatSize = b, int64(len(encoded))
+	size, err := n.beats.sizeOf(b)
+	if err != nil {
+		n.host.cfg.Kernel.Fail(err)
+		return
 	}
-	n.host.deliver(n.site, wan.ToPremises, n.beatSize, func(err error) {
+	n.host.deliver(n.site, wan.ToPremises, size, func(err error) {
 		if err == nil && n.host.Heartbeat != nil {
 			n.host.Heartbeat(b)
 		}
 	})
-}
-
-// same says whether two heartbeats tell the same.
-func same(a, b component.Heartbeat) bool {
-	return a.VM == b.VM && a.Boot == b.Boot && slices.Equal(a.Services, b.Services) && slices.Equal(a.FlushWanted, b.FlushWanted)
 }
