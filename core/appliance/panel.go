@@ -1,7 +1,6 @@
 package appliance
 
 import (
-	"reflect"
 	"slices"
 
 	"github.com/hdm-project/hdm/core/component"
@@ -88,6 +87,7 @@ func (a *Appliance) panel() health.Panel {
 	services, vms := a.down()
 	plan, err := deployment.Plan(a.state.deployment.Mode)
 	p := health.Panel{State: health.Of(services, vms), Notice: notice(plan, services, vms), Reset: a.state.recovery.Offered}
+	p.Components = make([]health.Component, 0, len(a.told.Components))
 	p.Components = append(p.Components, a.ownPanel()...)
 	for _, probe := range a.probes {
 		c := health.Component{Name: probe.name, Level: health.Healthy}
@@ -206,7 +206,7 @@ func (a *Appliance) tellHealth() {
 	if a.Observer == nil {
 		return
 	}
-	if p := a.panel(); !reflect.DeepEqual(p, a.told) {
+	if p := a.panel(); !p.Equal(a.told) {
 		a.told = p
 		a.Observer.HealthChanged(p)
 	}

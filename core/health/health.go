@@ -9,6 +9,7 @@ package health
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -105,4 +106,9 @@ type Panel struct {
 	Notice string
 	// Reset is why a reset is offered; "" if it is not (RST-01).
 	Reset string
+}
+
+// Equal says whether both show the same.
+func (p Panel) Equal(q Panel) bool {
+	return p.State == q.State && p.Notice == q.Notice && p.Reset == q.Reset && slices.Equal(p.Components, q.Components)
 }

@@ -18,6 +18,7 @@ type Filter struct {
 type filters struct {
 	beat  *kernel.Timer
 	heard map[string]Filter // what each said last
+	beats map[string]*beats // by host
 }
 
 // FiltersChanged says that daemons were installed, started or stopped, or that
@@ -59,12 +60,17 @@ func (h *Host) beatFilters() {
 
 func (h *Host) beatFilter(f Filter) {
 	b := component.Heartbeat{VM: f.Host, Boot: f.Boot, Services: []component.Beat{{Name: component.IOFilter, Epoch: f.Epoch}}}
-	size, err := component.Encode(b)
+	known := h.filters.beats[f.Host]
+	if known == nil {
+		known = &beats{}
+		h.filters.beats[f.Host] = known
+	}
+	size, err := known.sizeOf(b)
 	if err != nil {
 		h.cfg.Kernel.Fail(err)
 		return
 	}
-	h.deliver(vsphere.OnPremises, wan.ToPremises, int64(len(size)), func(err error) {
+	h.deliver(vsphere.OnPremises, wan.ToPremises, size, func(err error) {
 		if err == nil && h.Heartbeat != nil {
 			h.Heartbeat(b)
 		}

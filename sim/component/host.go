@@ -81,7 +81,7 @@ func New(cfg Config) *Host {
 	if cfg.LANLatency <= 0 {
 		cfg.LANLatency = DefaultLANLatency
 	}
-	h := &Host{cfg: cfg, boots: map[string]uint64{}, shells: map[string]*shell{}, epochs: map[string]uint64{}, hangs: map[string]int{}}
+	h := &Host{cfg: cfg, boots: map[string]uint64{}, shells: map[string]*shell{}, epochs: map[string]uint64{}, hangs: map[string]int{}, filters: filters{beats: map[string]*beats{}}}
 	cfg.WAN.Watch(func(wan.Direction, bool) { h.refresh() })
 	return h
 }

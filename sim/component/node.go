@@ -46,6 +46,7 @@ type node struct {
 	again   bool // something came meanwhile
 	wake    time.Duration
 	timer   *kernel.Timer
+	beats   beats
 }
 
 func (n *node) powerOn() { n.start = n.host.cfg.Kernel.After(n.host.cfg.Boot, n.comeUp) }
@@ -207,12 +208,12 @@ func (n *node) beat() {
 	if n.cache != nil {
 		b.FlushWanted, _ = n.cache.FlushWanted()
 	}
-	size, err := component.Encode(b)
+	size, err := n.beats.sizeOf(b)
 	if err != nil {
 		n.host.cfg.Kernel.Fail(err)
 		return
 	}
-	n.host.deliver(n.site, wan.ToPremises, int64(len(size)), func(err error) {
+	n.host.deliver(n.site, wan.ToPremises, size, func(err error) {
 		if err == nil && n.host.Heartbeat != nil {
 			n.host.Heartbeat(b)
 		}

@@ -48,18 +48,11 @@ const originalName = "HDMMessageID"
 // telling is what the trace tells of a message: what is in it, the message that a
 // dead letter was, and that a request has not the token of the bus.
 func (w *World) telling(m *sqs.Message) []string {
-	told := Telling(m.Body)
+	told, token := read(m.Body)
 	if of := m.Attributes[originalName].String; of != "" {
 		told = append(told, "of", of)
 	}
-	if w.Token.Empty() {
-		return told
-	}
-	r, err := protocol.DecodeRequest([]byte(m.Body))
-	var refusal *protocol.Refusal
-	switch {
-	case err == nil && !r.Head().Token.Equal(w.Token),
-		errors.As(err, &refusal) && !refusal.Unreadable && !refusal.Token.Equal(w.Token):
+	if token != nil && !w.Token.Empty() && !token.Equal(w.Token) {
 		told = append(told, "token", "wrong")
 	}
 	return told
@@ -68,18 +61,24 @@ func (w *World) telling(m *sqs.Message) []string {
 // Telling is what the trace tells of a message: attributes, keys and values in
 // turn, as event.SQSSent has them. type comes first.
 func Telling(body string) []string {
+	told, _ := read(body)
+	return told
+}
+
+// read is Telling, and the token that a request came with; nil if it is none.
+func read(body string) (told []string, token *protocol.Secret) {
 	if r, err := protocol.DecodeResponse([]byte(body)); err == nil {
-		return TellingOf(r)
+		return TellingOf(r), nil
 	}
 	r, err := protocol.DecodeRequest([]byte(body))
 	var refusal *protocol.Refusal
 	switch {
 	case err == nil:
-		return []string{"type", string(r.Type()), "request", r.Head().RequestID}
+		return []string{"type", string(r.Type()), "request", r.Head().RequestID}, &r.Head().Token
 	case errors.As(err, &refusal) && !refusal.Unreadable:
-		return []string{"type", "refused", "request", refusal.RequestID}
+		return []string{"type", "refused", "request", refusal.RequestID}, &refusal.Token
 	}
-	return []string{"unreadable", "true"}
+	return []string{"unreadable", "true"}, nil
 }
 
 // TellingOf is Telling of a response that has been read.
