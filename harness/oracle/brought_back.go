@@ -33,7 +33,7 @@ type BroughtBack struct {
 	spoilt   bool              // storage was damaged: an image may hold anything
 	every    time.Duration     // the longest interval that was set
 	delays   delays            // what keeps flushes from being applied
-	broke    time.Duration     // when the first part failed of the present recovery; 0: none
+	broke    time.Duration     // when the last part failed before the present recovery; 0: none
 	lost     []record.Loss     // of the VMs that were brought back
 	shown    bool              // one was, with something lost
 }
@@ -158,7 +158,9 @@ func (o *BroughtBack) failing(e *kernel.Event) {
 	o.delays.set("appliance", !o.parts.up, e.At)
 	switch e.Kind {
 	case event.ServiceDown, event.ComponentDown, event.HostDown, event.HostFilter, event.LinkDown:
-		if o.broke == 0 {
+		// What passes before anything is recovered says nothing: the last one before
+		// the recovery counts.
+		if o.parts.phase == idle && e.Attr("state") != "up" {
 			o.broke = e.At
 		}
 	case event.Recovery:
