@@ -2,6 +2,8 @@ package appliance
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"testing"
 	"time"
 
@@ -29,8 +31,8 @@ func TestWhileHDMRecoversNothingNewIsServedAndWhatIsQueuedWaits(t *testing.T) { 
 		c.give(migration.Order{VM: fmt.Sprintf("vm-%d", i), Type: migration.TBC})
 	}
 	for len(c.open) > 4 || c.state.live[4].State != migration.Queued { // the checks
-		for key, e := range c.open {
-			if e.Kind == migration.Check {
+		for _, key := range slices.Sorted(maps.Keys(c.open)) {
+			if c.open[key].Kind == migration.Check {
 				c.answer(key, doneWell)
 				break
 			}

@@ -106,7 +106,7 @@ func TestAComponentVMRebootsAsItsVCenterIsAsked(t *testing.T) {
 	assert.Equal(t, vsphere.Off, vm.Power)
 }
 
-func TestAVCenterThatIsDownRefusesConnectionsAndNoLinkIs(t *testing.T) {
+func TestAVCenterThatIsDownRefusesConnectionsAndIsWaitedFor(t *testing.T) {
 	for _, mode := range []Mode{Direct, SOAP} {
 		t.Run(string(mode), func(t *testing.T) {
 			w, trace := start(t, worlds(t)["tiny"], Options{Mode: mode})
@@ -131,8 +131,8 @@ func TestAVCenterThatIsDownRefusesConnectionsAndNoLinkIs(t *testing.T) {
 			require.True(t, ended)
 			require.ErrorAs(t, lost, &down)
 			assert.Equal(t, transport.Refused, down.Reason)
-			assert.False(t, down.Unreachable())
-			assert.Equal(t, vsphere.Retryable, vsphere.ClassOf(lost), "%v", lost)
+			assert.True(t, down.Unreachable())
+			assert.Equal(t, vsphere.Unreachable, vsphere.ClassOf(lost), "%v", lost)
 			assert.True(t, soap.IsSoapFault(found) || vsphere.FaultName(found) == "NotAuthenticated", "%v", found)
 			assert.Contains(t, strings.Join(said(*trace, event.CallAnswered), "\n"), "outcome=refused")
 		})

@@ -341,7 +341,7 @@ func TestAVCenterThatIsDownRefusesConnectionsAtOnceAndNothingIsApplied(t *testin
 		w.do(func(ctx context.Context) {
 			_, err := content(ctx, w.client())
 			refused(t, err)
-			assert.Equal(t, vsphere.Retryable, vsphere.ClassOf(err), "it is no link that is down")
+			assert.Equal(t, vsphere.Unreachable, vsphere.ClassOf(err), "it is waited for, as long as a transient outage")
 			before := w.Now()
 			refused(t, w.put(ctx, bytes.NewReader(image), int64(len(image))))
 			assert.Less(t, w.Now()-before, time.Second, "nothing is carried to nobody")
@@ -362,5 +362,5 @@ func refused(t *testing.T, err error) {
 	require.ErrorAs(t, err, &e)
 	assert.Equal(t, transport.Refused, e.Reason)
 	assert.False(t, e.Timeout())
-	assert.False(t, e.Unreachable())
+	assert.True(t, e.Unreachable(), "nothing was sent, and nobody is at the end of the way")
 }
