@@ -46,7 +46,8 @@ func TestRecoveryOrder(t *testing.T) {
 		{name: "a VM comes back that was not said to be affected", events: probing + repairing + returning + "4m migration m-0009 vm=web-01 type=recover from= to=queued\n", broken: "web-01 is to be brought back, and the failure was not said to affect it", evidence: []uint64{3, 4}},
 		{name: "VMs are to come back before all is repaired", events: probing + repairing + "3m recovery appliance number=1 phase=returning failed=HDM_Cloud_Cache-0=vm-down affected=db-01\n", broken: "VMs are to come back, and HDM_Cloud_Cache-0=vm-down is not repaired", evidence: []uint64{3}},
 		{name: "healthy before the last VM is back", events: probing + repairing + returning + ordered + healthy, broken: "HDM is healthy again, and db-01 is not back yet", evidence: []uint64{4, 5}},
-		{name: "a jump from healthy to returning", events: "3m recovery appliance number=1 phase=returning\n", broken: "the recovery goes from healthy to returning; from there only probing", evidence: []uint64{1}},
+		{name: "VMs come back at once, although everything runs", events: "3m recovery appliance number=1 phase=returning failed=\n"},
+		{name: "a reset that ends in a recovery", events: probing + "5m recovery appliance number=1 phase=resetting\n9m recovery appliance number=1 phase=repairing\n", broken: "the recovery goes from resetting to repairing; from there only healthy is declared", evidence: []uint64{2, 3}},
 		{name: "what cannot be recovered from is healthy by itself", events: probing + "5m recovery appliance number=1 phase=unrecoverable\n9m recovery appliance number=1 phase=healthy\n", broken: "the recovery goes from unrecoverable to healthy; from there only resetting", evidence: []uint64{2, 3}},
 		{name: "a reset", events: probing + "5m recovery appliance number=1 phase=unrecoverable failed=x=crashed\n6m recovery appliance number=1 phase=resetting failed=x=crashed\n9m recovery appliance number=1 phase=healthy\n"},
 	})
