@@ -157,7 +157,11 @@ var drawn = []func(r *rapid.T) Kind{
 	func(r *rapid.T) Kind { return &CommandLost{someCommands(r)} },
 	func(r *rapid.T) Kind { return &CommandHang{someCommands(r)} },
 	func(r *rapid.T) Kind {
-		return &DeviceError{someService(r).VM, from(r, "use", CacheDevice, SystemDevice), Write, from(r, "error", EIO, ENOSPC), rapid.IntRange(0, 5).Draw(r, "times")}
+		vm, uses := someService(r).VM, []Use{SystemDevice}
+		if slices.Contains(context.Components[vm], component.CloudCache) {
+			uses = append(uses, CacheDevice)
+		}
+		return &DeviceError{vm, from(r, "use", uses...), Write, from(r, "error", EIO, ENOSPC), rapid.IntRange(0, 5).Draw(r, "times")}
 	},
 	func(*rapid.T) Kind { return &FlushTorn{"app-02"} },
 	func(r *rapid.T) Kind { return &FlushFails{"app-02", rapid.IntRange(0, 5).Draw(r, "times")} },

@@ -69,13 +69,14 @@ func (o *RecoveryOrder) Observe(e kernel.Event) []record.Violation {
 }
 
 // beyondRepair says whether all that has failed are iofilter daemons, or their
-// hosts, that have started again: of those nothing is repaired (ESX-02).
+// hosts, that have started again, or caches that run and cannot use what they hold
+// of some VMs: of those nothing is repaired (ESX-02).
 func beyondRepair(e *kernel.Event) bool {
 	failed := e.Attr("failed")
 	return failed != "" && !slices.ContainsFunc(strings.Split(failed, ";"), func(f string) bool {
 		_, cause, _ := strings.Cut(f, "=")
 		cause, _ = strings.CutSuffix(cause, "+repaired")
-		return cause != "filter-restarted" && cause != "host-restarted"
+		return cause != "filter-restarted" && cause != "host-restarted" && cause != "damaged"
 	})
 }
 
