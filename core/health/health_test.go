@@ -21,3 +21,22 @@ func TestTheTextsAreThoseOfTheGuide(t *testing.T) {
 		assert.Equal(t, c.want.Status == Ready, got.Ready())
 	}
 }
+
+func TestPanelsAreEqualOnlyIfEverythingThatTheyShowIs(t *testing.T) {
+	shown := func() Panel {
+		return Panel{State: State{NotReady, "why"}, Components: []Component{{Name: "Cloud Cache", VM: "vm", Level: Poor, Error: "it hangs"}}, Notice: "notice", Reset: "reset"}
+	}
+	assert.True(t, shown().Equal(shown()))
+	for _, change := range []func(*Panel){
+		func(p *Panel) { p.Status = Ready },
+		func(p *Panel) { p.Details = "" },
+		func(p *Panel) { p.Components[0].Level = Degraded },
+		func(p *Panel) { p.Components = nil },
+		func(p *Panel) { p.Notice = "" },
+		func(p *Panel) { p.Reset = "" },
+	} {
+		other := shown()
+		change(&other)
+		assert.False(t, shown().Equal(other), "%+v", other)
+	}
+}

@@ -8,9 +8,10 @@ import "runtime/debug"
 const heapGrowth = 400
 
 // reserve counts as alive, so that a small heap grows by heapGrowth of it more: a
-// run of few VMs keeps so little that the collector would come every tenth of a
-// second. Nobody writes to it, and it takes no memory itself.
-const reserve = 64 << 20
+// run of few VMs keeps so little that the collector would come again and again while
+// the heap is small. Nobody writes to it, and it takes no memory itself. Far more of it
+// would not pay: memory that is touched for the first time costs more than collecting.
+const reserve = 24 << 20
 
 var reserved []byte
 
