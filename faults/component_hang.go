@@ -17,5 +17,5 @@ func (h *ComponentHang) clash(other Kind) string { return sameTarget(h, other) }
 
 func (h *ComponentHang) check(c *checker) {
 	h.ComponentService.check(c)
-	c.span("for", h.Lasts())
+	c.span(h.Lasts())
 }

@@ -26,5 +26,5 @@ func (r *ComponentVMReboot) clash(other Kind) string { return sameTarget(r, othe
 
 func (r *ComponentVMReboot) check(c *checker) {
 	c.component(r.VM)
-	c.span("for", r.Lasts())
+	c.span(r.Lasts())
 }

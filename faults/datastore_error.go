@@ -21,5 +21,5 @@ func (e *DatastoreError) clash(other Kind) string { return sameTarget(e, other) 
 func (e *DatastoreError) check(c *checker) {
 	e.Datastore.check(c)
 	c.op(e.Op)
-	c.span("for", e.Lasts())
+	c.span(e.Lasts())
 }

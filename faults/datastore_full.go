@@ -16,5 +16,5 @@ func (f *DatastoreFull) clash(other Kind) string { return sameTarget(f, other) }
 
 func (f *DatastoreFull) check(c *checker) {
 	f.Datastore.check(c)
-	c.span("for", f.Lasts())
+	c.span(f.Lasts())
 }

@@ -17,5 +17,5 @@ func (d *HostDisconnect) clash(other Kind) string { return sameTarget(d, other) 
 
 func (d *HostDisconnect) check(c *checker) {
 	d.Host.check(c)
-	c.span("for", d.Lasts())
+	c.span(d.Lasts())
 }

@@ -22,5 +22,5 @@ func (r *HostRestart) clash(other Kind) string { return sameTarget(r, other) }
 
 func (r *HostRestart) check(c *checker) {
 	r.Host.check(c)
-	c.span("for", r.Lasts())
+	c.span(r.Lasts())
 }

@@ -17,4 +17,4 @@ func (f *JournalFull) Lasts() Span { return f.For.or(Ever) }
 
 func (f *JournalFull) clash(other Kind) string { return sameTarget(f, other) }
 
-func (f *JournalFull) check(c *checker) { c.span("for", f.Lasts()) }
+func (f *JournalFull) check(c *checker) { c.span(f.Lasts()) }

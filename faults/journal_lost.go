@@ -18,4 +18,4 @@ func (l *JournalLost) Lasts() Span { return l.For.or(Ever) }
 
 func (l *JournalLost) clash(other Kind) string { return sameTarget(l, other) }
 
-func (l *JournalLost) check(c *checker) { c.span("for", l.Lasts()) }
+func (l *JournalLost) check(c *checker) { c.span(l.Lasts()) }

@@ -189,9 +189,9 @@ func (c *checker) positive(key string, d Duration) {
 }
 
 // span is positive for how long a fault lasts.
-func (c *checker) span(key string, s Span) {
+func (c *checker) span(s Span) {
 	if s <= 0 {
-		c.fail(key, "use a duration above 0, such as 30s, or ever", "%v is no time at all", s)
+		c.fail("for", "use a duration above 0, such as 30s, or ever", "%v is no time at all", s)
 	}
 }
 

@@ -29,5 +29,5 @@ func (r *VCenterRestart) clash(other Kind) string { return sameTarget(r, other) 
 
 func (r *VCenterRestart) check(c *checker) {
 	c.site(r.Site)
-	c.span("for", r.Lasts())
+	c.span(r.Lasts())
 }

@@ -23,7 +23,7 @@ func (d Direction) orBoth() Direction {
 
 // outage checks how a link is cut.
 func (c *checker) outage(lasts Span, d Direction) {
-	c.span("for", lasts)
+	c.span(lasts)
 	switch d {
 	case Both, ToCloud, ToPremises:
 	default:

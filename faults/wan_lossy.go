@@ -21,7 +21,7 @@ func (w *WANLossy) Lasts() Span { return w.For.or(Ever) }
 func (w *WANLossy) clash(other Kind) string { return sameTarget(w, other) }
 
 func (w *WANLossy) check(c *checker) {
-	c.span("for", w.Lasts())
+	c.span(w.Lasts())
 	if !(w.Loss > 0 && w.Loss <= MaxLoss) {
 		c.fail("loss", "use a number above 0 and up to 0.9; wan-down loses everything", "%v is no share of packets to lose", w.Loss)
 	}

@@ -25,7 +25,7 @@ func (w *WANSlow) clash(other Kind) string { return sameTarget(w, other) }
 const MaxAddedLatency = Duration(10e9)
 
 func (w *WANSlow) check(c *checker) {
-	c.span("for", w.Lasts())
+	c.span(w.Lasts())
 	switch {
 	case w.Percent == 0 && w.Latency == 0:
 		c.fail("", "add percent: or latency:", "nothing of it is slow")

@@ -1,6 +1,9 @@
 package run
 
-import "runtime/debug"
+import (
+	"runtime"
+	"runtime/debug"
+)
 
 // heapGrowth is by how many percent of what is alive the heap grows before the
 // garbage collector comes. A run throws away a few hundred megabytes and keeps
@@ -23,6 +26,7 @@ func RoomyHeap() {
 		return
 	}
 	reserved = make([]byte, reserve)
+	runtime.KeepAlive(reserved)
 }
 
 const goDefault = 100

@@ -62,7 +62,7 @@ func (h *Host) FailDevice(vm string, use deployment.Use, op disk.Op, err error, 
 	switch {
 	case i < 0:
 		return fmt.Errorf("%w is not what a device does: give EIO, ENOSPC, torn or lost", err)
-	case op != disk.Read && op != disk.Write && op != disk.Flush, names[i].err == disk.ErrTorn && op != disk.Write, names[i].err == disk.ErrLost && op == disk.Read:
+	case op != disk.Read && op != disk.Write && op != disk.Flush, errors.Is(err, disk.ErrTorn) && op != disk.Write, errors.Is(err, disk.ErrLost) && op == disk.Read:
 		return fmt.Errorf("a %q of a disk cannot be %s", op, names[i].name)
 	case n < 0:
 		return fmt.Errorf("%d operations cannot fail: give 0 for all, or more", n)
