@@ -266,10 +266,6 @@ func (c *CloudCache) release(j *job) {
 			c.give(f, vsphere.Refused, "a binding of it is released")
 		}
 	}
-	dirty := 0
-	if b.damage == nil {
-		dirty = b.cache.Stats().Dirty
-	}
 	c.stopCopying(b)
 	if err := c.volume.remove(b.entry); err != nil {
 		c.fail(err)
@@ -278,7 +274,7 @@ func (c *CloudCache) release(j *job) {
 	}
 	delete(c.byID, b.entry.Binding.ID)
 	c.bindings = slices.DeleteFunc(c.bindings, func(o *binding) bool { return o == b })
-	c.tell(Event{Kind: EventReleased, Binding: b.entry.Binding.ID, Blocks: dirty})
+	c.tell(Event{Kind: EventReleased, Binding: b.entry.Binding.ID})
 	j.succeed()
 }
 

@@ -156,7 +156,7 @@ func (h *Host) observe(e datapath.Event) {
 		emit(event.Bound, e.Binding, "vm", e.VM, "source", source, "quota", quota)
 	case datapath.EventReleased:
 		h.forget(e.VM, e.Binding)
-		emit(event.Released, e.Binding, blocks...)
+		emit(event.Released, e.Binding)
 	case datapath.FlushCut:
 		emit(event.FlushCut, e.Binding, append(flush, bytes...)...)
 	case datapath.FlushApplied:

@@ -73,7 +73,7 @@ const (
 	ComponentLane  = "component.lane"   // component VM in the cloud: premises (the VM at the other end), state=up|down: a pair of message gateways
 	Command        = "command"          // component VM: key, service, verb, state=running|done|failed, error: taken up, or over
 	Bound          = "binding.bound"    // binding: vm (the component VM with its cache), source (the VM on premises), quota (bytes)
-	Released       = "binding.released" // binding: blocks (that were not on the premises, and are thrown away)
+	Released       = "binding.released" // binding
 	FlushCut       = "flush.cut"        // binding: number, blocks, bytes
 	FlushApplied   = "flush.applied"    // binding: number, blocks, bytes: the premises' disks hold it
 	FlushAbandoned = "flush.abandoned"  // binding: number, blocks: its blocks are dirty again
