@@ -64,7 +64,20 @@ var style string
 //go:embed page.js
 var script string
 
-var page = template.Must(template.New("page").Parse(markup))
+var page = template.Must(template.New("page").Funcs(template.FuncMap{"code": code}).Parse(markup))
+
+// code is a text of the catalogue, whose `names` are set as code. What is not a
+// name is escaped, and so are the names.
+func code(text string) template.HTML {
+	parts := strings.Split(text, "`")
+	for i := range parts {
+		parts[i] = template.HTMLEscapeString(parts[i])
+		if i%2 == 1 {
+			parts[i] = "<code>" + parts[i] + "</code>"
+		}
+	}
+	return template.HTML(strings.Join(parts, "")) //nolint:gosec // every part was escaped above
+}
 
 // Write draws the page.
 func Write(w io.Writer, s *Suite) error {

@@ -210,5 +210,5 @@ func TestAClauseTellsItsEvidenceAndTheLedgerIsThere(t *testing.T) {
 	has(t, html, `<a href="#run-1">fine</a>: seed 0, hash <span class="hash">0000000000000001</span>; 3 expectations and all oracles held`)
 	has(t, html, "looked at: ", "of a clause of the catalogue")
 	has(t, html, `<th scope="row" id="A-26">`)
-	has(t, html, "the API that they show")
+	has(t, html, "the API that they show", "<td><code>_HDM_MIGRATEPOOL</code>, ", "the guide says &#34;less than&#34;")
 }

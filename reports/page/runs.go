@@ -171,7 +171,10 @@ func (v *vmRow) flushed(f *record.Flushes) {
 	for i := range f.VMs {
 		if vm := &f.VMs[i]; vm.Name == v.Name {
 			v.AtRisk = fmt.Sprintf("%s, %s", tenths(vm.Loss), plural(int(min(vm.AtRisk, 1<<40)), "write"))
-			v.Waited = fmt.Sprintf("%s; longest request %s", clock(vm.Stalled), clock(vm.Longest))
+			v.Waited = "never"
+			if vm.Longest > 0 {
+				v.Waited = fmt.Sprintf("%s; longest request %s", clock(vm.Stalled), clock(vm.Longest))
+			}
 		}
 	}
 }
