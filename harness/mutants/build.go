@@ -15,8 +15,9 @@ import (
 
 // Builder builds hdm from a tree, with a mistake or without.
 type Builder struct {
-	Root string // the module's folder
-	Go   string // the go command
+	Root     string   // the module's folder
+	Go       string   // the go command
+	Archives Archives // of the sound program; none: mutants are built from their source
 }
 
 // flags of every build. The same source gives the same bytes, and no symbols
@@ -25,17 +26,17 @@ var flags = []string{"-trimpath", "-buildvcs=false", "-ldflags=-s -w"}
 
 // Sound builds the product as it is into dir and returns the program and a sum
 // of its bytes: what was found with another program says nothing about this one.
-func (b Builder) Sound(ctx context.Context, dir string) (program, sum string, err error) {
-	program = filepath.Join(dir, "hdm")
-	if out, err := b.run(ctx, "build", append([]string{"-o", program}, flags...), "./cmd/hdm"); err != nil {
+func (b Builder) Sound(ctx context.Context, dir string) (to, sum string, err error) {
+	to = filepath.Join(dir, "hdm")
+	if out, err := b.run(ctx, "build", append([]string{"-o", to}, flags...), program); err != nil {
 		return "", "", fmt.Errorf("building hdm: %w\n%s", err, out)
 	}
-	content, err := os.ReadFile(program)
+	content, err := os.ReadFile(to)
 	if err != nil {
 		return "", "", fmt.Errorf("reading hdm: %w", err)
 	}
 	hash := sha256.Sum256(content)
-	return program, hex.EncodeToString(hash[:8]), nil
+	return to, hex.EncodeToString(hash[:8]), nil
 }
 
 // Mutant builds hdm with a mistake in it into dir and returns the program. A
@@ -45,9 +46,12 @@ func (b Builder) Mutant(ctx context.Context, r *Record, dir string) (string, err
 	if err != nil {
 		return "", err
 	}
-	program := filepath.Join(dir, "hdm")
-	out, err := b.run(ctx, "build", append([]string{"-o", program, "-overlay", overlay}, flags...), "./cmd/hdm")
-	return program, b.compiled(ctx, r, out, err)
+	to := filepath.Join(dir, "hdm")
+	if b.relink(ctx, r, dir, to) {
+		return to, nil
+	}
+	out, err := b.run(ctx, "build", append([]string{"-o", to, "-overlay", overlay}, flags...), program)
+	return to, b.compiled(ctx, r, out, err)
 }
 
 // Tests runs a test with a mistake in the product and says whether it failed. A
@@ -58,7 +62,7 @@ func (b Builder) Tests(ctx context.Context, r *Record, dir string) (failed bool,
 		return false, err
 	}
 	t := r.Notice.Test
-	out, err := b.run(ctx, "test", []string{"-trimpath", "-overlay", overlay, "-count", "1", "-v", "-run", "^" + t.Name + "$"}, "./"+t.Package)
+	out, err := b.run(ctx, "test", []string{"-trimpath", "-overlay", overlay, "-count", "1", "-vet", "off", "-v", "-run", "^" + t.Name + "$"}, "./"+t.Package)
 	if !strings.Contains(out, "=== RUN   "+t.Name+"\n") {
 		if err := b.compiled(ctx, r, out, err); err != nil {
 			return false, err
@@ -92,7 +96,7 @@ func (b Builder) overlay(r *Record, dir string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("finding the module: %w", err)
 	}
-	changed, list := filepath.Join(dir, "mutant.go"), filepath.Join(dir, "overlay.json")
+	changed, list := filepath.Join(dir, r.File), filepath.Join(dir, "overlay.json")
 	replace, err := json.Marshal(map[string]map[string]string{"Replace": {filepath.Join(root, filepath.FromSlash(r.Path())): changed}})
 	if err != nil {
 		panic(fmt.Sprintf("mutants: %v", err)) // strings can be written

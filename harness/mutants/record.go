@@ -237,7 +237,19 @@ func (r *Record) Apply(root string) (string, error) {
 		case e.Find == e.Replace:
 			return "", &RecordError{r.Name, fmt.Sprintf("edit %d changes nothing", i+1), "say what is wrong in the mutant"}
 		}
-		text = strings.Replace(text, e.Find, e.Replace, 1)
+		text = strings.Replace(text, e.Find, e.inPlace(text), 1)
 	}
 	return text, nil
+}
+
+// inPlace is what replaces a text, with empty lines in place of those that go, so
+// that what stands below keeps its line: packages are compiled against where
+// things are declared (see Archives).
+func (e *Edit) inPlace(text string) string {
+	_, after, _ := strings.Cut(text, e.Find)
+	gone := strings.Count(e.Find, "\n") - strings.Count(e.Replace, "\n")
+	if gone <= 0 || !strings.HasSuffix(e.Find, "\n") && !strings.HasPrefix(after, "\n") {
+		return e.Replace
+	}
+	return e.Replace + strings.Repeat("\n", gone)
 }

@@ -113,6 +113,9 @@ func run(ctx context.Context, o options) (code int, err error) {
 	if err != nil {
 		return 0, err
 	}
+	if b.Archives, err = b.Archived(ctx); err != nil {
+		return 0, err
+	}
 	sound := mutants.Program{Path: path, Dir: dir, Limit: 2 * o.limit, Workers: o.workers}
 	if o.matrix {
 		return 0, survey(ctx, o, records, &mutants.Survey{Builder: b, Sound: sound, Sum: sum, Ledger: ledger, Limit: o.limit, Workers: o.workers})
