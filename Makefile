@@ -76,8 +76,8 @@ mutants: ## plant faults in the product, one at a time, and see each noticed (AR
 	@$(GO) run ./harness/mutants/cmd $(ARGS)
 
 .PHONY: mutants-matrix
-mutants-matrix: ## run the whole suite with each of those faults; writes docs/mutants.md (hours; goes on where it stopped)
-	@$(GO) run ./harness/mutants/cmd -matrix $(ARGS)
+mutants-matrix: ## run the whole suite with each of those faults; writes docs/mutants.md (hours, or ARGS=-brief; goes on where it stopped)
+	@$(GO) run ./harness/mutants/cmd -matrix -product "commit $(COMMIT)" $(ARGS)
 
 .PHONY: bench
 bench: ## speed, as ratios within one run

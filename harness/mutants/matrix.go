@@ -1,6 +1,7 @@
 package mutants
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -11,13 +12,15 @@ import (
 type Matrix struct {
 	Clauses []string   // those that the sound program shows, in the catalogue's order
 	Seen    []Sighting // in the order of the records
-	Left    []string   // mutants that were not run yet
+	Left    []string   // mutants that were not run, or not yet
+	Brief   bool       // the survey ended once each clause had noticed one
+	Product string     // what it was made with, as people name it: a commit
 }
 
 // By are the mutants that a clause notices.
 func (m *Matrix) By(clause string) (names []string) {
 	for _, s := range m.Seen {
-		if slices.Contains(s.Violated, clause) {
+		if slices.Contains(s.Violated, clause) && !slices.Contains(names, s.Name) {
 			names = append(names, s.Name)
 		}
 	}
@@ -40,17 +43,22 @@ func (m *Matrix) Write(w io.Writer) error {
 	p := &printer{w: w}
 	p.line("# Which clauses notice which mutants")
 	p.line("")
-	p.line("Written by `make mutants-matrix`: the whole suite, run with each mistake of `harness/mutants/records` in the")
-	p.line("product. A clause notices a mutant if that suite has it violated: a scenario that covers it failed, or an oracle")
-	p.line("saw it broken. Do not edit.")
+	p.line("Written by `make mutants-matrix`: the suite, run with mistakes of `harness/mutants/records` in the product, as of")
+	p.line("%s. A clause notices a mutant if that suite has it violated: a scenario that covers it failed, or an", cmp.Or(m.Product, "the tree at hand"))
+	p.line("oracle saw it broken. Do not edit.")
 	p.line("")
+	if m.Brief {
+		p.line("This survey was brief (`-brief`): a mutant was run only with what could notice it for a clause that had noticed")
+		p.line("none so far. Which clauses notice none is told in full; which notice a mutant, only so far as it was run.")
+		p.line("")
+	}
 	missed, idle := 0, m.Idle()
 	for _, s := range m.Seen {
 		if len(s.Failed) == 0 {
 			missed++
 		}
 	}
-	p.line("%d of %d mutants are noticed by the suite; %d of %d clauses notice at least one.",
+	p.line("%d of %d mutants that were run are noticed by what was run; %d of %d clauses notice at least one.",
 		len(m.Seen)-missed, len(m.Seen), len(m.Clauses)-len(idle), len(m.Clauses))
 	p.line("")
 	if len(idle) > 0 {
@@ -58,7 +66,7 @@ func (m *Matrix) Write(w io.Writer) error {
 		p.line("")
 	}
 	if len(m.Left) > 0 {
-		p.line("Not run yet: %d mutants.", len(m.Left))
+		p.line("Not run: %d mutants.", len(m.Left))
 		p.line("")
 	}
 	p.line("## Clauses")
@@ -75,7 +83,7 @@ func (m *Matrix) Write(w io.Writer) error {
 	p.line("| mutant | scenarios that fail | clauses that notice it |")
 	p.line("| --- | ---: | --- |")
 	for _, s := range m.Seen {
-		p.line("| %s | %d%s | %s |", cell(s.Name), len(s.Failed), marks(&s), cell(abridged(s.Violated)))
+		p.line("| %s | %d%s%s | %s |", cell(s.Name), len(s.Failed), s.outOf(), marks(&s), cell(abridged(s.Violated)))
 	}
 	for _, name := range m.Left {
 		p.line("| %s | not run | |", cell(name))
@@ -92,6 +100,14 @@ func (m *Matrix) tellingMost(names []string) string {
 		}
 	}
 	return best
+}
+
+// outOf is how many scenarios were run, if not all.
+func (s *Sighting) outOf() string {
+	if len(s.Of) == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" of %d", len(s.Of))
 }
 
 func marks(s *Sighting) string {

@@ -5,14 +5,16 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 	"time"
 )
 
 // Sighting is what the whole suite says of a mutant.
 type Sighting struct {
 	Name     string        `json:"name"`
-	Violated []string      `json:"violated"` // clauses
-	Failed   []string      `json:"failed"`   // scenarios
+	Of       []string      `json:"of,omitempty"` // the scenarios that were run; none: the whole suite
+	Violated []string      `json:"violated"`     // clauses
+	Failed   []string      `json:"failed"`       // scenarios
 	Hung     bool          `json:"hung,omitempty"`
 	Note     string        `json:"note,omitempty"` // why it could not be run
 	Took     time.Duration `json:"took_ns"`
@@ -51,19 +53,15 @@ func (s *Survey) Held(ctx context.Context, catalogue []string) ([]string, error)
 	return held, s.Ledger.Keep(key, held)
 }
 
-// Known is what an earlier survey found of a mutant.
-func (s *Survey) Known(r *Record) (Sighting, bool) {
-	var seen Sighting
-	return seen, s.Ledger.Known(Key(s.Sum, "survey", r), &seen)
-}
-
-// Mutant runs the suite with a mutant, if that was not done before. A suite that
-// hits its limit counts with the runs that ended.
-func (s *Survey) Mutant(ctx context.Context, r *Record) (Sighting, error) {
-	if seen, ok := s.Known(r); ok {
+// Mutant runs these scenarios or, if none is named, the whole suite with a
+// mutant, if that was not done before. What hits its limit counts with the runs
+// that ended.
+func (s *Survey) Mutant(ctx context.Context, r *Record, of ...string) (Sighting, error) {
+	key := Key(s.Sum, strings.Join(append([]string{"survey"}, of...), " "), r)
+	seen := Sighting{Name: r.Name, Of: of}
+	if s.Ledger.Known(key, &seen) {
 		return seen, nil
 	}
-	seen := Sighting{Name: r.Name}
 	took := Stopwatch()
 	dir, err := os.MkdirTemp("", "hdm-mutant-*")
 	if err != nil {
@@ -74,7 +72,11 @@ func (s *Survey) Mutant(ctx context.Context, r *Record) (Sighting, error) {
 	if err != nil {
 		return seen, err
 	}
-	told, err := Program{Path: path, Dir: dir, Limit: s.Limit, Workers: s.Workers}.Says(ctx, "run")
+	args := []string{"run"}
+	if len(of) > 0 {
+		args = append(args, "--only", strings.Join(of, ","))
+	}
+	told, err := Program{Path: path, Dir: dir, Limit: s.Limit, Workers: s.Workers}.Says(ctx, args...)
 	if err != nil {
 		return seen, err
 	}
@@ -87,5 +89,70 @@ func (s *Survey) Mutant(ctx context.Context, r *Record) (Sighting, error) {
 	}
 	slices.Sort(seen.Failed)
 	seen.Took = took()
-	return seen, s.Ledger.Keep(Key(s.Sum, "survey", r), seen)
+	return seen, s.Ledger.Keep(key, seen)
+}
+
+// Whole runs the whole suite with every mutant. If it is interrupted it returns
+// what it found before.
+func (s *Survey) Whole(ctx context.Context, records []Record, tell func(Sighting)) (all []Sighting, err error) {
+	for i := range records {
+		seen, err := s.Mutant(ctx, &records[i])
+		if err != nil {
+			return all, err
+		}
+		all = append(all, seen)
+		tell(seen)
+	}
+	return all, nil
+}
+
+// Brief runs mutants only until each of these clauses has noticed one, and each
+// only with what could notice it for a clause that has noticed none so far: first
+// the mutants whose records name such a clause, then the others. It says which
+// clauses notice none as surely as the whole survey does, in a fraction of its
+// time, but not which others would notice a mutant, too. The sightings come in the
+// order in which they were made; a mutant can have two.
+func (s *Survey) Brief(ctx context.Context, clauses []string, records []Record, tell func(Sighting)) (all []Sighting, err error) {
+	left := slices.Clone(clauses)
+	for _, named := range []bool{true, false} {
+		for i := range records {
+			r := &records[i]
+			asked := left
+			if named {
+				asked = r.Notice.of(left)
+			}
+			if len(asked) == 0 {
+				continue
+			}
+			seen, err := s.Mutant(ctx, r, r.Notice.noticing(asked)...)
+			if err != nil {
+				return all, err
+			}
+			all = append(all, seen)
+			tell(seen)
+			left = slices.DeleteFunc(left, func(id string) bool { return slices.Contains(seen.Violated, id) })
+		}
+	}
+	return all, nil
+}
+
+// of are those clauses that the record names.
+func (n *Notice) of(clauses []string) (named []string) {
+	for _, id := range clauses {
+		if slices.Contains(n.Clauses, id) {
+			named = append(named, id)
+		}
+	}
+	return named
+}
+
+// noticing are the scenarios that cover one of these clauses and, for what
+// oracles watch everywhere, those of the record.
+func (n *Notice) noticing(clauses []string) []string {
+	all := slices.Clone(n.First())
+	for _, id := range clauses {
+		all = append(all, covering()[id]...)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }

@@ -58,6 +58,28 @@ func TestASurveyTellsWhichClausesTheSuiteHasViolated(t *testing.T) {
 	assert.Equal(t, seen, again)
 }
 
+func TestABriefSurveyEndsOnceEachClauseHasNoticedAMutant(t *testing.T) {
+	s := Survey{Builder: faked(t, map[string]string{"run": broken}, map[string]int{"run": 1}), Limit: time.Minute, Ledger: ledgerOf(t)}
+	other := wrong
+	other.Name, other.Notice = "other", Notice{Test: &Test{"core", "TestX"}}
+	told := 0
+	count := func(Sighting) { told++ }
+	seen, err := s.Brief(t.Context(), []string{"COLD-05", "COLD-01"}, []Record{other, wrong}, count)
+	require.NoError(t, err)
+	require.Len(t, seen, 1, "both clauses notice the mutant whose record names one of them")
+	assert.Equal(t, "wrong", seen[0].Name)
+	assert.Subset(t, seen[0].Of, append([]string{"b"}, covering()["COLD-05"]...), "its own scenarios, and those of the clause")
+	seen, err = s.Brief(t.Context(), []string{"COLD-05", "SQS-10"}, []Record{other, wrong}, count)
+	require.NoError(t, err)
+	require.Len(t, seen, 3, "no record names the clause that notices none, so that all are held against it")
+	assert.Equal(t, "other", seen[1].Name)
+	assert.Equal(t, covering()["SQS-10"], seen[1].Of)
+	assert.Equal(t, 4, told)
+	m := Matrix{Clauses: []string{"COLD-05", "SQS-10"}, Seen: seen}
+	assert.Equal(t, []string{"SQS-10"}, m.Idle())
+	assert.Equal(t, []string{"wrong", "other"}, m.By("COLD-05"), "once each")
+}
+
 func TestASuiteThatTheProductItselfFailsIsNoMeasure(t *testing.T) {
 	s := Survey{Ledger: ledgerOf(t), Sound: fake(t, map[string]string{"run": broken}, map[string]int{"run": 1})}
 	_, err := s.Held(t.Context(), []string{"COLD-01"})

@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/signal"
 	"regexp"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -38,6 +39,8 @@ const enough = 0.95
 
 type options struct {
 	matrix, fit bool
+	brief       bool
+	product     string
 	only        *regexp.Regexp
 	state, out  string
 	workers     int
@@ -73,6 +76,8 @@ func parse() (o options, err error) {
 	var only string
 	f := flag.CommandLine
 	f.BoolVar(&o.matrix, "matrix", false, "run the whole suite with each mutant, and write which clauses notice it")
+	f.BoolVar(&o.brief, "brief", false, "of a matrix: run a mutant only with what could notice it for a clause that has noticed none so far")
+	f.StringVar(&o.product, "product", "", "of a matrix: what its page says it was made with")
 	f.BoolVar(&o.fit, "fit", false, "only see that every record fits the product and compiles")
 	f.StringVar(&only, "only", "", "only mutants whose name, package or file this expression finds")
 	f.StringVar(&o.state, "state", "out/mutants/found.jsonl", "where what was found out is kept, so that the work can go on after an interruption")
@@ -198,21 +203,17 @@ func survey(ctx context.Context, o options, records []mutants.Record, s *mutants
 	if err != nil {
 		return err
 	}
-	failed := mutants.Each(records, 1, func(i int, r *mutants.Record) error {
-		seen, err := s.Mutant(ctx, r)
-		if err == nil {
-			fmt.Printf("%3d of %d  %4d scenarios  %3d clauses  %7v  %s\n", i+1, len(records), len(seen.Failed), len(seen.Violated), seen.Took.Round(time.Second), r.Name)
-		}
-		return err
-	})
-	m := &mutants.Matrix{Clauses: held}
-	for i := range records {
-		if seen, ok := s.Known(&records[i]); ok {
-			m.Seen = append(m.Seen, seen)
-		} else {
-			m.Left = append(m.Left, records[i].Name)
-		}
+	m := &mutants.Matrix{Clauses: held, Brief: o.brief, Product: o.product}
+	tell := func(seen mutants.Sighting) {
+		fmt.Printf("%4d scenarios  %3d clauses  %7v  %s\n", len(seen.Failed), len(seen.Violated), seen.Took.Round(time.Second), seen.Name)
 	}
+	var failed error
+	if o.brief {
+		m.Seen, failed = s.Brief(ctx, held, records, tell)
+	} else {
+		m.Seen, failed = s.Whole(ctx, records, tell)
+	}
+	m.Left = unseen(records, m.Seen)
 	f, err := os.Create(o.out)
 	if err != nil {
 		return errors.Join(failed, err)
@@ -220,4 +221,14 @@ func survey(ctx context.Context, o options, records []mutants.Record, s *mutants
 	idle := m.Idle()
 	fmt.Printf("%d of %d clauses notice no mutant: %v; see %s\n", len(idle), len(held), idle, o.out)
 	return errors.Join(failed, m.Write(f), f.Close())
+}
+
+// unseen are the names of the records that were not run.
+func unseen(records []mutants.Record, seen []mutants.Sighting) (names []string) {
+	for i := range records {
+		if !slices.ContainsFunc(seen, func(s mutants.Sighting) bool { return s.Name == records[i].Name }) {
+			names = append(names, records[i].Name)
+		}
+	}
+	return names
 }
