@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/hdm-project/hdm/core/appliance"
 	"github.com/hdm-project/hdm/core/health"
@@ -308,7 +309,8 @@ func orderOf(r *protocol.CloneRequest) migration.Order {
 
 // bulkDone hears whether the data of a warm migration has travelled by other
 // means. That it has counts only if it is there: else the answer says so, and the
-// migration goes on waiting.
+// migration goes on waiting. What came while HDM was Ready is not refused for an
+// outage that is ridden out (WAN-01).
 func (s *Service) bulkDone(ctx context.Context, d Delivery, r *protocol.BulkDoneRequest) error {
 	if h := s.Appliance.Health(); !h.Ready() {
 		return s.refuseUnready(ctx, d, r.RequestID, h)
@@ -327,7 +329,7 @@ func (s *Service) bulkDone(ctx context.Context, d Delivery, r *protocol.BulkDone
 			Fix: "tell it of warm migrations whose bulk_transfer is offline",
 		})
 	case r.Complete && m.Image == "": // else it was heard before
-		answer, err := s.Appliance.Say(ctx, m.Order.VM, migration.BulkDone)
+		answer, err := s.sayBulkDone(ctx, m.Order.VM)
 		var failed *vsphere.Error
 		switch {
 		case ctx.Err() != nil:
@@ -343,4 +345,33 @@ func (s *Service) bulkDone(ctx context.Context, d Delivery, r *protocol.BulkDone
 	response := &protocol.BulkDoneResponse{Clone: r.Clone, Complete: r.Complete, Final: true}
 	response.RequestID = r.RequestID
 	return s.respond(ctx, response, "bulk-done/"+r.RequestID, "bulk-done/"+r.RequestID)
+}
+
+// ridden is how long an outage may last that nobody hears of but in the state of
+// HDM, and how long HDM may take to see that it is over.
+const ridden = 5*time.Minute + 2*time.Minute
+
+// sayBulkDone says that the data of a VM has travelled by other means, again and
+// again as long as the cloud, where it is looked for, does not answer, or HDM is
+// not Ready any more.
+func (s *Service) sayBulkDone(ctx context.Context, vm string) (appliance.Answer, error) {
+	wait, began := newBackoff(), s.Runtime.Elapsed()
+	for {
+		answer, err := s.Appliance.Say(ctx, vm, migration.BulkDone)
+		if !passes(answer, err) || s.Runtime.Elapsed()-began >= ridden {
+			return answer, err
+		}
+		if err := s.Runtime.Sleep(ctx, wait.Next()); err != nil {
+			return appliance.Answer{}, err
+		}
+	}
+}
+
+// passes says of what a word has come to that it may be heard a while later.
+func passes(a appliance.Answer, err error) bool {
+	if failed := new(vsphere.Error); errors.As(err, &failed) {
+		return failed.Class == vsphere.Retryable || failed.Class == vsphere.Unreachable
+	}
+	unready := func(r migration.Reason) bool { return r.Code == migration.CodeNotReady }
+	return err == nil && a.Outcome == appliance.Rejected && slices.ContainsFunc(a.Reasons, unready)
 }

@@ -393,7 +393,7 @@ func TestDataThatCameByOtherMeansIsTold(t *testing.T) { // SQS-05
 		"not complete keeps it":     {answer: false},
 		"not there keeps it":        {complete: true, said: appliance.Answer{Outcome: appliance.Rejected, Reasons: []migration.Reason{no}}, words: []string{"db-01 bulk-done"}, answer: migration.CodeNoData},
 		"told again says the same":  {complete: true, image: "VirtualMachine:vm-9", answer: true},
-		"the cloud does not answer": {complete: true, deaf: &vsphere.Error{Site: vsphere.Cloud, Op: "read", Err: errors.New("no way")}, words: []string{"db-01 bulk-done"}, answer: bus.CodeVCenter},
+		"the cloud refuses to tell": {complete: true, deaf: deaf(vsphere.Refused), words: []string{"db-01 bulk-done"}, answer: bus.CodeVCenter},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
@@ -410,6 +410,51 @@ func TestDataThatCameByOtherMeansIsTold(t *testing.T) { // SQS-05
 				assert.Equal(t, c.answer, r.Complete)
 			case *protocol.ErrorResponse:
 				assert.Equal(t, c.answer, r.Errors[0].Code)
+			}
+		})
+	}
+}
+
+func deaf(class vsphere.Class) error {
+	return &vsphere.Error{Site: vsphere.Cloud, Op: "read", Class: class, Err: errors.New("no way")}
+}
+
+func TestDataThatCameByOtherMeansIsLookedForAgainWhileTheCloudIsOutOfReach(t *testing.T) { // WAN-01
+	unready := appliance.Answer{Outcome: appliance.Rejected, Reasons: []migration.Reason{migration.Unready("Services not ready or down Cloud Cache")}}
+	for name, c := range map[string]struct {
+		said   appliance.Answer
+		deaf   error
+		outage time.Duration
+		code   string // of the refusal; "": it was heard
+	}{
+		"a call fails once":                     {deaf: deaf(vsphere.Retryable), outage: 5 * time.Second},
+		"an outage of less than 5 m":            {deaf: deaf(vsphere.Unreachable), outage: 4*time.Minute + 59*time.Second},
+		"HDM has not seen yet that it is over":  {said: unready, outage: 5*time.Minute + 30*time.Second},
+		"an outage that goes on":                {deaf: deaf(vsphere.Unreachable), outage: time.Hour, code: bus.CodeVCenter},
+		"a failure of HDM's that is not mended": {said: unready, outage: time.Hour, code: migration.CodeNotReady},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.appliance.running = []appliance.Status{warm("")}
+			w.appliance.running[0].Responses = migration.Responses{Count: 1, Percent: 99, Final: true}
+			w.appliance.said, w.appliance.deaf = c.said, c.deaf
+			w.start()
+			w.ask(&protocol.BulkDoneRequest{RequestHead: head("d-1"), Clone: "r-1", Complete: true})
+			w.appliance.health = health.Of([]string{"Cloud vCenter"}, nil) // that came later
+			w.pass(c.outage - time.Second)
+			if c.code == "" {
+				assert.Empty(t, w.heard())
+				w.appliance.said, w.appliance.deaf = appliance.Answer{Outcome: appliance.Accepted}, nil
+			}
+			w.pass(2 * time.Minute)
+			assert.Empty(t, w.sqs.Messages(commands))
+			require.Len(t, w.heard(), 1)
+			switch r := w.heard()[0].(type) {
+			case *protocol.BulkDoneResponse:
+				assert.Empty(t, c.code)
+			case *protocol.ErrorResponse:
+				assert.Equal(t, c.code, r.Errors[0].Code)
+				assert.Less(t, len(w.appliance.words), 20)
 			}
 		})
 	}

@@ -66,16 +66,16 @@ func (c *CloudCache) Withdraw(now time.Duration, id string, disk int) {
 }
 
 // Peek fills p, a block, with what the guest of a binding sees of it, if the
-// cache holds it. It is no use of the block: it is for whoever judges what a
-// disk holds.
-func (c *CloudCache) Peek(id string, disk int, block int64, p []byte) (held bool, err error) {
+// cache holds it, read from dev: the device of the service, without faults. It
+// is no use of the block: it is for whoever judges what a disk holds.
+func (c *CloudCache) Peek(id string, disk int, block int64, p []byte, dev Device) (held bool, err error) {
 	b, err := c.usable(id)
 	if err != nil {
 		return false, err
 	}
 	off, held := b.cache.Peek(disk, block)
 	if held {
-		_, err = b.room.ReadAt(p, off)
+		_, err = b.room.on(dev).ReadAt(p, off)
 	}
 	return held, err
 }
@@ -96,8 +96,7 @@ func (c *CloudCache) Volatile(id string, disk int, dev Device) []cache.Block {
 	if err != nil {
 		return nil
 	}
-	room := b.room
-	room.volume = &volume{dev: &steady{Device: dev}, extent: room.volume.extent, used: room.volume.used}
+	room := b.room.on(dev)
 	var all []cache.Block
 	for _, v := range b.cache.Volatile(disk) {
 		p := make([]byte, cache.BlockSize)
@@ -106,6 +105,12 @@ func (c *CloudCache) Volatile(id string, disk int, dev Device) []cache.Block {
 		}
 	}
 	return all
+}
+
+// on is the same room as somebody else reads it: what fails for him is no failure
+// of the service's device.
+func (w window) on(dev Device) window {
+	return window{&volume{dev: &steady{Device: dev}, extent: w.volume.extent, used: w.volume.used}, w.entry}
 }
 
 // Binding is what is bound by that name.

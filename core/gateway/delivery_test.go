@@ -244,3 +244,26 @@ func TestWhatIsSentBeforeAnOwnerKnowsOfARestartIsDropped(t *testing.T) {
 	l.run(3 * time.Minute)
 	assert.Equal(t, []Message{numbered(1, 1, 100), numbered(8, 3, 100)}, l.delivered[1])
 }
+
+func TestAFrameOfAnEarlierLifeOfThePeerIsNoPeer(t *testing.T) {
+	l := newTestLink(t, config(1), quality{latency: 10 * time.Millisecond}, 1)
+	var old []byte
+	l.onSent = func(side int, f Frame) {
+		if side == 1 {
+			old = f.Bytes
+		}
+	}
+	require.NoError(t, l.ends[1].Send(numbered(1, 1, 100)))
+	l.run(time.Minute)
+	l.onSent = nil
+	l.ends[1].Reset(2)
+	l.run(2 * time.Minute)
+	l.restarted = [2][]uint32{}
+	l.ends[0].Reset(2)
+	l.ends[0].Arrived(l.now, 0, old)
+	require.NoError(t, l.ends[0].Send(numbered(2, 1, 100)))
+	l.run(3 * time.Minute)
+	assert.Empty(t, l.restarted[0], "the peer has been one and the same since this end began")
+	assert.Equal(t, []Message{numbered(2, 1, 100)}, l.delivered[1])
+	assert.EqualValues(t, 2, l.ends[0].Peer())
+}

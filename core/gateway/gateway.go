@@ -122,6 +122,7 @@ type End struct {
 	config Config
 	now    time.Duration
 	peer   uint64 // the epoch of the other end; 0: not known
+	rumour uint64 // while it is not known: the epoch that frames not meant for this End were of
 	lanes  []lane
 	timing timing
 	bucket bucket
@@ -165,7 +166,7 @@ func (e *End) Stats() Stats {
 // Reset forgets everything but the lanes, as a machine that restarted does,
 // and begins that epoch, which is higher than the one before.
 func (e *End) Reset(epoch uint64) {
-	e.config.Epoch, e.peer = epoch, 0
+	e.config.Epoch, e.peer, e.rumour = epoch, 0, 0
 	e.anew, e.restarted, e.hello, e.stats = false, nil, 0, Stats{}
 	e.timing = newTiming(e.config.Retry)
 	e.bucket = bucket{rate: e.config.Cap, at: e.now}
@@ -181,7 +182,9 @@ func (e *End) forget() {
 }
 
 // meet notes the epoch of the peer, which is a new one: it is met for the first
-// time, or lost its memory.
+// time, or lost its memory. The first time counts only in answer to this End: what
+// else comes may be of an earlier life of the peer, and would make a restart of
+// what is none.
 func (e *End) meet(epoch uint64) {
 	if e.peer != 0 {
 		e.restarted = e.streams()
@@ -245,7 +248,7 @@ func (e *End) greet(out *Out) {
 
 // emit a frame on that lane, with a packet or without.
 func (e *End) emit(out *Out, lane int, h header, p *packet) {
-	h.from, h.to = e.config.Epoch, e.peer
+	h.from, h.to = e.config.Epoch, max(e.peer, e.rumour)
 	h.cumulative, h.selective = e.recv.acknowledged()
 	f := Frame{Lane: lane, Bytes: encodeFrame(h, p)}
 	f.Weight = int64(len(f.Bytes))
@@ -265,7 +268,7 @@ func (e *End) answer(out *Out) {
 	for i := range e.lanes {
 		l := &e.lanes[i]
 		if l.up && (l.answer || l.ask) {
-			e.emit(out, i, header{ask: l.ask}, nil)
+			e.emit(out, i, header{ask: l.ask || e.peer == 0}, nil)
 		}
 		l.answer, l.ask = false, false
 	}

@@ -28,11 +28,14 @@ func newReceiver() receiver { return receiver{streams: map[uint32]*inStream{}} }
 func (e *End) Arrived(now time.Duration, lane int, frame []byte) {
 	e.now = max(e.now, now)
 	h, p, ok := decodeFrame(frame)
-	if !ok || h.from < e.peer {
+	if !ok || h.from < max(e.peer, e.rumour) {
 		e.stats.Discarded++
 		return
 	}
-	if h.from > e.peer {
+	switch {
+	case e.peer == 0 && h.to != e.config.Epoch:
+		e.rumour = h.from
+	case h.from > e.peer:
 		e.meet(h.from)
 	}
 	l := &e.lanes[lane]

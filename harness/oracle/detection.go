@@ -66,7 +66,7 @@ func (o *Detection) recovery(e *kernel.Event, before string) {
 // silent says whether nothing has been heard of a part for long enough. The last
 // heartbeat came before it went down, by as much as it is heard.
 func (o *Detection) silent(e *kernel.Event, p *part) bool {
-	return o.down(p) && e.At-max(p.at, o.parts.heard(p)) >= o.rules.Missed-o.rules.Beat-time.Second
+	return o.down(p) && e.At-max(p.at, o.parts.reached(p)) >= o.rules.Missed-o.rules.Beat-time.Second
 }
 
 // judge: a part is marked as failed. first says that there was no ground to look
@@ -76,7 +76,7 @@ func (o *Detection) judge(e *kernel.Event, p *part, cause string, first bool) {
 	case o.parts.wan.failed || len(o.parts.slow) > 0 || e.At-o.parts.eased < o.rules.Missed:
 		return // what is on the way from the cloud may be lost
 	case o.down(p) && first:
-		o.broken("HLT-01", e.At, p.named(), []uint64{p.seq, e.Seq}, "it is marked failed (%s) after a silence of %v", cause, e.At-max(p.at, o.parts.heard(p)))
+		o.broken("HLT-01", e.At, p.named(), []uint64{p.seq, e.Seq}, "it is marked failed (%s) after a silence of %v", cause, e.At-max(p.at, o.parts.reached(p)))
 	case o.down(p):
 		o.missed = o.missed || o.silent(e, p)
 	case !p.failed && !o.parts.ofFailed(p):

@@ -13,11 +13,12 @@ import (
 // it asks for is written down, or it has been refused with a response, or, if it
 // could not be read, it is in the dead-letter queue as well; and at the end none
 // is left, nor a copy that a standard queue has made. A command without the token
-// may go only once it has been refused, whatever request it names. Each order has
-// exactly one final response, by its id, and none after it but repeats of it to
-// those who ask again; what is told of progress never falls, and how the
-// migration ended is true (SQS-06); none is told to have failed that goes on
-// (SQS-09).
+// may go only once it has been refused, whatever request it names. Each order that
+// has come to its end has exactly one final response, by its id, and none after it
+// but repeats of it to those who ask again; what is told of progress never falls,
+// and how the migration ended is true (SQS-06); none is told to have failed that
+// goes on (SQS-09). That a migration ends is not judged here: one may wait for a
+// person.
 type MessageBus struct {
 	verdicts
 	rules    Rules
@@ -25,6 +26,7 @@ type MessageBus struct {
 	order    []*posted          // all that ever were
 	answered map[string]bool    // SQS's ids of messages that an error response is about
 	ordered  map[string]bool    // requests that the appliance has answered for
+	accepted map[string]string  // requests: the migration
 	listed   map[string]bool    // requests whose last page was sent
 	heard    map[string]bool    // requests that told of data which came by other means, and were answered
 	buried   map[string]bool    // SQS's ids of messages that are in the dead-letter queue
@@ -58,7 +60,7 @@ type telling struct {
 func NewMessageBus(r Rules) *MessageBus {
 	return &MessageBus{
 		verdicts: verdicts{oracle: "message-bus"}, rules: r, posted: map[string]*posted{}, answered: map[string]bool{},
-		buried: map[string]bool{}, ordered: map[string]bool{}, listed: map[string]bool{}, heard: map[string]bool{}, told: map[string]*telling{}, states: map[string]string{},
+		buried: map[string]bool{}, ordered: map[string]bool{}, accepted: map[string]string{}, listed: map[string]bool{}, heard: map[string]bool{}, told: map[string]*telling{}, states: map[string]string{},
 	}
 }
 
@@ -86,6 +88,9 @@ func (o *MessageBus) Observe(e kernel.Event) []record.Violation {
 		o.deleted(&e)
 	case event.OrderAnswered:
 		o.ordered[e.Attr("request")] = true
+		if e.Attr("outcome") == "accepted" {
+			o.accepted[e.Attr("request")] = e.Attr("migration")
+		}
 	case event.Migration:
 		o.states[e.Subject] = e.Attr("to")
 	case event.ApplianceDown:
@@ -218,13 +223,19 @@ func (o *MessageBus) Finish(t *Truth) []record.Violation {
 		switch {
 		case p.left > 0 && o.setUp > 0:
 			o.broken("SQS-10", t.At, p.id, []uint64{p.sent}, "it is still in the command queue, and nobody answers it")
-		case p.deleted && !p.stranger && p.kind == kindClone && o.ordered[p.request] && o.setUp > 0:
+		case p.deleted && !p.stranger && p.kind == kindClone && o.over(p.request) && o.setUp > 0:
 			if told := o.told[p.request]; told == nil || told.final == "" {
 				o.broken("SQS-06", t.At, p.request, []uint64{p.sent}, "no final response tells its end")
 			}
 		}
 	}
 	return o.take()
+}
+
+// over says whether an order has been answered, and is not under way any more.
+func (o *MessageBus) over(request string) bool {
+	state := o.states[o.accepted[request]]
+	return o.ordered[request] && (state == "" || o.rules.final(state))
 }
 
 // Tested implements Oracle.

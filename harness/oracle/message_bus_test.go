@@ -12,7 +12,7 @@ import (
 const (
 	busUp = "1s bus.set-up appliance outcome=done\n"
 	asked = "2s sqs.sent hdm_command_queue.fifo message=c-1 bytes=99 type=SourceCloneRequest request=r-1\n"
-	began = "3s order.answered appliance request=r-1 vm=db-01 outcome=accepted\n"
+	began = "3s order.answered appliance request=r-1 vm=db-01 outcome=accepted migration=m-0001\n"
 	ended = "9s migration m-0001 vm=db-01 from=running to=completed\n"
 	taken = "4s sqs.deleted hdm_command_queue.fifo message=c-1\n"
 	final = "9s sqs.sent hdm_response_queue.fifo message=p-9 bytes=9 type=SourceCloneResponse request=r-1 response=s/2 final=true migration=m-0001 state=completed percent=100\n"
@@ -64,6 +64,9 @@ func TestMessageBus(t *testing.T) {
 		{name: "an unreadable message is not answered", events: busUp + unreadable + buried + gone, broken: "deleted before it was answered", evidence: []uint64{2, 4}},
 		{name: "it is left in the queue", events: busUp + asked, broken: "still in the command queue", evidence: []uint64{2}},
 		{name: "its end is never told", events: busUp + asked + began + taken + at("s/1", "9", "running") + ended, broken: "no final response tells its end", evidence: []uint64{2}},
+		{name: "it is not over: it waits for a person", events: busUp + asked + began + taken + at("s/1", "9", "waiting") + "9s migration m-0001 vm=db-01 from=running to=waiting\n"},
+		{name: "it went on from there, and its end is never told", events: busUp + asked + began + taken + at("s/1", "9", "waiting") + "7s migration m-0001 vm=db-01 from=running to=waiting\n8s migration m-0001 vm=db-01 from=waiting to=running\n" + ended, broken: "no final response tells its end", evidence: []uint64{2}},
+		{name: "it was refused, and nobody is told", events: busUp + asked + "3s order.answered appliance request=r-1 vm=db-01 outcome=refused\n" + taken, broken: "no final response tells its end", evidence: []uint64{2}},
 		{name: "two unreadable messages, each buried", events: busUp + unreadable + unreadable2 + letter("c-2") + letter("c-5") + refused + refused2 + gone + gone2},
 		{name: "one unreadable message buried twice, another never", events: busUp + unreadable + unreadable2 + letter("c-2") + letter("c-2") + refused + refused2 + gone + gone2, broken: "without going to the dead-letter queue", evidence: []uint64{3, 9}},
 		{name: "two unreadable messages, one dead letter without a name", events: busUp + unreadable + unreadable2 + buried + refused + refused2 + gone + gone2, broken: "without going to the dead-letter queue", evidence: []uint64{3, 8}},

@@ -271,10 +271,15 @@ func (o *parts) find(name string) *part {
 	return v.serving(service)
 }
 
-// heard is since when HDM could have known how a part is: the appliance must be
-// up, HDM deployed, and a part in the cloud in reach.
-func (o *parts) heard(p *part) time.Duration {
-	at := max(o.upAt, o.since)
+// heard is since when HDM had to know how a part is: it must be deployed, and the
+// part's heartbeats must come.
+func (o *parts) heard(p *part) time.Duration { return max(o.since, o.reached(p)) }
+
+// reached is since when heartbeats of a part can come, and its silence counts,
+// while HDM is being deployed, too: the appliance must be up, and a part in the
+// cloud in reach.
+func (o *parts) reached(p *part) time.Duration {
+	at := o.upAt
 	if p.site == strings.TrimSuffix(inCloud, "/") {
 		at = max(at, o.wan.at, o.eased)
 	}

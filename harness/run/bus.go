@@ -178,14 +178,16 @@ func (st *stage) BusTrouble(err error) {
 	st.kernel.Emit(event.BusTrouble, applianceVM, "outcome", "failed", "why", err.Error())
 }
 
-// busy says what of the message bus has not come to its end; "" if all has.
-func (m *messages) busy(w *site.World, app *appliance.Appliance) string {
+// busy says what of the message bus has not come to its end; "" if all has. A
+// migration that waits for a person has none yet, and none has that nothing but a
+// reset can end: stuck.
+func (m *messages) busy(w *site.World, app *appliance.Appliance, stuck bool) string {
 	if m == nil || !m.setUp {
 		return ""
 	}
-	for _, waiting := range app.Unanswered() {
-		if waiting.State != migration.Waiting {
-			return fmt.Sprintf("the end of %s was not told on the message bus", waiting.ID)
+	for _, untold := range app.Unanswered() {
+		if untold.State.Final() || untold.State != migration.Waiting && !stuck {
+			return fmt.Sprintf("the end of %s was not told on the message bus", untold.ID)
 		}
 	}
 	for _, q := range w.SQS.Queues() {

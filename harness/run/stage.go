@@ -206,8 +206,8 @@ func (st *stage) underWay() string {
 		return "a step had not been answered"
 	case st.agenda.near():
 		return "a step or a fault was still to come"
-	case st.bus.busy(st.world, st.app) != "":
-		return st.bus.busy(st.world, st.app)
+	case st.bus.busy(st.world, st.app, st.stuck()) != "":
+		return st.bus.busy(st.world, st.app, st.stuck())
 	case st.teller.untold() && !st.stuck():
 		return "vCenter did not show the end of a migration yet"
 	}

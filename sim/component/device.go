@@ -150,8 +150,14 @@ func (s *shell) PowerCut(*rand.Rand) {
 // Unflushed is what only the host has: see PowerCut.
 func (s *shell) Unflushed() int { return len(s.held) }
 
-// Image is what a guest would read.
-func (s *shell) Image() disk.Reader { return image{s} }
+// Boot is what a guest would read, and what it would meet there.
+func (s *shell) Boot(p []byte) error {
+	_, err := image{shell: s, fails: true}.ReadAt(p, 0)
+	return err
+}
+
+// Image is what the disk holds, whatever a guest that reads it would meet.
+func (s *shell) Image() disk.Reader { return image{shell: s} }
 
 // begin a request. While the cloud cache is not there it waits, as the
 // initiator of a guest's host does.

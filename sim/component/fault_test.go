@@ -87,6 +87,28 @@ func TestACacheWhoseDeviceFailsForGoodGoesDownRatherThanAnswerWrongly(t *testing
 	}
 }
 
+func TestWhoeverJudgesAServedDiskMeetsNothingThatFailsBelowIt(t *testing.T) {
+	s := newStage(t, "standard", worker("db"))
+	s.bind("m-1", "db", 32<<20)
+	s.power("db ARM", true)
+	s.run(3 * time.Minute)
+	s.power("db ARM", false)
+	s.flush("m-1")
+	before := frozen(t, s.images(s.Cloud, "db ARM"))
+	same := func(when string) {
+		for i, image := range s.images(s.Cloud, "db ARM") {
+			same, block := disk.Same(image, before[i])
+			assert.True(t, same, "%s: disk %d differs in block %d", when, i, block)
+		}
+	}
+	require.NoError(t, s.OnPremises.VCenter.FailDatastore("ds-01", "read", true))
+	require.NoError(t, s.Components.FailDevice(cacheVM, deployment.Cache, disk.Read, disk.ErrIO, 0))
+	same("while nothing can be read")
+	assert.Empty(t, s.how(), "and no service has met it")
+	require.NoError(t, s.Components.Crash(cacheVM, component.CloudCache))
+	same("while the cloud cache is down besides")
+}
+
 func TestAnIOManagerWhoseStageFailsForGoodGoesDown(t *testing.T) {
 	s := newStage(t, "standard", worker("db"))
 	s.bind("m-1", "db", 32<<20)

@@ -28,22 +28,12 @@ func (h *Host) hold(n *node) {
 		return
 	}
 	for _, s := range h.shellsOf(n.name) {
-		for _, b := range c.Volatile(s.binding, s.index, looked{dev}) {
+		for _, b := range c.Volatile(s.binding, s.index, disk.Seen{Disk: dev}) {
 			s.held = append(s.held, cache.Request{
 				Kind: cache.Write, Disk: s.index, Off: b.Block * blockSize, Data: b.Data[:min(blockSize, s.Capacity()-b.Block*blockSize)],
 			})
 		}
 	}
-}
-
-// looked is a disk as whoever judges it reads it.
-type looked struct{ *disk.Disk }
-
-func (l looked) ReadAt(p []byte, off int64) (int, error) {
-	if err := l.Peek(p, off); err != nil {
-		return 0, err
-	}
-	return len(p), nil
 }
 
 // shellsOf are the disks that a cloud cache serves, in an order that does not

@@ -13,14 +13,25 @@ import (
 
 // image is what a guest would read of a served disk: the cache's blocks over
 // those of the premises. To look changes nothing, and asks nobody.
-type image struct{ *shell }
+type image struct {
+	*shell
+	fails bool // what fails in either place does so here
+}
+
+// of is a disk as the reader of the image meets it.
+func (i image) of(d *disk.Disk) datapath.Device {
+	if i.fails {
+		return d
+	}
+	return disk.Seen{Disk: d}
+}
 
 // ReadAt reads what the guest sees, as io.ReaderAt: any alignment.
 func (i image) ReadAt(p []byte, off int64) (int, error) {
 	if held, err := i.one(p, off); held || err != nil {
 		return len(p), err
 	}
-	if n, err := i.home.ReadAt(p, off); err != nil {
+	if n, err := i.of(i.home).ReadAt(p, off); err != nil {
 		return n, err
 	}
 	if err := i.cached(p, off); err != nil {
@@ -40,23 +51,23 @@ func (i image) one(p []byte, off int64) (held bool, err error) {
 	if len(i.held) > 0 || len(p) != blockSize || off%blockSize != 0 || off+blockSize > i.Capacity() {
 		return false, nil
 	}
-	view := i.view()
+	view, dev := i.view()
 	if view == nil {
 		return false, nil
 	}
-	return view.Peek(i.binding, i.index, off/blockSize, p)
+	return view.Peek(i.binding, i.index, off/blockSize, p, dev)
 }
 
 // cached puts what the cache holds over p.
 func (i image) cached(p []byte, off int64) error {
-	view := i.view()
+	view, dev := i.view()
 	if view == nil {
 		return nil
 	}
 	var part []byte // of a block that is asked for in part
 	for at := off / blockSize; at*blockSize < off+int64(len(p)); at++ {
 		if from := at*blockSize - off; from >= 0 && from+blockSize <= int64(len(p)) {
-			if _, err := view.Peek(i.binding, i.index, at, p[from:from+blockSize]); err != nil {
+			if _, err := view.Peek(i.binding, i.index, at, p[from:from+blockSize], dev); err != nil {
 				return err
 			}
 			continue
@@ -64,7 +75,7 @@ func (i image) cached(p []byte, off int64) error {
 		if part == nil {
 			part = make([]byte, blockSize)
 		}
-		held, err := view.Peek(i.binding, i.index, at, part)
+		held, err := view.Peek(i.binding, i.index, at, part, dev)
 		if err != nil {
 			return err
 		}
@@ -84,7 +95,7 @@ func (i image) Extents() iter.Seq[disk.Extent] {
 			touched = append(touched, b)
 		}
 	}
-	if view := i.view(); view != nil {
+	if view, _ := i.view(); view != nil {
 		touched = append(touched, view.Held(i.binding, i.index)...)
 	}
 	for _, r := range i.held {
@@ -105,22 +116,24 @@ func (i image) Extents() iter.Seq[disk.Extent] {
 	}
 }
 
-// view is the cloud cache as it is, or as it would come up from its device.
-func (s *shell) view() *datapath.CloudCache {
-	if n := s.host.node(s.cacheVM); n != nil && n.memory() != nil {
-		return n.memory()
+// view is the cloud cache as it is, or as it would come up from its device, and
+// that device. Both are nil where there is none.
+func (i image) view() (*datapath.CloudCache, datapath.Device) {
+	if n := i.host.node(i.cacheVM); n != nil && n.memory() != nil {
+		return n.memory(), i.of(n.device(deployment.Cache))
 	}
-	vm, ok := s.host.cfg.Cloud.VM(s.cacheVM)
+	vm, ok := i.host.cfg.Cloud.VM(i.cacheVM)
 	if !ok || vm.Marks[component.MarkComponent] == "" {
-		return nil
+		return nil, nil
 	}
-	n, ok := s.host.described(vsphere.Cloud, vm)
+	n, ok := i.host.described(vsphere.Cloud, vm)
 	if !ok {
-		return nil
+		return nil, nil
 	}
-	c, err := datapath.NewCloudCache(datapath.CacheConfig{VM: n.name, Epoch: 1, Device: n.device(deployment.Cache), Gateway: datapath.GatewayConfig(1, 1)})
+	dev := i.of(n.device(deployment.Cache))
+	c, err := datapath.NewCloudCache(datapath.CacheConfig{VM: n.name, Epoch: 1, Device: dev, Gateway: datapath.GatewayConfig(1, 1)})
 	if err != nil {
-		return nil
+		return nil, nil
 	}
-	return c
+	return c, dev
 }

@@ -82,7 +82,7 @@ func (n *node) gateway(epoch uint64) gateway.Config {
 }
 
 // device is the VM's disk of that use.
-func (n *node) device(use deployment.Use) datapath.Device {
+func (n *node) device(use deployment.Use) *disk.Disk {
 	i := slices.IndexFunc(n.plan.Disks, func(d deployment.Disk) bool { return d.Use == use })
 	if i < 0 || i >= len(n.disks) {
 		return disk.New(n.name+"/missing", 0)

@@ -28,6 +28,19 @@ type Image struct {
 	layer    *layer
 }
 
+// Seen is the image of now as whoever judges what a disk holds reads it: no fault
+// of the disk, or of what its files lie in, meets the reader.
+type Seen struct{ *Disk }
+
+// ReadAt reads the image, as io.ReaderAt. It returns an *Error for what lies
+// outside the disk.
+func (s Seen) ReadAt(p []byte, off int64) (int, error) {
+	if err := s.Peek(p, off); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
 // View is the image of a snapshot, or an *Error with ErrNoSnapshot.
 func (d *Disk) View(id LayerID) (*Image, error) {
 	d.mu.Lock()

@@ -1,6 +1,7 @@
 package disk_test
 
 import (
+	"bytes"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -104,4 +105,21 @@ func TestAFullStoreTakesWhatNeedsNoMoreRoom(t *testing.T) {
 	require.ErrorIs(t, err, disk.ErrIO, "that is no fault of the disk")
 	d.SetStore(nil)
 	fill(t, d, 4, 'c')
+}
+
+func TestWhoeverJudgesADiskMeetsNothingThatFailsThere(t *testing.T) {
+	d := disk.New("d", 10*block)
+	fill(t, d, 1, 'a')
+	d.SetStore(full{unreadable: true})
+	d.FailReads(disk.All, disk.ErrIO)
+	p := make([]byte, block)
+	_, err := d.ReadAt(p, block)
+	require.ErrorIs(t, err, disk.ErrIO)
+	seen := disk.Seen{Disk: d}
+	n, err := seen.ReadAt(p, block)
+	require.NoError(t, err)
+	assert.Equal(t, disk.BlockSize, n)
+	assert.Equal(t, bytes.Repeat([]byte("a"), disk.BlockSize), p)
+	_, err = seen.ReadAt(p, 10*block)
+	require.ErrorIs(t, err, disk.ErrRange)
 }

@@ -30,7 +30,11 @@ type Device interface {
 	PowerCut(r *rand.Rand)
 	// Unflushed is the number of blocks that a power cut may take.
 	Unflushed() int
-	// Image is what the disk holds now.
+	// Boot fills p with the disk's first bytes as the VM's firmware reads them:
+	// before there is a guest, at once, and with what fails there.
+	Boot(p []byte) error
+	// Image is what the disk holds now, for whoever judges it: no fault meets the
+	// reader.
 	Image() disk.Reader
 }
 
@@ -53,4 +57,9 @@ func (l local) Flush(done func(error)) { done(l.Disk.Flush()) }
 
 func (l local) PowerCut(r *rand.Rand) { l.Crash(r) }
 
-func (l local) Image() disk.Reader { return l.Disk }
+func (l local) Boot(p []byte) error {
+	_, err := l.ReadAt(p, 0)
+	return err
+}
+
+func (l local) Image() disk.Reader { return disk.Seen{Disk: l.Disk} }

@@ -118,7 +118,9 @@ func (s *slow) PowerCut(r *rand.Rand) {
 	s.Crash(r)
 }
 
-func (s *slow) Image() disk.Reader { return s.Disk }
+func (s *slow) Boot(p []byte) error { return guest.Local(s.Disk).Boot(p) }
+
+func (s *slow) Image() disk.Reader { return disk.Seen{Disk: s.Disk} }
 
 // slowly are the disks as devices that take up to that for a request.
 func slowly(w *world, disks []*disk.Disk, most time.Duration) (devices []guest.Device, slows []*slow) {

@@ -398,6 +398,20 @@ func TestAGuestBootsOnlyFromItsBootBlock(t *testing.T) {
 	assert.Empty(t, w.host.said)
 }
 
+func TestAGuestDoesNotComeUpFromADiskThatCannotBeRead(t *testing.T) {
+	w := newWorld(t, 1)
+	g, disks := w.add(db())
+	disks[0].FailReads(disk.All, disk.ErrIO)
+	r := w.guests.PowerOn("cloud", "db-01", devicesOf(disks))
+	w.run(time.Hour)
+	assert.False(t, r.Up())
+	assert.Empty(t, g.Check(0, devicesOf(disks)[0].Image(), 1), "and yet all is there")
+	disks[0].Heal()
+	again := w.guests.PowerOn("cloud", "db-01", devicesOf(disks))
+	w.run(2 * time.Hour)
+	assert.True(t, again.Up(), "once it can be read")
+}
+
 func TestSomeGuestsDoNotHear(t *testing.T) {
 	for name, set := range map[string]func(*guest.Spec){
 		"without tools": func(s *guest.Spec) { s.NoTools = true },

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/hdm-project/hdm/sim/disk"
 	"github.com/hdm-project/hdm/sim/event"
 	"github.com/hdm-project/hdm/sim/kernel"
 )
@@ -137,7 +138,11 @@ func (g *Guest) bootable(boot Device) bool {
 	if _, installed := g.ledgers[0][0]; !installed {
 		return true
 	}
-	s, whole := ReadStamp(boot.Image(), 0)
+	p := make([]byte, disk.BlockSize)
+	if boot.Boot(p) != nil {
+		return false
+	}
+	s, whole := parseStamp(p, 0)
 	return whole && s.Guest == g.identity && s.Disk == 0
 }
 

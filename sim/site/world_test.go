@@ -251,6 +251,11 @@ type other struct {
 	image disk.Reader
 }
 
+func (o other) Boot(p []byte) error {
+	_, err := o.image.ReadAt(p, 0)
+	return err
+}
+
 func (o other) Image() disk.Reader { return o.image }
 
 func TestAGuestDrivesTheDeviceThatItsVMHas(t *testing.T) {
@@ -267,7 +272,7 @@ func TestAGuestDrivesTheDeviceThatItsVMHas(t *testing.T) {
 	vm2, _ := w.OnPremises.VCenter.VM("vm-2")
 	vm1, _ := w.OnPremises.VCenter.VM("vm-1")
 	assert.Same(t, image, w.Images(w.OnPremises, vm2)[0], "what the device holds, be the VM on or off")
-	assert.Same(t, vm1.Disks[0].Disk, w.Images(w.OnPremises, vm1)[0])
+	assert.Equal(t, disk.Seen{Disk: vm1.Disks[0].Disk}, w.Images(w.OnPremises, vm1)[0])
 	assert.Empty(t, w.Images(w.OnPremises, vcenter.VM{}))
 
 	before := asked["on-premises/vm-2"]
