@@ -74,7 +74,7 @@ func (a *Appliance) onCloudCache(ctx context.Context, e migration.Effect, m migr
 	case migration.Release:
 		return done(a.services().Release(ctx, a.mark(m.Maker())))
 	case migration.Discard:
-		return done(a.services().Discard(ctx, a.mark(m.Maker())))
+		return done(a.discard(ctx, m))
 	}
 	panic("appliance: no executor for effect " + string(e.Kind))
 }

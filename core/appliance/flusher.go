@@ -190,11 +190,22 @@ func (a *Appliance) bringHome(ctx context.Context, m migration.Migration) error 
 	_, _, err := a.flushed(ctx, m)
 	switch {
 	case errors.Is(err, errCacheLost) && !slices.Contains(m.Started, migration.StepPowerOn):
-		return a.services().Discard(ctx, a.mark(m.Maker()))
+		return a.discard(ctx, m)
 	case err != nil:
 		return err
 	}
 	return a.services().Release(ctx, a.mark(m.Maker()))
+}
+
+// discard lets go of a VM's cloud cache with whatever is dirty. The premises may hold
+// a flush of which nobody heard that it is applied: then that is its last one.
+func (a *Appliance) discard(ctx context.Context, m migration.Migration) error {
+	last, err := a.services().Discard(ctx, a.mark(m.Maker()))
+	if err == nil && last > m.Flushed.Number {
+		// An error is the journal's, and then nothing more is done.
+		_, _ = a.deliver(FlushHeard{map[migration.ID]migration.Flushed{m.ID: {Number: last}}}, "discard "+string(m.ID))
+	}
+	return err
 }
 
 // finalFlush flushes a VM that is off and must be on a cloud cache: one whose cache

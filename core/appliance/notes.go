@@ -178,7 +178,10 @@ func (p *step) noteRecovered(m migration.Migration) {
 		return
 	}
 	flush := "no flush of it had been applied"
-	if m.Flushed.Number > 0 {
+	switch {
+	case m.Flushed.Number > 0 && m.Flushed.At.IsZero():
+		flush = fmt.Sprintf("with the data of its flush %d, which was under way when it failed and is whole", m.Flushed.Number)
+	case m.Flushed.Number > 0:
 		flush = fmt.Sprintf("with the data of its flush %d, cut at %s", m.Flushed.Number, m.Flushed.At.UTC().Format("2006-01-02 15:04:05"))
 	}
 	for _, l := range m.Leftovers {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -78,6 +79,20 @@ func TestAffectedMigrationsFailBeforeTheirVMsComeBack(t *testing.T) { // REC-12
 	assert.Equal(t, recovery.Healthy, c.state.recovery.Phase)
 	assert.Equal(t, migration.Recover, c.of("bound")[1].Order.Type)
 	assert.False(t, c.of("bound")[0].Bound)
+}
+
+func TestAFlushWhoseEndNobodyHeardIsToldOfAVMThatComesBackWithIt(t *testing.T) { // REC-04
+	c := deployed(t)
+	c.give(migration.Order{VM: "bound", Type: migration.TBC})
+	c.finish()
+	c.hear(FlushHeard{map[migration.ID]migration.Flushed{"m-0001": {Number: 1, At: c.now.Wall}}})
+	repair := c.notice("HDM_Cloud_Cache-0", component.CloudCache)
+	c.hear(RecoveryHeard{recovery.Repaired{Key: repair.Key}})
+	c.hear(FlushHeard{map[migration.ID]migration.Flushed{"m-0002": {Number: 2}}}) // its home holds it
+	c.finish()
+	assert.True(t, slices.ContainsFunc(c.state.notes, func(n Note) bool {
+		return n.Type == EventRecovered && strings.Contains(n.Text, "with the data of its flush 2, which was under way when it failed and is whole")
+	}), "%v", c.state.notes)
 }
 
 func TestAVMThatCannotComeBackIsTriedOnceInARecovery(t *testing.T) {

@@ -205,30 +205,42 @@ func (c *Client) Reconcile(ctx context.Context, id string, image vsphere.Ref, pr
 
 // Release implements Port. The cache goes first: it refuses while something is
 // dirty.
-func (c *Client) Release(ctx context.Context, id string) error { return c.release(ctx, id, Release) }
+func (c *Client) Release(ctx context.Context, id string) error {
+	_, err := c.release(ctx, id, Release)
+	return err
+}
 
 // Discard implements Port.
-func (c *Client) Discard(ctx context.Context, id string) error { return c.release(ctx, id, Discard) }
+func (c *Client) Discard(ctx context.Context, id string) (uint64, error) {
+	return c.release(ctx, id, Discard)
+}
 
-func (c *Client) release(ctx context.Context, id string, how Verb) error {
+// release tells the last flush that the home holds which is closed.
+func (c *Client) release(ctx context.Context, id string, how Verb) (last uint64, err error) {
 	all, err := c.Bindings(ctx, id)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	homes := c.cfg.Homes // a home may be open of which no cache knows
 	if s, err := bound(all, "release", id); err == nil {
 		if _, err := c.do(ctx, request{op: string(how), object: id, vm: s.VM}, Command{Service: CloudCache, Verb: how, IDs: []string{id}}); err != nil {
-			return err
+			return 0, err
 		}
 		homes = []string{s.Home}
 	}
 	for _, home := range homes {
-		if _, err := c.do(ctx, request{op: "close", object: id, vm: home}, Command{Service: PremIOManager, Verb: Close, IDs: []string{id}}); err != nil {
-			return err
+		done, err := c.do(ctx, request{op: "close", object: id, vm: home}, Command{Service: PremIOManager, Verb: Close, IDs: []string{id}})
+		if err != nil {
+			return 0, err
+		}
+		for _, f := range done.Flushed {
+			if f.ID == id {
+				last = max(last, f.Number)
+			}
 		}
 	}
 	c.forget(id)
-	return nil
+	return last, nil
 }
 
 // Bindings implements Port.

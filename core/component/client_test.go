@@ -230,7 +230,15 @@ func TestReleaseClosesTheHomeEvenIfNoCacheKnowsTheBinding(t *testing.T) {
 		_, err := c.Bind(ctx, binding("m-2", ""))
 		require.NoError(t, err)
 		s.commands = nil
-		require.NoError(t, c.Discard(ctx, "m-2"))
+		s.before = func(_ int, _ string, cmd Command) (*Completion, error) {
+			if cmd.Verb == Close {
+				return &Completion{Key: cmd.Key, Epoch: 7, State: Done, Flushed: []Flushed{{ID: "m-2", Number: 3}}}, nil
+			}
+			return nil, nil
+		}
+		last, err := c.Discard(ctx, "m-2")
+		require.NoError(t, err)
+		assert.Equal(t, uint64(3), last, "the home knows which flush its disks hold")
 		assert.Equal(t, []Verb{Report, Report, Discard, Close}, []Verb{s.commands[0].Verb, s.commands[1].Verb, s.commands[2].Verb, s.commands[3].Verb})
 	})
 }

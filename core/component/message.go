@@ -80,7 +80,7 @@ type Completion struct {
 
 	Stream   uint32            `json:"stream,omitempty"` // Open
 	Bound    *Bound            `json:"bound,omitempty"`
-	Flushed  []Flushed         `json:"flushed,omitempty"`
+	Flushed  []Flushed         `json:"flushed,omitempty"` // Flush; Close: the last one of each
 	Left     int               `json:"left,omitempty"`
 	Progress *vsphere.Progress `json:"progress,omitempty"`
 	Status   []Status          `json:"status,omitempty"`

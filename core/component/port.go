@@ -28,8 +28,10 @@ type Port interface {
 	Release(ctx context.Context, id string) error
 	// Discard is Release that also throws away what is dirty, and a flush that goes
 	// on: the premises keep the last flush that is applied. It is for after Commit,
-	// when the image holds everything.
-	Discard(ctx context.Context, id string) error
+	// when the image holds everything, and for a VM that comes back as of its
+	// last flush (REC-04): last is the number of that one, which the cache and whoever
+	// asked for it may not have heard the end of; 0 if nobody tells.
+	Discard(ctx context.Context, id string) (last uint64, err error)
 	// Bindings are all that exist, sorted by ID; or, if some are named, at least
 	// those of them that exist, whatever component VMs without them are out of reach.
 	Bindings(ctx context.Context, ids ...string) ([]Status, error)

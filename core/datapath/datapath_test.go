@@ -264,8 +264,10 @@ func TestAHomeIsNotLetGoOfWhileAFlushOfItMayBeHalfApplied(t *testing.T) { // CAC
 	require.Len(t, p.homes.homes, 1)
 
 	p.on["VirtualMachine:db"], source.failed = false, nil
-	require.Equal(t, component.Done, p.do(closing).State)
+	done = p.do(closing)
+	require.Equal(t, component.Done, done.State)
 	assert.Empty(t, p.homes.homes)
+	assert.Equal(t, []component.Flushed{{ID: "db", Number: 1}}, done.Flushed, "its cache has not heard the end of it")
 	assert.Equal(t, block(7), p.premises("db")[0][:4096], "the flush was decided: all of it is there")
 }
 

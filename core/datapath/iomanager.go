@@ -192,6 +192,8 @@ func (m *IOManager) closeHome(j *job) {
 			j.fail(vsphere.Retryable, err.Error(), "")
 			return
 		}
+		// Its cache may have died, or have been let go of, before it heard of this one.
+		j.done.Flushed = append(j.done.Flushed, component.Flushed{ID: id, Number: m.homes[i].home.Last()})
 		m.homes = slices.Delete(m.homes, i, i+1)
 	}
 	j.succeed()

@@ -39,6 +39,7 @@ const (
 	minExtent     = 64 << 10
 	maxExtent     = 256 << 20
 	directoryHead = 8 + 8 + 4 + 4 // magic, sequence, length, CRC
+	deviceBlock   = 4096          // of which a device that grows takes one after the other
 )
 
 var directoryMagic = []byte("HDMVOL01")
@@ -49,7 +50,9 @@ type volume struct {
 	extent   int64 // bytes
 	used     []bool
 	sequence uint64
-	counter  uint64 // of tags and streams: none is given twice
+	counter  uint64   // of tags and streams: none is given twice
+	lengths  [2]int64 // of the copies of the directory, in bytes
+	room     int64    // that either copy is known to have, in bytes
 	entries  []*entry
 	// reclaim lets go of extents that are not needed now; nil: nobody can.
 	reclaim func()
@@ -97,9 +100,12 @@ func openVolume(device Device, flushes bool) (*volume, error) {
 	var last directory
 	var states [2]copyState
 	for i := range states {
-		d, sequence, state, err := readDirectory(dev, int64(i)*directorySize)
+		d, length, sequence, state, err := readDirectory(dev, int64(i)*directorySize)
 		if err != nil {
 			return nil, fmt.Errorf("%w: reading its directory: %w", ErrDevice, err)
+		}
+		if state == whole {
+			v.lengths[i] = length
 		}
 		if states[i] = state; state == whole && sequence > v.sequence {
 			last, v.sequence = d, sequence
@@ -145,30 +151,30 @@ const (
 	whole
 )
 
-func readDirectory(dev Device, at int64) (d directory, sequence uint64, state copyState, err error) {
+func readDirectory(dev Device, at int64) (d directory, size int64, sequence uint64, state copyState, err error) {
 	head := make([]byte, directoryHead)
 	if _, err := dev.ReadAt(head, at); err != nil {
-		return d, 0, torn, err
+		return d, 0, 0, torn, err
 	}
 	if bytes.Equal(head, make([]byte, directoryHead)) {
-		return d, 0, unwritten, nil
+		return d, 0, 0, unwritten, nil
 	}
 	length := binary.LittleEndian.Uint32(head[16:])
 	if !bytes.Equal(head[:8], directoryMagic) || length > directorySize-directoryHead {
-		return d, 0, torn, nil
+		return d, 0, 0, torn, nil
 	}
 	body := make([]byte, length)
 	if _, err := dev.ReadAt(body, at+directoryHead); err != nil {
-		return d, 0, torn, err
+		return d, 0, 0, torn, err
 	}
 	sequence = binary.LittleEndian.Uint64(head[8:])
 	if crc32.ChecksumIEEE(append(head[8:20:20], body...)) != binary.LittleEndian.Uint32(head[20:]) {
-		return d, 0, torn, nil
+		return d, 0, 0, torn, nil
 	}
 	if err := json.Unmarshal(body, &d); err != nil {
-		return d, 0, torn, err // it is whole, and not ours
+		return d, 0, 0, torn, err // it is whole, and not ours
 	}
-	return d, sequence, whole, nil
+	return d, directoryHead + int64(length), sequence, whole, nil
 }
 
 // save makes the directory durable, over the older copy.
@@ -185,15 +191,42 @@ func (v *volume) save() error {
 	p = binary.LittleEndian.AppendUint64(p, next)
 	p = binary.LittleEndian.AppendUint32(p, uint32(len(body)))
 	p = binary.LittleEndian.AppendUint32(p, crc32.ChecksumIEEE(append(p[8:20:20], body...)))
-	if _, err := v.dev.WriteAt(append(p, body...), int64(next%2)*directorySize); err != nil {
+	p = append(p, body...)
+	err = v.reserve(int64(len(p)))
+	if err == nil {
+		_, err = v.dev.WriteAt(p, int64(next%2)*directorySize)
+	}
+	if err == nil {
+		err = v.dev.Flush()
+	}
+	if err != nil {
 		return fmt.Errorf("%w: writing its directory: %w", ErrDevice, err)
 	}
-	if err := v.dev.Flush(); err != nil {
-		return fmt.Errorf("%w: writing its directory: %w", ErrDevice, err)
-	}
-	v.sequence = next
+	v.sequence, v.lengths[next%2] = next, int64(len(p))
 	return nil
 }
+
+// reserve gives both copies of the directory room for so many bytes, so that an
+// entry which could be written down can be taken out again on a device that has
+// become full. It writes behind what they hold.
+func (v *volume) reserve(size int64) error {
+	size = inBlocks(size)
+	if size <= v.room {
+		return nil
+	}
+	for i, length := range v.lengths {
+		if from := inBlocks(length); from < size {
+			if _, err := v.dev.WriteAt(make([]byte, size-from), int64(i)*directorySize+from); err != nil {
+				return err
+			}
+		}
+	}
+	v.room = size
+	return nil
+}
+
+// inBlocks is a size in bytes, rounded up to whole blocks of the device.
+func inBlocks(size int64) int64 { return (size + deviceBlock - 1) / deviceBlock * deviceBlock }
 
 // unique is a number that this volume has never given.
 func (v *volume) unique() uint64 {

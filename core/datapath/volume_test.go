@@ -2,6 +2,8 @@ package datapath
 
 import (
 	"bytes"
+	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -60,6 +62,37 @@ func TestRoomIsGivenOnceAndComesBack(t *testing.T) {
 	assert.Equal(t, 2, opened(t, dev).entries[0].extents(), "and it is written down")
 	_, err = window{v, b}.ReadAt(p, window{v, b}.Capacity())
 	assert.ErrorIs(t, err, ErrDevice)
+}
+
+// thin is a device that takes room as it is written to, until there is no more.
+type thin struct {
+	*memory
+	full  bool
+	taken map[int64]bool // blocks
+}
+
+func (d *thin) WriteAt(p []byte, off int64) (int, error) {
+	for b := off / deviceBlock; b*deviceBlock < off+int64(len(p)); b++ {
+		if d.full && !d.taken[b] {
+			return 0, syscall.ENOSPC
+		}
+		d.taken[b] = true
+	}
+	return d.memory.WriteAt(p, off)
+}
+
+func TestWhatIsWrittenDownCanBeTakenOutOfADeviceThatHasBecomeFull(t *testing.T) { // SYS-01
+	dev := &thin{memory: newMemory(4 * mib), taken: map[int64]bool{}}
+	v := opened(t, dev)
+	long := named(strings.Repeat("a", 3*deviceBlock))
+	require.NoError(t, v.add(named("b"), 1, blank))
+	require.NoError(t, v.add(long, 1, blank))
+	v = opened(t, dev)
+	dev.full = true
+	require.Error(t, v.add(named(strings.Repeat("c", 4*deviceBlock)), 1, blank))
+	require.NoError(t, v.remove(v.entries[0]), "over the copy that never held as much")
+	require.NoError(t, v.remove(v.entries[0]))
+	assert.Empty(t, opened(t, dev).entries)
 }
 
 func TestAStageThatIsFullTakesRoomFromHomesThatHaveNoFlush(t *testing.T) {

@@ -140,7 +140,7 @@ type Path struct {
 // Flushed is the last flush of a VM's cloud cache that is applied on premises.
 type Flushed struct {
 	Number uint64    `json:"number"`
-	At     time.Time `json:"at"` // of its cut
+	At     time.Time `json:"at"` // of its cut; zero: it was found on premises, and nobody had heard its end
 }
 
 // NIC is what an adapter becomes in the cloud. The MAC address stays.

@@ -1,6 +1,10 @@
 package oracle
 
 import (
+	"maps"
+	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -11,7 +15,9 @@ import (
 
 // BroughtBack: a VM that a recovery brings back holds on premises what its last
 // flush that was applied held, block by block, and nothing that is newer or half
-// of it (POL-06, REC-04); it is off, in one of the two recovery pools, with its
+// of it (POL-06), and HDM says which flush that is (REC-04). A flush that was under
+// way may have been applied as a whole although its cache never heard so; its disks
+// tell. The VM is off, in one of the two recovery pools, with its
 // migrate-time snapshot (REC-05). What it lost was written after that flush, and
 // that is no older than the interval, the flush that the failure interrupted, and
 // what delayed them (POL-08, A-26), unless HDM has said so.
@@ -30,6 +36,7 @@ type BroughtBack struct {
 	byHand   map[string]bool   // VMs that a person powered on or off while they were brought back
 	untried  map[string]bool   // recoveries that could not find out whether the VM boots: that counts against it
 	late     map[string]bool   // VMs of which HDM noted that their last flush is late
+	told     map[string]uint64 // the flush with which HDM noted that a VM is back; 0: with none
 	spoilt   bool              // storage was damaged: an image may hold anything
 	every    time.Duration     // the longest interval that was set
 	delays   delays            // what keeps flushes from being applied
@@ -88,7 +95,7 @@ func NewBroughtBack(r Rules, f *Flushed) *BroughtBack {
 	return &BroughtBack{
 		verdicts: verdicts{oracle: "brought-back"}, rules: r, flushed: f, parts: newParts(),
 		bindings: map[string]*home{}, homes: map[string]*home{}, pools: map[string]string{}, power: map[string]bool{}, taken: map[string]int{},
-		byHand: map[string]bool{}, untried: map[string]bool{}, late: map[string]bool{}, delays: delays{open: map[string]bool{}},
+		byHand: map[string]bool{}, untried: map[string]bool{}, late: map[string]bool{}, told: map[string]uint64{}, delays: delays{open: map[string]bool{}},
 	}
 }
 
@@ -109,10 +116,6 @@ func (o *BroughtBack) Observe(e kernel.Event) []record.Violation {
 		o.cut(&e)
 	case event.FlushApplied:
 		o.applied(&e)
-	case event.FlushAbandoned:
-		if h := o.bindings[e.Subject]; h != nil {
-			delete(h.cuts, uint64(number(&e, "number")))
-		}
 	case event.VMPool:
 		o.pools[e.Subject] = e.Attr("pool")
 	case event.VMPower:
@@ -128,11 +131,7 @@ func (o *BroughtBack) Observe(e kernel.Event) []record.Violation {
 	case event.FaultBegan:
 		o.spoilt = o.spoilt || spoiling[e.Attr("kind")]
 	case event.Note:
-		if e.Attr("type") == noteLate {
-			for name := range o.homes { //hdm:order-safe each by itself
-				o.late[name] = o.late[name] || strings.Contains(e.Attr("text"), name)
-			}
-		}
+		o.note(&e)
 	case event.EffectEnded:
 		if e.Attr("kind") == "judge" {
 			o.untried[e.Subject] = e.Attr("outcome") != "done"
@@ -144,12 +143,29 @@ func (o *BroughtBack) Observe(e kernel.Event) []record.Violation {
 	case event.Migration:
 		if e.Attr("type") == typeRecover && e.Attr("from") == "" {
 			delete(o.byHand, e.Attr("vm"))
+			delete(o.told, e.Attr("vm"))
 		}
 		if e.Attr("type") == typeRecover && e.Attr("to") == stateCompleted {
 			o.back(&e)
 		}
 	}
 	return o.take()
+}
+
+// withFlush is how HDM says which flush a VM is back with.
+var withFlush = regexp.MustCompile(`^(.*) is back, off, in [^:]*: (?:with the data of its flush ([0-9]+),|no flush of it had been applied)`)
+
+func (o *BroughtBack) note(e *kernel.Event) {
+	switch text := e.Attr("text"); e.Attr("type") {
+	case noteLate:
+		for name := range o.homes { //hdm:order-safe each by itself
+			o.late[name] = o.late[name] || strings.Contains(text, name)
+		}
+	case noteRecovered:
+		if found := withFlush.FindStringSubmatch(text); found != nil {
+			o.told[found[1]], _ = strconv.ParseUint("0"+found[2], 10, 64) // as the expression has it
+		}
+	}
 }
 
 // failing follows what fails, and since when.
@@ -227,12 +243,31 @@ func (o *BroughtBack) applied(e *kernel.Event) {
 	if c == nil {
 		return
 	}
-	for at, held := range c.held { //hdm:order-safe from a map into a map
-		h.holds[at] = held
-	}
+	o.holds(h, n, e)
+}
+
+// holds: its disks hold that flush, and the ones before.
+func (o *BroughtBack) holds(h *home, n uint64, e *kernel.Event) {
+	maps.Copy(h.holds, h.upTo(n))
 	h.number, h.last, h.seq, h.took, h.delayed = n, h.cutAt[n], e.Seq, e.At-h.cutAt[n], o.delays.by(h.cutAt[n])
-	delete(h.cuts, n)
-	delete(h.cutAt, n)
+	for before := range h.cuts { //hdm:order-safe each by itself
+		if before <= n {
+			delete(h.cuts, before)
+			delete(h.cutAt, before)
+		}
+	}
+}
+
+// upTo is what the blocks of the flushes hold that are cut and not applied, up to
+// that one.
+func (h *home) upTo(n uint64) map[place]content {
+	held := map[place]content{}
+	for _, number := range slices.Sorted(maps.Keys(h.cuts)) {
+		if number <= n {
+			maps.Copy(held, h.cuts[number].held)
+		}
+	}
+	return held
 }
 
 // back: a recovery has brought a VM back.
@@ -250,7 +285,7 @@ func (o *BroughtBack) back(e *kernel.Event) {
 	if !o.spoilt && !o.byHand[vm] {
 		o.image(e, h, subject)
 	}
-	blocks := o.flushed.lost[vm]
+	blocks := o.flushed.lost[vm].after(h.number)
 	loss := record.Loss{VM: vm, Migration: e.Subject, Blocks: blocks, Flush: h.number, Seconds: max(0, h.stopped-h.last).Seconds(), Pool: o.pools[subject]}
 	o.shown = o.shown || blocks > 0
 	o.bound(e, h, subject, &loss)
@@ -273,18 +308,42 @@ func (o *BroughtBack) stands(e *kernel.Event, subject string, left leftovers) {
 	}
 }
 
-// image: its disks are those of the last flush that was applied.
+// image: its disks are those of the last flush that was applied, and that is the one
+// of which HDM says so.
 func (o *BroughtBack) image(e *kernel.Event, h *home, subject string) {
+	wrong := o.differs(h, h.number, subject)
+	is, found := h.number, wrong.disk < 0
+	told, said := o.told[h.guest]
+	for _, n := range slices.Sorted(maps.Keys(h.cuts)) { // one of which no end was heard
+		if (!found || n == told) && o.differs(h, n, subject).disk < 0 {
+			is, found = n, true
+		}
+	}
+	if !found {
+		o.broken("POL-06", e.At, subject, []uint64{h.seq, e.Seq}, "%s brought it back, and disk %d block %#x is not what it was after flush %d, the last that was applied", e.Subject, wrong.disk, wrong.block, h.number)
+		return
+	}
+	if is > h.number {
+		o.holds(h, is, e)
+	}
+	if said && told != is {
+		o.broken("REC-04", e.At, subject, []uint64{h.seq, e.Seq}, "%s brought it back as of flush %d, and HDM says that it is as of flush %d", e.Subject, is, told)
+	}
+}
+
+// differs is the first block that is not what it was, or would be, once a flush was
+// applied; disk -1 if there is none.
+func (o *BroughtBack) differs(h *home, n uint64, subject string) place {
 	here := o.flushed.world.Disks(subject)
+	want := maps.Clone(h.holds)
+	maps.Copy(want, h.upTo(n))
 	wrong := place{-1, 0}
-	for at, want := range h.holds { //hdm:order-safe the lowest of those that differ
-		if o.flushed.held(here, at) != want && (wrong.disk < 0 || at.before(wrong)) {
+	for at, held := range want { //hdm:order-safe the lowest of those that differ
+		if o.flushed.held(here, at) != held && (wrong.disk < 0 || at.before(wrong)) {
 			wrong = at
 		}
 	}
-	if wrong.disk >= 0 {
-		o.broken("POL-06", e.At, subject, []uint64{h.seq, e.Seq}, "%s brought it back, and disk %d block %#x is not what it was after flush %d, the last that was applied", e.Subject, wrong.disk, wrong.block, h.number)
-	}
+	return wrong
 }
 
 // schedule is how much later than its interval a flush may be cut: others may be

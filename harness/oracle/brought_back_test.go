@@ -18,10 +18,11 @@ type returned struct {
 	*tried
 	back *oracle.BroughtBack
 	pool string
+	with string // which data HDM says that it is back with
 }
 
 func cameBack(t *testing.T) *returned {
-	m := &returned{tried: trying(t), pool: "HDM_RECOVERY_SUCCESS"}
+	m := &returned{tried: trying(t), pool: "HDM_RECOVERY_SUCCESS", with: "with the data of its flush 1, cut at 2026-01-01 00:20:00"}
 	flushed := m.oracles[0].(*oracle.Flushed)
 	m.back = oracle.NewBroughtBack(oracle.Documented(), flushed)
 	m.oracles = append(m.oracles, m.back)
@@ -42,6 +43,7 @@ func (m *returned) recovers() {
 	m.run.PowerOff()
 	m.releases()
 	m.kernel.Emit(event.VMPool, "on-premises/db-01", "pool", m.pool)
+	m.kernel.Emit(event.Note, "appliance", "number", "1", "type", "com.hdm.vm.recovered", "text", "db-01 is back, off, in "+m.pool+": "+m.with)
 	m.kernel.Emit(event.Migration, "m-0009", "vm", "db-01", "type", "recover", "from", "running", "to", "completed")
 }
 
@@ -76,6 +78,49 @@ func TestAVMThatComesBackWithOneBlockOfItsLastFlushGoneIsRejected(t *testing.T) 
 	m.spoil(m.here, before)
 	m.recovers()
 	assert.Equal(t, []string{"brought-back POL-06"}, m.clauses())
+}
+
+func TestAFlushThatWasAppliedAndNotHeardOfIsTheLastOne(t *testing.T) {
+	const whole = "with the data of its flush 2, which was under way when it failed and is whole"
+	for _, h := range []struct {
+		name, with string
+		abandoned  bool
+		broken     []string
+	}{
+		{"and told", whole, false, nil},
+		{"and told, of a cache that gave it up", whole, true, nil},
+		{"and the one before told", "with the data of its flush 1, cut at 2026-01-01 00:20:00", false, []string{"brought-back REC-04"}},
+		{"and none told", "no flush of it had been applied", false, []string{"brought-back REC-04"}},
+	} {
+		t.Run(h.name, func(t *testing.T) {
+			m := cameBack(t)
+			m.cuts("2")
+			onto(t, m.here, m.cut)
+			if h.abandoned {
+				m.kernel.Emit(event.FlushAbandoned, "b-1", "number", "2", "blocks", "1")
+			}
+			m.pass(time.Minute)
+			m.with = h.with
+			m.recovers()
+			assert.Equal(t, h.broken, m.clauses())
+			require.Len(t, m.back.Losses(), 1)
+			loss := m.back.Losses()[0]
+			assert.Equal(t, uint64(2), loss.Flush)
+			assert.InDelta(t, 60, loss.Seconds, 1, "what it lost was written after that")
+			alone := cameBack(t)
+			alone.pass(time.Minute)
+			alone.recovers()
+			assert.Less(t, loss.Blocks, alone.back.Losses()[0].Blocks)
+		})
+	}
+}
+
+func TestAFlushThatHDMSaysItIsBackWithIsOnItsDisks(t *testing.T) { // REC-04
+	m := cameBack(t)
+	m.cuts("2")
+	m.with = "with the data of its flush 2, which was under way when it failed and is whole"
+	m.recovers()
+	assert.Equal(t, []string{"brought-back REC-04"}, m.clauses())
 }
 
 func TestWhereAVMIsThatARecoveryBroughtBack(t *testing.T) {

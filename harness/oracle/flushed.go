@@ -2,6 +2,7 @@ package oracle
 
 import (
 	"hash/maphash"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -29,8 +30,8 @@ type Flushed struct {
 	shown    bool               // a flush brought home what a guest had written
 	brought  bool               // a binding ended with all of it on premises
 
-	given map[string]string // what is not to be flushed any more, by guest: why
-	lost  map[string]int    // the blocks that were lost when that was let go
+	given map[string]string  // what is not to be flushed any more, by guest: why
+	lost  map[string]*unsent // what had not been heard to be applied when that was let go
 
 	block [disk.BlockSize]byte // what is looked at
 }
@@ -41,10 +42,34 @@ type cached struct {
 	cuts          map[uint64]*cut
 }
 
-// cut is a flush under way.
+// cut is a flush under way, or one that was given up: then what it holds is in the
+// next one.
 type cut struct {
-	event uint64
-	held  map[place]content
+	event  uint64
+	held   map[place]content
+	failed bool
+}
+
+// unsent is what a guest wrote and no flush was heard to bring home.
+type unsent struct {
+	pending map[place]bool // in no flush
+	cuts    map[uint64]*cut
+}
+
+// after counts the blocks of it that a flush does not hold either, nor one before.
+func (u *unsent) after(number uint64) int {
+	if u == nil {
+		return 0
+	}
+	left := maps.Clone(u.pending)
+	for n, c := range u.cuts { //hdm:order-safe into a map
+		if n > number {
+			for at := range c.held { //hdm:order-safe into a map
+				left[at] = true
+			}
+		}
+	}
+	return len(left)
 }
 
 // place is a block of a guest's disks.
@@ -73,7 +98,7 @@ type away struct {
 
 // NewFlushed returns the oracle for one run.
 func NewFlushed(w World) *Flushed {
-	return &Flushed{verdicts: verdicts{oracle: "flushed"}, world: w, bindings: map[string]*cached{}, guests: map[string]*away{}, given: map[string]string{}, lost: map[string]int{}}
+	return &Flushed{verdicts: verdicts{oracle: "flushed"}, world: w, bindings: map[string]*cached{}, guests: map[string]*away{}, given: map[string]string{}, lost: map[string]*unsent{}}
 }
 
 // Observe implements Oracle. At a cut, and once a flush is applied, it takes as
@@ -153,8 +178,16 @@ func (o *Flushed) cut(e *kernel.Event) {
 		return
 	}
 	c := &cut{event: e.Seq, held: map[place]content{}}
-	b.cuts[uint64(number(e, "number"))] = c
 	g := o.guests[b.guest]
+	for n, before := range b.cuts { //hdm:order-safe into a map
+		if before.failed && g != nil {
+			for at := range before.held { //hdm:order-safe into a map
+				g.pending[at] = true
+			}
+			delete(b.cuts, n)
+		}
+	}
+	b.cuts[uint64(number(e, "number"))] = c
 	if g == nil {
 		return
 	}
@@ -199,7 +232,7 @@ func (o *Flushed) applied(e *kernel.Event) {
 		return
 	}
 	o.shown = o.shown || len(c.held) > 0
-	if g := o.guests[b.guest]; g != nil && !g.up && len(g.pending) == 0 {
+	if g := o.guests[b.guest]; g != nil && !g.up && (&unsent{g.pending, b.cuts}).after(0) == 0 {
 		o.whole(e.At, b.source, g.vm, []uint64{c.event, e.Seq}, here)
 	}
 }
@@ -220,17 +253,11 @@ func (o *Flushed) whole(at time.Duration, source, compute string, evidence []uin
 
 // abandoned: what a flush held is in the next one.
 func (o *Flushed) abandoned(e *kernel.Event) {
-	b := o.bindings[e.Subject]
-	if b == nil {
-		return
-	}
-	n := uint64(number(e, "number"))
-	if c, g := b.cuts[n], o.guests[b.guest]; c != nil && g != nil {
-		for at := range c.held { //hdm:order-safe into a map
-			g.pending[at] = true
+	if b := o.bindings[e.Subject]; b != nil {
+		if c := b.cuts[uint64(number(e, "number"))]; c != nil {
+			c.failed = true
 		}
 	}
-	delete(b.cuts, n)
 }
 
 // released: a guest that went on elsewhere needs its cloud cache no more.
@@ -245,15 +272,12 @@ func (o *Flushed) released(e *kernel.Event) {
 		return
 	}
 	delete(o.guests, b.guest)
-	left := len(g.pending)
-	for _, c := range b.cuts { //hdm:order-safe a sum
-		left += len(c.held)
-	}
+	left := &unsent{g.pending, b.cuts}
 	if o.given[b.guest] != "" {
 		o.lost[b.guest] = left // brought-back says whether it may be
 		return
 	}
-	if left > 0 {
+	if left := left.after(0); left > 0 {
 		o.broken("BACK-03", e.At, b.source, []uint64{g.last, e.Seq}, "its cloud cache is released, and %d blocks that its guest wrote on %s were never applied on premises", left, g.vm)
 		return
 	}

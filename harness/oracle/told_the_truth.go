@@ -80,12 +80,14 @@ const (
 	noteMultiple = "com.hdm.failure.multiple"
 	noteFatal    = "com.hdm.failure.unrecoverable"
 	noteLate     = "com.hdm.flush.late"
+
+	noteRecovered = "com.hdm.vm.recovered"
 )
 
 // aboutFailures are what the types of such notes begin with.
 var aboutFailures = []string{
 	"com.hdm.component.", "com.hdm.host.", "com.hdm.link.", "com.hdm.failure.", "com.hdm.repair.",
-	"com.hdm.vm.recovered", "com.hdm.recovery.", "com.hdm.flush.late", "com.hdm.reset.",
+	noteRecovered, "com.hdm.recovery.", "com.hdm.flush.late", "com.hdm.reset.",
 }
 
 func ofFailure(typ string) bool {

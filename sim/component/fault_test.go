@@ -221,7 +221,10 @@ func TestOneDamagedBindingDoesNotKeepTheOthersDown(t *testing.T) {
 	s.power("app ARM", false)
 	s.flush("m-2")
 	s.assertSame("app")
-	s.do(func(ctx context.Context) error { return s.client.Discard(ctx, "m-1") })
+	s.do(func(ctx context.Context) error {
+		_, err := s.client.Discard(ctx, "m-1")
+		return err
+	})
 	assert.Len(t, s.events(event.Released), 1)
 }
 
