@@ -96,3 +96,22 @@ func TestARecordThatNoLongerAppliesIsAnError(t *testing.T) {
 	_, err = r.Apply(dir)
 	assert.ErrorContains(t, err, "the product has no core/x/gone.go")
 }
+
+func TestWhatStandsBelowAnEditKeepsItsLine(t *testing.T) {
+	tests := []struct{ name, text, find, replace, want string }{
+		{"lines are taken away", "a\nb\nc\nd", "b\nc\n", "", "a\n\n\nd"},
+		{"up to the end of one", "a\nb\nc\nd", "b\nc", "x", "a\nx\n\nd"},
+		{"up to within one, where a line more could end a statement", "a\nb\ncd", "b\nc", "x", "a\nxd"},
+		{"lines are added", "a\nd", "a", "b\nc", "b\nc\nd"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			dir := t.TempDir()
+			require.NoError(t, os.WriteFile(filepath.Join(dir, "x.go"), []byte(test.text), 0o600))
+			r := Record{Name: "one", Package: ".", File: "x.go", Edits: []Edit{{test.find, test.replace}}}
+			text, err := r.Apply(dir)
+			require.NoError(t, err)
+			assert.Equal(t, test.want, text)
+		})
+	}
+}

@@ -21,6 +21,8 @@ func TestAMutantIsBuiltCaughtAndRunAgain(t *testing.T) {
 	dir := t.TempDir()
 	program, sum, err := b.Sound(t.Context(), dir)
 	require.NoError(t, err)
+	b.Archives, err = b.Archived(t.Context())
+	require.NoError(t, err)
 	ledger, err := OpenLedger(filepath.Join(dir, "found.jsonl"))
 	require.NoError(t, err)
 	defer ledger.Close()
@@ -38,6 +40,29 @@ func TestAMutantIsBuiltCaughtAndRunAgain(t *testing.T) {
 		again, err := h.Mutant(t.Context(), 0, &all[i])
 		require.NoError(t, err)
 		assert.Equal(t, c, again, "it is known, and not looked for again")
+	}
+}
+
+func TestOnlyAMutantThatOtherPackagesCannotTellFromTheProductIsRelinked(t *testing.T) {
+	b := Builder{Root: "../..", Go: "go"}
+	_, _, err := b.Sound(t.Context(), t.TempDir())
+	require.NoError(t, err)
+	b.Archives, err = b.Archived(t.Context())
+	require.NoError(t, err)
+	within := Record{Name: "within", Package: "core/appliance", File: "report.go", Edits: []Edit{{"p > now.percent {", "p > 100 {"}}}
+	seen := Record{Name: "seen", Package: "core/component", File: "watch.go", Edits: []Edit{{"const MissedAfter = 2 *", "const MissedAfter = 3 *"}}}
+	wrong := Record{Name: "wrong", Package: "core/component", File: "watch.go", Edits: []Edit{{"const MissedAfter = 2 *", "const MissedAfter = 2 **"}}}
+	for r, want := range map[*Record]bool{&within: true, &seen: false, &wrong: false} {
+		dir := t.TempDir()
+		_, err := b.overlay(r, dir)
+		require.NoError(t, err)
+		to := filepath.Join(dir, "hdm")
+		assert.Equal(t, want, b.relink(t.Context(), r, dir, to), r.Name)
+		if want {
+			told, err := Program{Path: to, Dir: dir, Limit: time.Minute}.Says(t.Context(), "run", "--only", "cold-running-vm")
+			require.NoError(t, err)
+			assert.Equal(t, exitBroken, told.Code, told.Log)
+		}
 	}
 }
 

@@ -3,7 +3,7 @@
 // which clauses notice it (make mutants-matrix).
 //
 // It is wiring only. Results go to stdout, progress to stderr. Exit codes: 0 enough
-// were caught, 1 too few, 2 wrong usage or a record that does not fit, 3 the
+// were caught, or few enough clauses notice none; 1 too few, or too many; 2 wrong usage or a record that does not fit, 3 the
 // machine failed or the product itself breaks a promise.
 package main
 
@@ -34,8 +34,12 @@ const (
 // root is the module's folder, in which this is run.
 const root = "."
 
-// enough is the share of mutants that must be caught.
-const enough = 0.95
+// enough is the share of mutants that must be caught, and most that of clauses
+// that may notice none.
+const (
+	enough = 0.95
+	most   = 0.1
+)
 
 type options struct {
 	matrix, fit bool
@@ -123,7 +127,7 @@ func run(ctx context.Context, o options) (code int, err error) {
 	}
 	sound := mutants.Program{Path: path, Dir: dir, Limit: 2 * o.limit, Workers: o.workers}
 	if o.matrix {
-		return 0, survey(ctx, o, records, &mutants.Survey{Builder: b, Sound: sound, Sum: sum, Ledger: ledger, Limit: o.limit, Workers: o.workers})
+		return survey(ctx, o, records, &mutants.Survey{Builder: b, Sound: sound, Sum: sum, Ledger: ledger, Limit: o.limit, Workers: o.workers})
 	}
 	return hunt(ctx, o, records, &mutants.Hunt{Builder: b, Sound: sound, Sum: sum, Ledger: ledger, Limit: o.limit, Again: o.again})
 }
@@ -194,14 +198,14 @@ func hunt(ctx context.Context, o options, records []mutants.Record, h *mutants.H
 	return exitEnough, nil
 }
 
-func survey(ctx context.Context, o options, records []mutants.Record, s *mutants.Survey) error {
+func survey(ctx context.Context, o options, records []mutants.Record, s *mutants.Survey) (int, error) {
 	var ids []string
 	for _, c := range scenarios.Clauses() {
 		ids = append(ids, c.ID)
 	}
 	held, err := s.Held(ctx, ids)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	m := &mutants.Matrix{Clauses: held, Brief: o.brief, Product: o.product}
 	tell := func(seen mutants.Sighting) {
@@ -216,11 +220,17 @@ func survey(ctx context.Context, o options, records []mutants.Record, s *mutants
 	m.Left = unseen(records, m.Seen)
 	f, err := os.Create(o.out)
 	if err != nil {
-		return errors.Join(failed, err)
+		return 0, errors.Join(failed, err)
 	}
 	idle := m.Idle()
 	fmt.Printf("%d of %d clauses notice no mutant: %v; see %s\n", len(idle), len(held), idle, o.out)
-	return errors.Join(failed, m.Write(f), f.Close())
+	if err := errors.Join(failed, m.Write(f), f.Close()); err != nil {
+		return 0, err
+	}
+	if float64(len(idle)) > most*float64(len(held)) {
+		return exitMissed, nil
+	}
+	return exitEnough, nil
 }
 
 // unseen are the names of the records that were not run.
