@@ -16,6 +16,7 @@ import (
 	"github.com/hdm-project/hdm/core/vsphere"
 	"github.com/hdm-project/hdm/sim/site"
 	"github.com/hdm-project/hdm/sim/vcenter"
+	"github.com/hdm-project/hdm/sim/wan"
 )
 
 // ask does something with the appliance as a request handler of it does.
@@ -229,4 +230,26 @@ func TestTheSourceStaysOffWhileSomebodyRunsItsClone(t *testing.T) { // MIG-13
 		left = append(left, l.Does)
 	}
 	assert.Equal(t, []migration.Kind{migration.RemoveClone, migration.RestartSource}, left, "and a person is told")
+}
+
+func TestWhoIsWaitedForAnewIsShownAsSilentNoMore(t *testing.T) { // HLT-04
+	w := newWorld(t)
+	require.NoError(t, w.boot())
+	m, err := deployment.Parse("standard")
+	require.NoError(t, err)
+	w.ask(func(context.Context) (appliance.Answer, error) { return w.app.Deploy(m) })
+	w.until(5*time.Minute, func() bool { // it is waited for, and has not been heard
+		cloud, ok := w.Cloud.VCenter.VM(cloudVM)
+		return ok && cloud.Power == vsphere.On
+	})
+	w.pass(15 * time.Second)
+	w.WAN.SetDown(wan.Both, true)
+	w.pass(13 * time.Minute) // longer than a deployment waits: it begins again
+	require.Contains(t, w.app.Health().Details, "Cloud Cache")
+	w.WAN.SetDown(wan.Both, false)
+	w.until(30*time.Minute, func() bool {
+		shown := w.saw.panels[len(w.saw.panels)-1]
+		require.True(t, shown.Equal(w.app.Panel()), "at %v it shows %v, and it is %v", w.Kernel.Now(), shown, w.app.Panel())
+		return w.app.Deployment().Phase == deployment.Deployed
+	})
 }

@@ -24,6 +24,7 @@ func (a *Appliance) expect(plan []deployment.VM) {
 		}
 	}
 	a.lookout.wake()
+	a.tellHealth() // who was silent before has its full time again
 }
 
 // recall waits again for whom an earlier boot waited for. Each has its full time
@@ -60,6 +61,7 @@ func (a *Appliance) forgetPulses(plan []deployment.VM) {
 	for _, host := range a.state.hosts() {
 		a.pulse.Forget(host)
 	}
+	a.tellHealth()
 }
 
 // Hear takes a heartbeat of a component VM, or of a host's iofilter daemon: that is

@@ -34,7 +34,7 @@ type Heartbeats struct {
 	seq     uint64
 
 	bus    trouble // with the message bus, and the way there
-	calls  trouble // with calls to the vCenters
+	calls  trouble // with calls to the vCenters, or with these
 	silent bool    // it was down for longer than between two heartbeats, and heard before and after
 	heard  bool
 	phase  string // of a recovery: while a reset goes on, nothing but the appliance is left to name
@@ -102,14 +102,14 @@ func (o *Heartbeats) Observe(e kernel.Event) []record.Violation {
 	return o.take()
 }
 
-// fault notes a fault of calls that begins or ends. Faults of links are seen in
-// the links.
+// fault notes a fault of calls, or of the vCenter that they go to, that begins or
+// ends. Faults of links are seen in the links.
 func (o *Heartbeats) fault(e *kernel.Event) {
 	kind, what := e.Attr("kind"), "fault "+e.Subject
 	t := &o.bus
 	switch {
 	case strings.HasPrefix(kind, "message-"), strings.HasPrefix(kind, "queue-"):
-	case strings.HasPrefix(kind, "call-"):
+	case strings.HasPrefix(kind, "call-"), strings.HasPrefix(kind, "vcenter-"):
 		t = &o.calls
 	default:
 		return

@@ -253,7 +253,9 @@ func (o *parts) each(f func(*part)) {
 	}
 }
 
-// find is the part of that name, as HDM names it; nil if there is none.
+// find is the part of that name, as HDM names it; nil if there is none. For a
+// service of a component VM that is down it is the VM, unless the service went
+// down before.
 func (o *parts) find(name string) *part {
 	vm, service, _ := strings.Cut(name, "/")
 	for _, h := range o.hosts {
@@ -265,7 +267,7 @@ func (o *parts) find(name string) *part {
 	switch {
 	case v == nil:
 		return nil
-	case service == "" || v.down:
+	case service == "" || v.down && !v.serving(service).down:
 		return &v.part
 	}
 	return v.serving(service)

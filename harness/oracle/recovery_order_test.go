@@ -82,6 +82,8 @@ func TestDetection(t *testing.T) {
 		{name: "counted from the last heartbeat, which was a while before", events: deployedUp + crash + "11m51s " + crashed},
 		{name: "silent from before the deployment ended", events: deployedUp + "9m deployment appliance phase=deploying mode=standard·standalone vms=4\n" + crash + "11m deployment appliance phase=deployed mode=standard·standalone vms=4\n12m " + crashed},
 		{name: "sooner after an appliance restart", events: deployedUp + crash + "10m1s appliance.down appliance\n11m appliance.up appliance epoch=2\n12m " + crashed, broken: "it is marked failed () after a silence of 1m0s", evidence: []uint64{6, 9}},
+		{name: "its component VM went down, too, a while after it", events: deployedUp + crash + "10m30s component.down HDM_Cloud_Cache-0 site=cloud boot=1\n12m " + crashed},
+		{name: "sooner after its component VM went down, which took it down", events: deployedUp + "10m component.down HDM_Cloud_Cache-0 site=cloud boot=1\n11m " + crashed, broken: "it is marked failed () after a silence of 1m0s", evidence: []uint64{6, 7}},
 		{name: "sooner", events: deployedUp + crash + "11m30s " + crashed, broken: "it is marked failed () after a silence of 1m30s", evidence: []uint64{6, 7}},
 		{name: "it began anew, and is marked when it is heard", events: deployedUp + crash + anew + epoch},
 		{name: "it never was down", events: deployedUp + "12m " + crashed, broken: "and has not been down since HDM was healthy", evidence: []uint64{2, 6}},
