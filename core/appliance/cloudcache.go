@@ -158,7 +158,7 @@ func (a *Appliance) awaitBoot(ctx context.Context, s *vsphere.Session, m migrati
 		vm = m.Image
 	}
 	each := max(a.Knobs.BootWait/time.Duration(a.Knobs.Boots+1), 1)
-	began, wait := a.Runtime.Elapsed(), bootWait(a.Knobs.BootWait, m.FirstOn, a.Runtime.Now())
+	began, wait := a.Runtime.Elapsed(), m.BootLeft(a.Knobs.BootWait, a.Runtime.Elapsed())
 	left := func() time.Duration { return wait - (a.Runtime.Elapsed() - began) }
 	for {
 		patience := left() % each
@@ -179,12 +179,6 @@ func (a *Appliance) awaitBoot(ctx context.Context, s *vsphere.Session, m migrati
 			return err
 		}
 	}
-}
-
-// bootWait is how much of the wait for a guest is left. A wall clock that was
-// stepped back does not prolong it: each part of it ends with a reboot.
-func bootWait(all time.Duration, first, now time.Time) time.Duration {
-	return min(max(all-now.Sub(first), 0), all)
 }
 
 // reconcilePasses bounds the passes over what the compute VM goes on writing.

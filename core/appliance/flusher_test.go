@@ -193,15 +193,6 @@ func TestOfAVMThatComesBackDuringAFlushTheFlusherKeepsNothing(t *testing.T) {
 	assert.Empty(t, f.tries)
 }
 
-func TestAClockThatWasSteppedBackDoesNotProlongTheWaitForAGuest(t *testing.T) { // BOOT-01
-	first := time.Date(2026, time.January, 1, 0, 0, 0, 0, time.UTC)
-	for now, left := range map[time.Duration]time.Duration{
-		-24 * time.Hour: 30 * time.Minute, 0: 30 * time.Minute, 10 * time.Minute: 20 * time.Minute, time.Hour: 0,
-	} {
-		assert.Equal(t, left, bootWait(30*time.Minute, first, first.Add(now)), "%v", now)
-	}
-}
-
 func TestAnApplianceWithoutComponentServicesLetsGoOfNothing(t *testing.T) {
 	w := newAfterTBC(t, []string{"web"})
 	w.pass(time.Minute)

@@ -188,6 +188,7 @@ func (s *State) Step(knobs migration.Knobs, now migration.Now, ev Event) Decisio
 	knobs = s.offered(knobs)
 	p := &step{State: s, knobs: knobs, now: now, changed: map[migration.ID]migration.Migration{}}
 	p.d.Counters = s.Counters
+	p.now.Boot = s.Epoch
 	switch ev := ev.(type) {
 	case Booted:
 		p.boot(ev.Incarnation)
@@ -277,6 +278,7 @@ func (p *step) fleet() migration.Fleet {
 
 func (p *step) boot(incarnation string) {
 	p.d.Epoch++
+	p.now.Boot = p.d.Epoch
 	p.d.Incarnation = cmp.Or(p.d.Incarnation, incarnation)
 	p.deploy(deployment.Restarted{})
 	for _, m := range p.live {

@@ -68,6 +68,7 @@ type Cloud struct {
 type Now struct {
 	Wall time.Time
 	Up   time.Duration
+	Boot int // of the appliance, to which Up belongs
 }
 
 // Verdict is what Decide makes of an event.
@@ -253,6 +254,9 @@ func (d *decision) issue(step StepName, delay time.Duration) {
 	if d.m.State == Undoing {
 		e.Kind, e.Undo = d.m.ToUndo[0].Does, true
 	}
+	if e.Kind == AwaitBoot {
+		d.anchor()
+	}
 	d.ask(e)
 }
 
@@ -343,7 +347,7 @@ func (d *decision) keep(does Kind, r Result) {
 	case CreateCompute:
 		d.m.Copy = r.Copy
 	case StartCompute, StartImage:
-		d.m.FirstOn = d.now.Wall
+		d.poweredOn()
 	case TransferImage:
 		d.m.Image, d.m.Bytes = r.Copy, r.Bytes
 	case Release, Discard, BringHome:

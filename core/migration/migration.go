@@ -183,6 +183,10 @@ type Migration struct {
 	Served  Served    `json:"served,omitzero"`
 	Flushed Flushed   `json:"flushed,omitzero"`
 	FirstOn time.Time `json:"first_on,omitzero"` // when it was first powered on in the cloud (BOOT-01)
+	// OnUp is the same on the clock of a boot of the appliance, OnBoot. It is
+	// negative for what was before that.
+	OnUp   time.Duration `json:"on_up,omitempty"`
+	OnBoot int           `json:"on_boot,omitempty"`
 	// Of is the migration that brought the VM to the cloud which this one brings
 	// back.
 	Of ID `json:"of,omitempty"`

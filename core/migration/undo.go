@@ -103,7 +103,7 @@ func (d *decision) itRuns() {
 		return
 	}
 	d.m.ToUndo, d.m.Asked = nil, false
-	d.m.FirstOn = d.now.Wall
+	d.poweredOn()
 	d.move(Running)
 	d.next(i)
 }

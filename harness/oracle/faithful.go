@@ -33,6 +33,7 @@ type Faithful struct {
 	phase    string
 	offered  bool // a reset is, or was when one was asked for
 	forced   bool // a person reset HDM although it offered no reset: what follows is theirs
+	telling  bool // a boot tells what was in the journal when the appliance went down
 }
 
 // followed is a migration.
@@ -86,6 +87,10 @@ func (o *Faithful) Observe(e kernel.Event) []record.Violation {
 		o.resets(&e)
 	case event.FaultBegan:
 		o.breaks(&e)
+	case event.ApplianceUp:
+		o.telling = true
+	case event.JournalWrite:
+		o.telling = false
 	}
 	return o.take()
 }
@@ -116,9 +121,25 @@ func (o *Faithful) moves(e *kernel.Event) {
 	case e.Attr("step") != "":
 		m.step = e.Attr("step")
 	}
+	if o.telling {
+		o.durable(m)
+	}
 	if o.rules.final(m.state) {
 		m.over = e.Seq
 		m.cancelled = m.state == "cancelled" || m.state == stateRefused || e.Attr("reason") == reasonCancelled
+	}
+}
+
+// durable: it was at that step when the appliance went down, for the journal had it,
+// though nobody had been told yet.
+func (o *Faithful) durable(m *followed) {
+	if m.state != stateRunning {
+		return
+	}
+	for i := range o.subjects {
+		if s := &o.subjects[i]; s.moves == m {
+			s.at.Step = migration.StepName(m.step)
+		}
 	}
 }
 

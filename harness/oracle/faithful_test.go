@@ -17,7 +17,12 @@ func TestFaithful(t *testing.T) {
 		hurt     = "6m vm.pool on-premises/db-01 pool=HDM_RECOVERY_FAILED\n"
 		fails    = "5m migration m-0001 vm=db-01 type=cold from=undoing to=failed\n"
 		stuck    = "5m recovery appliance number=1 phase=unrecoverable\n"
+		up       = "3m appliance.up appliance epoch=2\n"
+		wrote    = "3m journal.write appliance records=1 cause=boot\n"
+		binds    = "3m migration m-0001 vm=db-01 type=warm from=running to=running step=cloud-cache\n"
+		undone   = "5m migration m-0001 vm=db-01 type=warm from=running to=undoing\n5m migration m-0001 vm=db-01 type=warm from=undoing to=failed\n"
 	)
+	cloning := as("warm", moves("m-0001", "db-01", "checking", "queued", "running", "running:linked-clone"))
 	cold := moves("m-0001", "db-01", "checking", "queued", "running", "running:bulk-transfer")
 	check(t, func() oracle.Oracle { return oracle.NewFaithful(oracle.Documented()) }, []history{
 		{name: "a VM on the cloud cache comes back after its cache crashed", events: deployed + as("tbc", moves("m-0001", "db-01", toCompleted...)) + bound + crashed + recover},
@@ -36,6 +41,8 @@ func TestFaithful(t *testing.T) {
 		{name: "HDM offers one after an outage that was short", events: deployed + outage + "5m recovery appliance number=1 phase=resetting offered=x reset=vms-off\n", broken: "after wan-down: short HDM needs a reset", evidence: []uint64{2}},
 		{name: "HDM needs one after the daemon on a host restarted", events: deployed + "1m fault.began 1 kind=iofilter-restart target=x case=iofilter-restart\n" + stuck},
 		{name: "a warm migration fails while the appliance restarts and its compute VM is made", events: deployed + as("warm", moves("m-0001", "db-01", "checking", "queued", "running", "running:compute-vm")) + reboot + "5m migration m-0001 vm=db-01 type=warm from=running to=undoing\n5m migration m-0001 vm=db-01 type=warm from=undoing to=failed\n"},
+		{name: "its compute VM was about to be made, as only the journal knew", events: deployed + cloning + reboot + up + binds + wrote + undone},
+		{name: "its compute VM was not about to be made by then", events: deployed + cloning + reboot + up + wrote + binds + undone, broken: "after appliance-restart at warm linked-clone it is undone; documented is that it goes on", evidence: []uint64{6, 11}},
 		{name: "it fails while its data are transferred", events: deployed + as("warm", moves("m-0001", "db-01", "checking", "queued", "running", "running:bulk-transfer")) + reboot + "5m migration m-0001 vm=db-01 type=warm from=running to=undoing\n5m migration m-0001 vm=db-01 type=warm from=undoing to=failed\n", broken: "after appliance-restart at warm bulk-transfer", evidence: []uint64{6, 8}},
 	})
 }

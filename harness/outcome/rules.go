@@ -91,6 +91,9 @@ var rules = []rule{
 	{[]string{"wan-down: long"}, bound, allows(by("WAN-02", "REC-04", "POL-06"), Returns, Reset)},
 	{[]string{"wan-down: for ever"}, bound, allows(by("WAN-02", "RST-01"), Stays, Reset)},
 	{[]string{"wan-down: long", "wan-down: for ever"}, slices.Concat(cold, unbound), allows(by("WAN-02", "COLD-04", "SYS-02"), Undone, GoesOn, Reset)},
+	// At the release everything is home, and nothing is taken back any more: when the
+	// link is there again the VM is let go of, or brought back with the same data.
+	{[]string{"wan-down: long"}, []Stretch{{migration.Back, migration.StepRelease, migration.StepRelease}}, allows(by("WAN-02", "BACK-03"), GoesOn, Returns, Reset)},
 	{[]string{"wan-down: long"}, slices.Concat(computing, copying, switching, leaving), allows(by("WAN-02", "REC-02", "REC-04"), Undone, Returns, Reset)},
 	{[]string{"wan-down: for ever"}, slices.Concat(computing, copying, switching, leaving, committing, left, recovering), allows(by("WAN-02", "RST-01"), Undone, GoesOn, Stops, Reset)},
 	{[]string{"wan-down: long"}, slices.Concat(committing, left, recovering), allows(by("WAN-02", "SYS-02"), GoesOn, Reset)},

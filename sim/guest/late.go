@@ -39,7 +39,7 @@ func (g *Guest) late(site string) lateness {
 }
 
 // Late makes the tools of a guest late from now on, however they were: the boots
-// that count are those from now. It refuses a guest that there is none of, and
+// that count are those from now, one that is under way included. It refuses a guest that there is none of, and
 // what cannot be.
 func (g *Guests) Late(name string, l ToolsLate) error {
 	guest := g.byName[name]
@@ -50,5 +50,10 @@ func (g *Guests) Late(name string, l ToolsLate) error {
 		return fmt.Errorf("guest %s: %w", name, err)
 	}
 	guest.spec.Late, guest.boots = l, 0
+	for _, r := range guest.live {
+		if r.Booting() {
+			r.tools = !guest.spec.NoTools && guest.late(r.site).tools
+		}
+	}
 	return nil
 }

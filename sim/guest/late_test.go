@@ -76,6 +76,31 @@ func TestOnlyBootsWhereToolsAreLateCount(t *testing.T) {
 	assert.Len(t, w.host.said, 1)
 }
 
+func TestABootThatIsUnderWayIsLateToo(t *testing.T) {
+	for _, c := range []struct {
+		late guest.ToolsLate
+		want []bool // whether the tools come up at that boot, and the next
+	}{
+		{guest.ToolsLate{Never: true}, []bool{false, false}},
+		{guest.ToolsLate{Boots: 1}, []bool{false, true}},
+		{guest.ToolsLate{Never: true, Site: "on-premises"}, []bool{true, true}},
+	} {
+		w := newWorld(t, 1)
+		_, disks := w.add(db())
+		r := w.guests.PowerOn("cloud", "db-01", devicesOf(disks))
+		require.True(t, r.Booting())
+		require.NoError(t, w.guests.Late("db-01", c.late))
+		var got []bool
+		for range c.want {
+			w.run(w.kernel.Now() + time.Minute)
+			got = append(got, r.Shutdown())
+			r.PowerOff()
+			r = w.guests.PowerOn("cloud", "db-01", devicesOf(disks))
+		}
+		assert.Equal(t, c.want, got, "%+v", c.late)
+	}
+}
+
 func TestARebootIsABoot(t *testing.T) {
 	w := newWorld(t, 1)
 	s := db()
