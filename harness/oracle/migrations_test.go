@@ -383,6 +383,8 @@ func TestNothingLeftBehind(t *testing.T) {
 			truth.Tasks = []oracle.Open{{Site: vsphere.OnPremises, VM: "web-01", What: "com.hdm.migrate of web-01"}}
 			return truth
 		}(), broken: "a task is still open"},
+		{name: "cancelled, and other disks that a person brought are left", events: "1s step 3 what=ship vm=db-01\n" + as("warm", failed), truth: ends(source, named("db-01 ARM image", false))},
+		{name: "cancelled, and other disks that a person brought run", events: "1s step 3 what=ship vm=db-01\n" + as("warm", failed), truth: ends(source, named("db-01 ARM image", true)), broken: "a VM that no completed migration accounts for is left"},
 		{name: "committed leaves the VM in the cloud", events: as("warm", completed), truth: ends(with(moved, func(v *oracle.VM) { v.Snapshots = nil }), copied)},
 		{name: "committed, and the compute VM is left", events: as("warm", completed), truth: ends(moved, copied, named("db-01 ARM", false)), broken: "a VM that no completed migration accounts for is left"},
 		{name: "committed, and it says that the compute VM is left", events: as("warm", strings.TrimSuffix(completed, "\n")+" left=destroy·compute\n"), truth: ends(moved, copied, named("db-01 ARM", false))},

@@ -174,6 +174,13 @@ func (o *NothingLeftBehind) Finish(t *Truth) []record.Violation {
 	return o.take()
 }
 
+// brought says whether a person brought the VM to the cloud as the data of a
+// migration, and nobody took it: it is theirs, whatever is on its disks.
+func (o *NothingLeftBehind) brought(v *VM) bool {
+	of, image := strings.CutSuffix(v.Name, imageSuffix)
+	return image && v.Site == vsphere.Cloud && !v.On && !v.Marked && o.shipped[of]
+}
+
 func (o *NothingLeftBehind) leftVMs(t *Truth) {
 	accounted := map[*VM]bool{}
 	for i := range t.Before {
@@ -186,6 +193,7 @@ func (o *NothingLeftBehind) leftVMs(t *Truth) {
 		v := &t.VMs[i]
 		switch {
 		case !t.arrived(v) || accounted[v] || o.dead && v.Site == vsphere.Cloud:
+		case o.brought(v):
 		case v.Component && o.deployed:
 		case v.Component:
 			o.broken(clauseUndeployed, t.At, v.Subject(), nil, "HDM is not deployed, and its component VM is left")

@@ -76,7 +76,7 @@ func init() {
 		factFlushed:       "no flush was applied on premises that had something to bring",
 		factInterval:      "no two flushes of a VM were 20 minutes apart",
 		factOtherInterval: "no two flushes of a VM were at an interval apart that somebody had set",
-		factDisturbed:     "no flush went on while the WAN was down, or was given up",
+		factDisturbed:     "no flush went on while the WAN was down, was given up, or broke off",
 		factQuota:         "no VM was given a cloud cache",
 		factCloudReads:    "no guest on a cloud cache read anything",
 		factStalled:       "no guest's write had to wait for room in its cloud cache",
@@ -136,7 +136,7 @@ func (f *facts) hearCloud(e kernel.Event) {
 			c.down = e.Kind == event.LinkDown
 			f.happened[factWANFlush] = f.happened[factWANFlush] || c.down && len(c.flying) > 0
 		}
-	case event.FlushCut, event.FlushApplied, event.FlushAbandoned:
+	case event.FlushCut, event.FlushApplied, event.FlushAbandoned, event.Released:
 		f.flushes(e)
 	case event.StepEnded:
 		f.refusals(e)
@@ -167,8 +167,8 @@ func (f *facts) flushes(e kernel.Event) {
 		f.happened[factFlushed] = f.happened[factFlushed] || c.flying[e.Subject]
 		f.happened[factDisturbed] = f.happened[factDisturbed] || f.happened[factWANFlush]
 		delete(c.flying, e.Subject)
-	case event.FlushAbandoned:
-		f.happened[factDisturbed] = true
+	case event.FlushAbandoned, event.Released: // with a flush on its way: that is never applied
+		f.happened[factDisturbed] = f.happened[factDisturbed] || e.Kind == event.FlushAbandoned || c.flying[e.Subject]
 		delete(c.flying, e.Subject)
 	}
 }

@@ -194,7 +194,7 @@ func (st *stage) expectStands(name string, at vsphere.Site, want scenario.Standi
 		}
 	}
 	if !present {
-		if want.Power != "" || want.Pool != "" || want.Snapshot != "" || want.Snapshots != nil {
+		if want.Power != "" || want.Pool != "" || want.Snapshot != "" || want.Snapshots != nil || want.Policy != "" {
 			broken("there is no VM of that name at %s to look at", at)
 		}
 		return
@@ -218,6 +218,11 @@ func (st *stage) expectStands(name string, at vsphere.Site, want scenario.Standi
 	}
 	if want.Snapshots != nil && len(snapshots) != *want.Snapshots {
 		broken("its VM at %s has %d snapshots, not %d", at, len(snapshots), *want.Snapshots)
+	}
+	for _, d := range vm.Disks {
+		if want.Policy != "" && d.Policy != want.Policy {
+			broken("%s of its VM at %s has the storage policy %q, not %q", d.Label, at, d.Policy, want.Policy)
+		}
 	}
 }
 

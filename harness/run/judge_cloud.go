@@ -1,6 +1,7 @@
 package run
 
 import (
+	"slices"
 	"time"
 
 	"github.com/hdm-project/hdm/core/component"
@@ -77,6 +78,9 @@ func (st *stage) expectFlushes(p *scenario.Flushes, broken breach) {
 	if want.AtMost != nil && len(cuts) > *want.AtMost {
 		broken("%d flushes were applied, more than %d", len(cuts), *want.AtMost)
 	}
+	if want.With != "" {
+		st.expectTogether(want.With, cuts, broken)
+	}
 	every := time.Duration(want.Every)
 	for i := 1; every > 0 && i < len(cuts); i++ {
 		gap, last := cuts[i]-cuts[i-1], i == len(cuts)-1
@@ -84,6 +88,18 @@ func (st *stage) expectFlushes(p *scenario.Flushes, broken breach) {
 			broken("flushes were cut at %v and at %v, %v apart and not %v", cuts[i-1], cuts[i], gap, every)
 			return
 		}
+	}
+}
+
+// expectTogether holds the cuts of a VM's flushes against those of another one.
+func (st *stage) expectTogether(with string, cuts []time.Duration, broken breach) {
+	var others []time.Duration
+	if b := st.story.byVM[with]; b != nil {
+		others = b.applied
+	}
+	own, its := cuts[:max(0, len(cuts)-1)], others[:max(0, len(others)-1)]
+	if !slices.Equal(own, its) {
+		broken("its flushes were cut at %v, and those of %s at %v", own, with, its)
 	}
 }
 
@@ -111,7 +127,7 @@ func (st *stage) expectImage(p *scenario.SnapshotImage, broken breach) {
 			image = frozen
 		}
 		if digestOf(image) != want[i] {
-			broken("its %s is not what it was when the migrate-time snapshot was taken", d.Label)
+			broken("its %s is not what it was when its guest was last off, before it was migrated", d.Label)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package run
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strconv"
@@ -93,7 +94,7 @@ func (st *stage) ship(i int, s *scenario.Ship) {
 	st.kernel.After(time.Duration(s.Takes), func() {
 		st.busy--
 		refused := ""
-		if err := st.world.Ship(migration.CloneName(s.VM), migration.ImageName(s.VM)); err != nil {
+		if err := st.world.Ship(cmp.Or(s.Of, migration.CloneName(s.VM)), migration.ImageName(s.VM)); err != nil {
 			refused = err.Error()
 		}
 		st.stepEnded(i, "ship", refused)

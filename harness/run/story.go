@@ -23,7 +23,7 @@ type story struct {
 	turn     map[string]time.Duration
 	arrived  map[string]time.Duration // when the guest was first up in the cloud after that
 	wanted   map[string]bool          // VMs whose snapshot's image is asked for
-	images   map[string][]digest      // theirs, by VM: each disk when the snapshot was taken
+	images   map[string][]digest      // theirs, by VM: each disk as its guest left it before it ran in the cloud
 }
 
 // bound is a binding.
@@ -74,6 +74,13 @@ func (st *stage) tell(e kernel.Event) {
 	case event.GuestStarted:
 		if _, known := y.arrived[e.Subject]; !known && e.Attr("site") == string(vsphere.Cloud) {
 			y.arrived[e.Subject] = e.At
+		}
+	case event.GuestStopped:
+		// Who restores the snapshot is to lose what was written in the cloud and
+		// nothing else: what is written on premises after it was taken is lost, too.
+		_, up := y.arrived[e.Subject]
+		if y.images[e.Subject] != nil && !up && e.Attr("site") == string(vsphere.OnPremises) && e.Attr("vm") == e.Subject {
+			y.images[e.Subject] = st.digests(e.Subject)
 		}
 	case event.VMSnapshot:
 		name, here := strings.CutPrefix(e.Subject, string(vsphere.OnPremises)+"/")

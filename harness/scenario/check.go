@@ -369,7 +369,7 @@ func (e *Stands) check(c *checker) {
 			continue
 		}
 		if *s.is == (Standing{}) {
-			c.fail(s.key, "say present, power, pool, snapshot or snapshots", "it expects nothing")
+			c.fail(s.key, "say present, power, pool, snapshot, snapshots or policy", "it expects nothing")
 		}
 		rest := *s.is
 		rest.Present = nil

@@ -51,7 +51,9 @@ type Word struct {
 // Ship is a person who exports the linked clone of a VM on premises and imports
 // it in the cloud by other means than the WAN (WARM-07).
 type Ship struct {
-	VM    string   `yaml:"vm"`
+	VM string `yaml:"vm"`
+	// Of is another VM on premises, which is off: the person takes it for the clone.
+	Of    string   `yaml:"of,omitempty"`
 	Takes Duration `yaml:"takes,omitempty" nonzero:"give a duration, or leave the key out"`
 }
 
@@ -190,6 +192,9 @@ func (c *checker) cloud(s Step) {
 	if ship := s.Ship; ship != nil {
 		if !slices.Contains(c.context.Migrations[ship.VM], migration.Warm) {
 			c.fail("ship.vm", "name a VM that a step migrates warm", "no step migrates %q warm, so there is no clone of it", ship.VM)
+		}
+		if ship.Of != "" {
+			c.vm("ship.of", ship.Of, c.vms[vsphere.OnPremises], "on premises")
 		}
 		if ship.Takes < 0 || ship.Takes > MaxShipping {
 			c.fail("ship.takes", fmt.Sprintf("use a duration up to %v", MaxShipping), "nobody brings data in %v", ship.Takes)

@@ -110,6 +110,8 @@ type Standing struct {
 	Snapshot string `yaml:"snapshot,omitempty"`
 	// Snapshots is how many it has.
 	Snapshots *int `yaml:"snapshots,omitempty"`
+	// Policy is the name of the storage policy that every disk of it has.
+	Policy string `yaml:"policy,omitempty"`
 }
 
 // Attempts: how often steps of the last migration of a VM were begun.

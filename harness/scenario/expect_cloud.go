@@ -29,6 +29,9 @@ type Flushes struct {
 		// Every is how long it is from one cut to the next, give or take a minute; the
 		// last one may come sooner.
 		Every Duration `yaml:"every,omitempty" nonzero:"give a duration, or leave the key out"`
+		// With is a VM that it moves together with: they are cut at the same instants,
+		// but for the last flush, which each may have by itself.
+		With string `yaml:"with,omitempty"`
 	} `yaml:"flushes"`
 }
 
@@ -49,7 +52,8 @@ type CacheQuota struct {
 // what the disks hold.
 type SnapshotImage struct {
 	VM string `yaml:"vm"`
-	// Image says what it must equal: the disks when the snapshot was taken.
+	// Image says what it must equal: the disks as the guest left them when it was last off on
+	// premises, before it ran in the cloud.
 	Image string `yaml:"snapshot-image" jsonschema:"enum=pre-migration"`
 }
 
@@ -106,8 +110,11 @@ func (e *Deployed) check(c *checker) {
 func (e *Flushes) check(c *checker) {
 	c.migrated(e.VM)
 	f := &e.Flushes
-	if f.AtLeast == nil && f.AtMost == nil && f.Every == 0 {
-		c.fail("flushes", "add at-least:, at-most: or every:", "it expects nothing")
+	if f.AtLeast == nil && f.AtMost == nil && f.Every == 0 && f.With == "" {
+		c.fail("flushes", "add at-least:, at-most:, every: or with:", "it expects nothing")
+	}
+	if f.With == e.VM {
+		c.fail("flushes.with", "name another VM", "it is always flushed with itself")
 	}
 	if f.AtLeast != nil {
 		c.notNegative("flushes.at-least", *f.AtLeast)

@@ -95,6 +95,14 @@ func (p *profiles) find(id string) *pbmtypes.PbmCapabilityProfile {
 	return nil
 }
 
+// name is that of a profile; "" if there is none.
+func (p *profiles) name(id string) string {
+	if o := p.find(id); o != nil {
+		return o.Name
+	}
+	return ""
+}
+
 // filters says whether a profile asks for an I/O filter.
 func (p *profiles) filters(id string) bool {
 	o := p.find(id)

@@ -46,6 +46,7 @@ type Disk struct {
 	Path       string // in the datastore: "db-01/db-01.vmdk"
 	Served     bool   // the datastore is served: Disk is what Config.Backing opened
 	Disk       *disk.Disk
+	Policy     string // name of its storage policy; "" if it has none
 }
 
 // Snapshot is one of a VM's.
@@ -111,7 +112,7 @@ func (vc *VCenter) truth(m *machine) VM {
 		d := devices.FindByKey(a.key).GetVirtualDevice()
 		vm.Disks = append(vm.Disks, Disk{
 			Key: a.key, Label: d.DeviceInfo.GetDescription().Label, Controller: controllerKind(devices.FindByKey(d.ControllerKey)),
-			Datastore: a.store.obj.Name, Path: a.path, Served: a.store.served != nil, Disk: a.disk,
+			Datastore: a.store.obj.Name, Path: a.path, Served: a.store.served != nil, Disk: a.disk, Policy: vc.policies.name(a.profile),
 		})
 	}
 	for _, d := range devices {
