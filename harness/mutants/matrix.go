@@ -17,7 +17,7 @@ type Matrix struct {
 // By are the mutants that a clause notices.
 func (m *Matrix) By(clause string) (names []string) {
 	for _, s := range m.Seen {
-		if slices.Contains(s.Violated, clause) {
+		if slices.Contains(s.Noticing(), clause) {
 			names = append(names, s.Name)
 		}
 	}
@@ -41,8 +41,7 @@ func (m *Matrix) Write(w io.Writer) error {
 	p.line("# Which clauses notice which mutants")
 	p.line("")
 	p.line("Written by `make mutants-matrix`: the whole suite, run with each mistake of `harness/mutants/records` in the")
-	p.line("product. A clause notices a mutant if that suite has it violated: a scenario that covers it failed, or an oracle")
-	p.line("saw it broken. Do not edit.")
+	p.line("product. A clause notices a mutant if a scenario that covers it failed, or an oracle saw it broken. Do not edit.")
 	p.line("")
 	missed, idle := 0, m.Idle()
 	for _, s := range m.Seen {
@@ -75,7 +74,7 @@ func (m *Matrix) Write(w io.Writer) error {
 	p.line("| mutant | scenarios that fail | clauses that notice it |")
 	p.line("| --- | ---: | --- |")
 	for _, s := range m.Seen {
-		p.line("| %s | %d%s | %s |", cell(s.Name), len(s.Failed), marks(&s), cell(abridged(s.Violated)))
+		p.line("| %s | %d%s | %s |", cell(s.Name), len(s.Failed), marks(&s), cell(abridged(s.Noticing())))
 	}
 	for _, name := range m.Left {
 		p.line("| %s | not run | |", cell(name))
@@ -87,7 +86,7 @@ func (m *Matrix) Write(w io.Writer) error {
 func (m *Matrix) tellingMost(names []string) string {
 	best, least := "", 0
 	for _, s := range m.Seen {
-		if n := len(s.Violated); slices.Contains(names, s.Name) && (best == "" || n < least) {
+		if n := len(s.Noticing()); slices.Contains(names, s.Name) && (best == "" || n < least) {
 			best, least = s.Name, n
 		}
 	}

@@ -18,6 +18,9 @@ type Sighting struct {
 	Took     time.Duration `json:"took_ns"`
 }
 
+// Noticing are the clauses that notice it.
+func (s *Sighting) Noticing() []string { return noticing(s.Violated, s.Failed) }
+
 // Survey runs the whole suite with every mutant.
 type Survey struct {
 	Builder Builder

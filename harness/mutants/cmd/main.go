@@ -3,8 +3,9 @@
 // which clauses notice it (make mutants-matrix).
 //
 // It is wiring only. Results go to stdout, progress to stderr. Exit codes: 0 enough
-// were caught, or few enough clauses notice none; 1 too few, or too many; 2 wrong usage or a record that does not fit, 3 the
-// machine failed or the product itself breaks a promise.
+// were caught, or few enough clauses notice none; 1 too few, or too many; 2 wrong
+// usage or a record that does not fit; 3 the machine failed or the product itself
+// breaks a promise.
 package main
 
 import (
@@ -205,7 +206,7 @@ func survey(ctx context.Context, o options, records []mutants.Record, s *mutants
 	failed := mutants.Each(records, 1, func(i int, r *mutants.Record) error {
 		seen, err := s.Mutant(ctx, r)
 		if err == nil {
-			fmt.Printf("%3d of %d  %4d scenarios  %3d clauses  %7v  %s\n", i+1, len(records), len(seen.Failed), len(seen.Violated), seen.Took.Round(time.Second), r.Name)
+			fmt.Printf("%3d of %d  %4d scenarios  %3d clauses  %7v  %s\n", i+1, len(records), len(seen.Failed), len(seen.Noticing()), seen.Took.Round(time.Second), r.Name)
 		}
 		return err
 	})
