@@ -28,7 +28,7 @@ type Catch struct {
 	Name    string        `json:"name"`
 	By      string        `json:"by,omitempty"` // "scenario X", "seed N", "test T"; "": it was missed
 	Oracle  string        `json:"oracle,omitempty"`
-	Clauses []string      `json:"clauses,omitempty"` // that are broken
+	Clauses []string      `json:"clauses,omitempty"` // that notice it: see Told.Noticing
 	What    string        `json:"what,omitempty"`    // the violation, in a sentence
 	Notes   []string      `json:"notes,omitempty"`   // what else people should know: what hung, what the record says otherwise
 	Took    time.Duration `json:"took_ns"`
@@ -187,7 +187,7 @@ func (c *Catch) take(told Told, kind, what string) bool {
 		c.note("%s%s ended with exit code %d: %.300s", kind, what, told.Code, told.Log)
 		return false
 	}
-	c.By, c.Clauses = kind+what, told.Violated()
+	c.By, c.Clauses = kind+what, told.Noticing()
 	switch {
 	case len(failed) == 0:
 		c.Oracle, c.What = "family", "runs that are compared say otherwise than promised"

@@ -102,3 +102,11 @@ func TestAFailureMustReplayToItsHashAndTheSoundProgramMustPassIt(t *testing.T) {
 	h := Hunt{}
 	assert.ErrorContains(t, h.again(t.Context(), Run{Replay: "hdm explore --seeds 7"}, Program{}), "it was not kept")
 }
+
+func TestWhatAFailedScenarioIsThereForNoticesTheMutant(t *testing.T) {
+	told := Told{Clauses: map[string]string{"SQS-01": "violated", "MIG-14": "held"}, Runs: []Run{
+		{Scenario: "tbc-disk-size", Verdict: "failed"}, {Scenario: "order-vm-twice", Verdict: "passed"},
+	}}
+	assert.Equal(t, []string{"SQS-01", "TBC-01"}, told.Noticing())
+	assert.Empty(t, (&Told{}).Noticing())
+}

@@ -20,7 +20,7 @@ type Matrix struct {
 // By are the mutants that a clause notices.
 func (m *Matrix) By(clause string) (names []string) {
 	for _, s := range m.Seen {
-		if slices.Contains(s.Violated, clause) && !slices.Contains(names, s.Name) {
+		if slices.Contains(s.Noticing(), clause) && !slices.Contains(names, s.Name) {
 			names = append(names, s.Name)
 		}
 	}
@@ -44,8 +44,8 @@ func (m *Matrix) Write(w io.Writer) error {
 	p.line("# Which clauses notice which mutants")
 	p.line("")
 	p.line("Written by `make mutants-matrix`: the suite, run with mistakes of `harness/mutants/records` in the product, as of")
-	p.line("%s. A clause notices a mutant if that suite has it violated: a scenario that covers it failed, or an", cmp.Or(m.Product, "the tree at hand"))
-	p.line("oracle saw it broken. Do not edit.")
+	p.line("%s. A clause notices a mutant if a scenario that covers it failed, or an oracle saw it broken. Do", cmp.Or(m.Product, "the tree at hand"))
+	p.line("not edit.")
 	p.line("")
 	if m.Brief {
 		p.line("This survey was brief (`-brief`): a mutant was run only with what could notice it for a clause that had noticed")
@@ -83,7 +83,7 @@ func (m *Matrix) Write(w io.Writer) error {
 	p.line("| mutant | scenarios that fail | clauses that notice it |")
 	p.line("| --- | ---: | --- |")
 	for _, s := range m.Seen {
-		p.line("| %s | %d%s%s | %s |", cell(s.Name), len(s.Failed), s.outOf(), marks(&s), cell(abridged(s.Violated)))
+		p.line("| %s | %d%s%s | %s |", cell(s.Name), len(s.Failed), s.outOf(), marks(&s), cell(abridged(s.Noticing())))
 	}
 	for _, name := range m.Left {
 		p.line("| %s | not run | |", cell(name))
@@ -95,7 +95,7 @@ func (m *Matrix) Write(w io.Writer) error {
 func (m *Matrix) tellingMost(names []string) string {
 	best, least := "", 0
 	for _, s := range m.Seen {
-		if n := len(s.Violated); slices.Contains(names, s.Name) && (best == "" || n < least) {
+		if n := len(s.Noticing()); slices.Contains(names, s.Name) && (best == "" || n < least) {
 			best, least = s.Name, n
 		}
 	}

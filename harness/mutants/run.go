@@ -78,6 +78,29 @@ func (t *Told) Violated() (ids []string) {
 	return ids
 }
 
+// Noticing are the clauses that notice what was broken.
+func (t *Told) Noticing() []string {
+	var failed []string
+	for _, r := range t.Broken() {
+		failed = append(failed, r.Scenario)
+	}
+	return noticing(t.Violated(), failed)
+}
+
+// noticing are the clauses that are violated, and those that a scenario covers
+// that failed: hdm leaves a promise open if a run failed before it put it to the
+// test, but that promise is what the scenario is there for. Sorted.
+func noticing(violated, failed []string) []string {
+	ids := slices.Clone(violated)
+	for id, by := range covering() { //hdm:order-safe sorted below
+		if slices.ContainsFunc(by, func(s string) bool { return slices.Contains(failed, s) }) {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids)
+}
+
 // Says runs a command and reads what it says. At its limit it is interrupted, so
 // that it tells of the runs that ended before. The error is for what kept it from
 // running.

@@ -20,6 +20,9 @@ type Sighting struct {
 	Took     time.Duration `json:"took_ns"`
 }
 
+// Noticing are the clauses that notice it.
+func (s *Sighting) Noticing() []string { return noticing(s.Violated, s.Failed) }
+
 // Survey runs the whole suite with every mutant.
 type Survey struct {
 	Builder Builder
@@ -124,13 +127,13 @@ func (s *Survey) Brief(ctx context.Context, clauses []string, records []Record, 
 			if len(asked) == 0 {
 				continue
 			}
-			seen, err := s.Mutant(ctx, r, r.Notice.noticing(asked)...)
+			seen, err := s.Mutant(ctx, r, r.Notice.scenarios(asked)...)
 			if err != nil {
 				return all, err
 			}
 			all = append(all, seen)
 			tell(seen)
-			left = slices.DeleteFunc(left, func(id string) bool { return slices.Contains(seen.Violated, id) })
+			left = slices.DeleteFunc(left, func(id string) bool { return slices.Contains(seen.Noticing(), id) })
 		}
 	}
 	return all, nil
@@ -146,9 +149,9 @@ func (n *Notice) of(clauses []string) (named []string) {
 	return named
 }
 
-// noticing are the scenarios that cover one of these clauses and, for what
+// scenarios are those that cover one of these clauses and, for what
 // oracles watch everywhere, those of the record.
-func (n *Notice) noticing(clauses []string) []string {
+func (n *Notice) scenarios(clauses []string) []string {
 	all := slices.Clone(n.First())
 	for _, id := range clauses {
 		all = append(all, covering()[id]...)

@@ -3,8 +3,9 @@
 // which clauses notice it (make mutants-matrix).
 //
 // It is wiring only. Results go to stdout, progress to stderr. Exit codes: 0 enough
-// were caught, or few enough clauses notice none; 1 too few, or too many; 2 wrong usage or a record that does not fit, 3 the
-// machine failed or the product itself breaks a promise.
+// were caught, or few enough clauses notice none; 1 too few, or too many; 2 wrong
+// usage or a record that does not fit; 3 the machine failed or the product itself
+// breaks a promise.
 package main
 
 import (
@@ -209,7 +210,7 @@ func survey(ctx context.Context, o options, records []mutants.Record, s *mutants
 	}
 	m := &mutants.Matrix{Clauses: held, Brief: o.brief, Product: o.product}
 	tell := func(seen mutants.Sighting) {
-		fmt.Printf("%4d scenarios  %3d clauses  %7v  %s\n", len(seen.Failed), len(seen.Violated), seen.Took.Round(time.Second), seen.Name)
+		fmt.Printf("%4d scenarios  %3d clauses  %7v  %s\n", len(seen.Failed), len(seen.Noticing()), seen.Took.Round(time.Second), seen.Name)
 	}
 	var failed error
 	if o.brief {
