@@ -297,7 +297,7 @@ func TestAServiceThatHangsIsStartedAnew(t *testing.T) { // HLT-02
 
 func TestARepairThatCannotSucceedLeavesTheReset(t *testing.T) { // REC-08, RST-04
 	w := migrated(t, "standard")
-	require.NoError(t, w.Components.FailDevice(cacheVM, deployment.Cache, disk.Read, disk.ErrIO, 0))
+	require.NoError(t, w.Components.FailDevice(cacheVM, deployment.Cache, disk.Read, disk.ErrIO, 0, nil))
 	require.NoError(t, w.Components.Crash(cacheVM, component.CloudCache))
 	w.until(6*time.Hour, func() bool { return w.app.Recovery().Phase == recovery.Unrecoverable })
 	require.Len(t, w.noted(appliance.EventFatal), 1)

@@ -37,33 +37,31 @@ func (h *Host) act(vm string, c component.Command) Act {
 	return h.Intercept(vm, c)
 }
 
-// names of what a device can do to whoever uses it, as in the trace.
-var names = []struct {
+// failure is what a device can do to whoever uses it.
+type failure struct {
 	err  error
-	name string
-}{{disk.ErrIO, "EIO"}, {disk.ErrNoSpace, "ENOSPC"}, {disk.ErrTorn, "torn"}, {disk.ErrLost, "lost"}}
+	name string // in the trace
+}
+
+var failures = []failure{{disk.ErrIO, "EIO"}, {disk.ErrNoSpace, "ENOSPC"}, {disk.ErrTorn, "torn"}, {disk.ErrLost, "lost"}}
 
 // FailDevice makes the next n operations of a kind on a disk of a component VM
 // end with err, or all until HealDevice if n is 0: disk.ErrIO, disk.ErrNoSpace,
 // and of those that nobody is told of disk.ErrTorn (writes) and disk.ErrLost
 // (writes, and flushes: a disk that lies). The disk has one such fault at a
-// time. The first operation that it hits is in the trace.
-func (h *Host) FailDevice(vm string, use deployment.Use, op disk.Op, err error, n int) error {
+// time. The first operation that it hits is in the trace; met hears of each, by
+// its number from 1, and must leave the disk alone; nil: nobody does.
+func (h *Host) FailDevice(vm string, use deployment.Use, op disk.Op, err error, n int, met func(hit int)) error {
 	d, known := h.Disk(vm, use)
 	if known != nil {
 		return known
 	}
-	i := slices.IndexFunc(names, func(e struct {
-		err  error
-		name string
-	}) bool {
-		return errors.Is(err, e.err)
-	})
+	i := slices.IndexFunc(failures, func(f failure) bool { return errors.Is(err, f.err) })
 	switch {
 	case i < 0:
 		return fmt.Errorf("%w is not what a device does: give EIO, ENOSPC, torn or lost", err)
 	case op != disk.Read && op != disk.Write && op != disk.Flush, errors.Is(err, disk.ErrTorn) && op != disk.Write, errors.Is(err, disk.ErrLost) && op == disk.Read:
-		return fmt.Errorf("a %q of a disk cannot be %s", op, names[i].name)
+		return fmt.Errorf("a %q of a disk cannot be %s", op, failures[i].name)
 	case n < 0:
 		return fmt.Errorf("%d operations cannot fail: give 0 for all, or more", n)
 	}
@@ -73,7 +71,10 @@ func (h *Host) FailDevice(vm string, use deployment.Use, op disk.Op, err error, 
 			return nil
 		}
 		if hit++; hit == 1 {
-			h.cfg.Kernel.Emit(event.DiskError, vm, "disk", string(use), "op", string(op), "error", names[i].name)
+			h.cfg.Kernel.Emit(event.DiskError, vm, "disk", string(use), "op", string(op), "error", failures[i].name)
+		}
+		if met != nil {
+			met(hit)
 		}
 		return err
 	})

@@ -37,7 +37,7 @@ func TestErrorsOfADeviceThatPassAreRiddenOut(t *testing.T) {
 			s.bind("m-1", "db", 32<<20)
 			s.power("db ARM", true)
 			for range 3 {
-				require.NoError(t, s.Components.FailDevice(c.vm, c.use, c.op, c.err, 3))
+				require.NoError(t, s.Components.FailDevice(c.vm, c.use, c.op, c.err, 3, nil))
 				s.run(time.Minute)
 				s.flush("m-1")
 			}
@@ -63,7 +63,7 @@ func TestACacheWhoseDeviceFailsForGoodGoesDownRatherThanAnswerWrongly(t *testing
 			s.bind("m-1", "db", 32<<20)
 			s.power("db ARM", true)
 			s.run(3 * time.Minute)
-			require.NoError(t, s.Components.FailDevice(cacheVM, deployment.Cache, c.op, c.err, 0))
+			require.NoError(t, s.Components.FailDevice(cacheVM, deployment.Cache, c.op, c.err, 0, nil))
 			s.run(time.Minute)
 			assert.Equal(t, []string{cacheVM + "/Cloud Cache=device"}, s.how())
 			alive := s.ping(cacheVM)
@@ -93,7 +93,7 @@ func TestAnIOManagerWhoseStageFailsForGoodGoesDown(t *testing.T) {
 	s.power("db ARM", true)
 	s.run(3 * time.Minute)
 	before := frozen(t, s.images(s.OnPremises, "db"))
-	require.NoError(t, s.Components.FailDevice(homeVM, deployment.System, disk.Write, disk.ErrIO, 0))
+	require.NoError(t, s.Components.FailDevice(homeVM, deployment.System, disk.Write, disk.ErrIO, 0, nil))
 	var done []component.Flushed
 	s.appliance.Go(context.Background(), "flush", func(ctx context.Context) { done, _ = s.client.Flush(ctx, []string{"m-1"}) })
 	s.run(time.Minute)
@@ -117,7 +117,7 @@ func TestAFullStageFailsFlushesAsAWholeAndTheyComeThroughLater(t *testing.T) {
 	s.bind("m-1", "db", 32<<20)
 	s.power("db ARM", true)
 	s.run(3 * time.Minute)
-	require.NoError(t, s.Components.FailDevice(homeVM, deployment.System, disk.Write, disk.ErrNoSpace, 0))
+	require.NoError(t, s.Components.FailDevice(homeVM, deployment.System, disk.Write, disk.ErrNoSpace, 0, nil))
 	s.Kernel.After(20*time.Second, func() { require.NoError(t, s.Components.HealDevice(homeVM, deployment.System)) })
 	s.flush("m-1")
 	assert.NotEmpty(t, s.events(event.FlushAbandoned))
@@ -135,7 +135,7 @@ func TestATornStageIsNoticedBeforeAFlushIsDecided(t *testing.T) {
 	s.bind("m-1", "db", 32<<20)
 	s.power("db ARM", true)
 	s.run(3 * time.Minute)
-	require.NoError(t, s.Components.FailDevice(homeVM, deployment.System, disk.Write, disk.ErrTorn, 1))
+	require.NoError(t, s.Components.FailDevice(homeVM, deployment.System, disk.Write, disk.ErrTorn, 1, nil))
 	s.power("db ARM", false)
 	s.flush("m-1")
 	assert.NotEmpty(t, s.events(event.FlushAbandoned))
@@ -146,7 +146,7 @@ func TestACacheDeviceThatLiesAboutFlushesIsFoundOutByTheLedger(t *testing.T) {
 	s := newStage(t, "standard", worker("db"))
 	s.bind("m-1", "db", 32<<20)
 	s.power("db ARM", true)
-	require.NoError(t, s.Components.FailDevice(cacheVM, deployment.Cache, disk.Flush, disk.ErrLost, 0))
+	require.NoError(t, s.Components.FailDevice(cacheVM, deployment.Cache, disk.Flush, disk.ErrLost, 0, nil))
 	s.run(3 * time.Minute)
 	s.power(cacheVM, false)
 	losses := 0

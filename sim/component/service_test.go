@@ -147,11 +147,11 @@ func TestAFaultThatCannotActIsAnError(t *testing.T) {
 	require.ErrorContains(t, h.Hang(cacheVM, component.CloudSyncD, 0), "has no service")
 	require.NoError(t, h.Crash(cacheVM, component.CloudCache))
 	require.ErrorContains(t, h.Restart(cacheVM, component.CloudCache), "does not run already")
-	require.ErrorContains(t, h.FailDevice("nobody", "cache", disk.Write, disk.ErrIO, 1), "no component VM")
-	require.ErrorContains(t, h.FailDevice(managerVM, "cache", disk.Write, disk.ErrIO, 1), "no disk for its cache")
-	require.ErrorContains(t, h.FailDevice(cacheVM, "cache", disk.Read, disk.ErrTorn, 1), "cannot be torn")
-	require.ErrorContains(t, h.FailDevice(cacheVM, "cache", disk.Write, context.Canceled, 1), "not what a device does")
-	require.ErrorContains(t, h.FailDevice(cacheVM, "cache", disk.Write, disk.ErrIO, -1), "cannot fail")
+	require.ErrorContains(t, h.FailDevice("nobody", "cache", disk.Write, disk.ErrIO, 1, nil), "no component VM")
+	require.ErrorContains(t, h.FailDevice(managerVM, "cache", disk.Write, disk.ErrIO, 1, nil), "no disk for its cache")
+	require.ErrorContains(t, h.FailDevice(cacheVM, "cache", disk.Read, disk.ErrTorn, 1, nil), "cannot be torn")
+	require.ErrorContains(t, h.FailDevice(cacheVM, "cache", disk.Write, context.Canceled, 1, nil), "not what a device does")
+	require.ErrorContains(t, h.FailDevice(cacheVM, "cache", disk.Write, disk.ErrIO, -1, nil), "cannot fail")
 }
 
 func TestALaneIsDownWhileOneOfItsGatewaysIs(t *testing.T) {
