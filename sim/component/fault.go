@@ -16,21 +16,13 @@ type Act uint8
 
 // The acts.
 const (
-	Pass        Act = iota
-	LoseCommand     // it does not arrive: nobody takes it up
-	LoseAnswer      // it is taken up, and the answer does not arrive
-	Hang            // it is taken up once whoever sent it has stopped waiting
+	Pass       Act = iota
+	LoseAnswer     // it is taken up, and the answer does not arrive
+	Hang           // it is taken up once whoever sent it has stopped waiting
 )
-
-// HangCommands makes the next n commands to a component VM hang: see Hang.
-func (h *Host) HangCommands(vm string, n int) { h.hangs[vm] = max(n, 0) }
 
 // act is what becomes of a command.
 func (h *Host) act(vm string, c component.Command) Act {
-	if h.hangs[vm] > 0 {
-		h.hangs[vm]--
-		return Hang
-	}
 	if h.Intercept == nil {
 		return Pass
 	}
@@ -101,9 +93,9 @@ func (h *Host) Disk(vm string, use deployment.Use) (*disk.Disk, error) {
 	if !ok {
 		return nil, fmt.Errorf("%s is no component VM", vm)
 	}
-	i := slices.IndexFunc(n.plan.Disks, func(d deployment.Disk) bool { return d.Use == use })
-	if i < 0 || i >= len(n.disks) {
+	d, ok := n.disk(use)
+	if !ok {
 		return nil, fmt.Errorf("%s has no disk for its %s", vm, use)
 	}
-	return n.disks[i], nil
+	return d, nil
 }

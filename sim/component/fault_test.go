@@ -135,9 +135,12 @@ func TestATornStageIsNoticedBeforeAFlushIsDecided(t *testing.T) {
 	s.bind("m-1", "db", 32<<20)
 	s.power("db ARM", true)
 	s.run(3 * time.Minute)
-	require.NoError(t, s.Components.FailDevice(homeVM, deployment.System, disk.Write, disk.ErrTorn, 1, nil))
+	var met []int
+	require.NoError(t, s.Components.FailDevice(homeVM, deployment.System, disk.Write, disk.ErrTorn, 2, func(hit int) { met = append(met, hit) }))
+	assert.Empty(t, met, "nobody has written yet")
 	s.power("db ARM", false)
 	s.flush("m-1")
+	assert.Equal(t, []int{1, 2}, met)
 	assert.NotEmpty(t, s.events(event.FlushAbandoned))
 	s.assertSame("db")
 }
