@@ -76,7 +76,7 @@ func someTrigger(r *rapid.T) Trigger {
 }
 
 func someCalls(r *rapid.T) Calls {
-	method := from(r, "method", Methods()...)
+	method := from(r, "method", methods...)
 	return Calls{
 		Site: from(r, "site", method.Sites...), Method: method.Name,
 		Object: from(r, "object", "", "db-01", "a name: with #signs", "  ", "'quoted'"),
@@ -325,7 +325,7 @@ func TestTheTableOfMethodsIsWhatCoreCalls(t *testing.T) {
 	}
 	slices.Sort(called)
 	assert.Equal(t, slices.Compact(called), MethodNames())
-	for _, m := range Methods() {
+	for _, m := range methods {
 		assert.NotEmpty(t, m.Sites, m.Name)
 	}
 }
