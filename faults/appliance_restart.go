@@ -2,6 +2,7 @@ package faults
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -69,21 +70,12 @@ func (r *ApplianceRestart) clash(other Kind) string {
 // Time is which arrival at the crash point is meant, from 1.
 func (r *ApplianceRestart) Time() int { return max(r.Nth, 1) }
 
-// MaxNth bounds how many events a fault can let pass before it acts.
-const MaxNth = 10_000
-
 func (r *ApplianceRestart) check(c *checker) {
 	c.positive("for", r.Downtime())
-	known := r.CrashPoint == ""
-	for _, p := range CrashPoints() {
-		known = known || p == r.CrashPoint
-	}
-	if !known {
+	if r.CrashPoint != "" && !slices.Contains(CrashPoints(), r.CrashPoint) {
 		c.fail("crash-point", "use one of "+list(CrashPoints()), "there is no crash point %q", r.CrashPoint)
 	}
-	if r.Nth < 0 || r.Nth > MaxNth {
-		c.fail("nth", fmt.Sprintf("use 1 to %d", MaxNth), "%d is no number of an arrival", r.Nth)
-	}
+	c.nth(r.Nth)
 	if r.Nth > 0 && r.CrashPoint == "" {
 		c.fail("nth", "add a crash-point, or leave nth out", "it counts arrivals at a crash point, and there is none")
 	}

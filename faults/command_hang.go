@@ -1,6 +1,7 @@
 package faults
 
-// CommandHang makes commands hang: they never reach a service, and nobody answers.
+// CommandHang makes commands hang: each reaches its service once the appliance has
+// stopped waiting for the answer, and nobody hears it.
 type CommandHang struct {
 	ComponentCommands `yaml:",inline"`
 }

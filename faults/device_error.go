@@ -8,7 +8,7 @@ import (
 
 // DeviceError makes a disk of a component VM fail: the cache device of a cloud
 // cache, or the system disk, on which IO managers stage flushes. The services
-// that need it go down when they meet it (SYS-01).
+// that need it go down when they meet it (SYS-01): it acts then.
 type DeviceError struct {
 	VM    string `yaml:"vm"`
 	Use   Use    `yaml:"use" jsonschema:"enum=cache,enum=system"`

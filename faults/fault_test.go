@@ -76,7 +76,7 @@ func someTrigger(r *rapid.T) Trigger {
 }
 
 func someCalls(r *rapid.T) Calls {
-	method := from(r, "method", Methods()...)
+	method := from(r, "method", methods...)
 	return Calls{
 		Site: from(r, "site", method.Sites...), Method: method.Name,
 		Object: from(r, "object", "", "db-01", "a name: with #signs", "  ", "'quoted'"),
@@ -270,24 +270,21 @@ func TestWhatIsLeftOutHasTheDocumentedMeaning(t *testing.T) {
 	assert.Equal(t, Ever, (&WANDown{}).Lasts())
 	assert.Equal(t, "30s", (&ComponentVMReboot{}).Lasts().String())
 	assert.Equal(t, 1, (&When{}).Nth())
-	c := Calls{Site: "cloud", Method: "ImportVApp"}
-	assert.True(t, c.Hits(1))
-	assert.False(t, c.Hits(2))
+	assert.Equal(t, Numbers{First: 1, Last: 1}, (&Calls{}).Numbers())
 }
 
 func TestCallsAreCountedFromTheNthOn(t *testing.T) {
 	c := Calls{Site: "cloud", Method: "ImportVApp", Object: "db-01", Nth: 3, Count: 2}
 	var hit []int
 	for n := range 10 {
-		if c.Hits(n) {
+		if c.Numbers().Hits(n) {
 			hit = append(hit, n)
 		}
 	}
 	assert.Equal(t, []int{3, 4}, hit)
-	assert.Equal(t, 4, c.Last())
 	assert.True(t, c.Match("cloud", "ImportVApp", "db-01"))
 	for _, other := range [][3]string{{"on-premises", "ImportVApp", "db-01"}, {"cloud", "ExportVm", "db-01"}, {"cloud", "ImportVApp", "web-01"}} {
-		assert.False(t, c.Match(migrationSite(other[0]), other[1], other[2]), "%v", other)
+		assert.False(t, c.Match(vsphere.Site(other[0]), other[1], other[2]), "%v", other)
 	}
 }
 
@@ -328,7 +325,7 @@ func TestTheTableOfMethodsIsWhatCoreCalls(t *testing.T) {
 	}
 	slices.Sort(called)
 	assert.Equal(t, slices.Compact(called), MethodNames())
-	for _, m := range Methods() {
+	for _, m := range methods {
 		assert.NotEmpty(t, m.Sites, m.Name)
 	}
 }

@@ -3,7 +3,8 @@ package faults
 import "fmt"
 
 // FlushFails makes the next flushes of a VM fail on premises: a write to its
-// disks ends with EIO, and nothing of them is there.
+// disks ends with EIO, and nothing of it is there. It acts when the first is
+// written.
 type FlushFails struct {
 	VM    string `yaml:"vm"`                                // on premises
 	Times int    `yaml:"times,omitempty" nonzero:"default"` // writes in a row that fail; 0 means 1

@@ -1,7 +1,8 @@
 package faults
 
 // FlushTorn cuts the writing of the next flush of a VM on premises short: a part
-// of it has reached the disk beneath, and the rest has not.
+// of it has reached the disk beneath, and the rest has not. It acts when that is
+// written.
 type FlushTorn struct {
 	VM string `yaml:"vm"` // on premises
 }

@@ -7,7 +7,7 @@ import (
 )
 
 // GuestLate makes the tools of a guest come up late from now on: so many boots
-// in the cloud go by without (BOOT-01).
+// in the cloud go by without (BOOT-01). It acts at the first.
 type GuestLate struct {
 	VM    string `yaml:"vm"`                                // on premises, as the guest is called
 	Boots int    `yaml:"boots,omitempty" nonzero:"default"` // 0 means 1

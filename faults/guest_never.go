@@ -3,7 +3,7 @@ package faults
 import "github.com/hdm-project/hdm/core/vsphere"
 
 // GuestNever keeps the tools of a guest from ever coming up again in the cloud
-// (BOOT-01).
+// (BOOT-01). It acts at the next boot there.
 type GuestNever struct {
 	VM string `yaml:"vm"` // on premises, as the guest is called
 }

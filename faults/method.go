@@ -8,9 +8,8 @@ import (
 
 // Method is a method of the vSphere API that HDM calls.
 type Method struct {
-	Name    string
-	Sites   []vsphere.Site // where it calls it
-	Mutates bool           // it changes something in the vCenter
+	Name  string
+	Sites []vsphere.Site // where it calls it
 }
 
 var (
@@ -19,60 +18,57 @@ var (
 	bothSites = []vsphere.Site{vsphere.OnPremises, vsphere.Cloud}
 )
 
-// methods is every method that core/vsphere calls. A fault in another one could
-// never act.
+// methods is every method that core/vsphere calls, sorted by name. A fault in
+// another one could never act.
 var methods = []Method{
-	{"CancelTask", bothSites, true},
-	{"CloneVM_Task", premises, true},
-	{"CreateDescriptor", premises, false},
-	{"CreateImportSpec", cloud, false},
-	{"CreateNasDatastore", cloud, true},
-	{"CreateResourcePool", premises, true},
-	{"CreateSnapshot_Task", premises, true},
-	{"CreateTask", premises, true},
-	{"CreateVM_Task", bothSites, true},
-	{"Destroy_Task", bothSites, true},
-	{"ExportVm", premises, true},
-	{"FindExtension", premises, false},
-	{"HttpNfcLeaseAbort", bothSites, true},
-	{"HttpNfcLeaseComplete", bothSites, true},
-	{"HttpNfcLeaseGetManifest", bothSites, false},
-	{"HttpNfcLeaseProgress", bothSites, true},
-	{"HttpNfcLeaseSetManifestChecksumType", bothSites, true},
-	{"ImportVApp", cloud, true},
-	{"InstallIoFilter_Task", premises, true},
-	{"Login", bothSites, true},
-	{"Logout", bothSites, true},
-	{"MoveIntoResourcePool", premises, true},
-	{"PostEvent", premises, true},
-	{"PowerOffVM_Task", bothSites, true},
-	{"PowerOnVM_Task", bothSites, true},
-	{"QueryConfigOption", bothSites, false},
-	{"QueryEvents", premises, false},
-	{"QueryIoFilterInfo", premises, false},
-	{"RebootGuest", cloud, true},
-	{"ReconfigVM_Task", bothSites, true},
-	{"RegisterExtension", premises, true},
-	{"RemoveDatastore", cloud, true},
-	{"RemoveSnapshot_Task", premises, true},
-	{"Rename_Task", cloud, true},
-	{"ResetVM_Task", bothSites, true},
-	{"RestartService", premises, true},
-	{"RetrievePropertiesEx", bothSites, false},
-	{"RetrieveServiceContent", bothSites, false},
-	{"RevertToSnapshot_Task", premises, true},
-	{"SetTaskDescription", premises, true},
-	{"SetTaskState", premises, true},
-	{"ShutdownGuest", bothSites, true},
-	{"TerminateSession", bothSites, true},
-	{"UpdateExtension", premises, true},
-	{"UpdateProgress", premises, true},
+	{"CancelTask", bothSites},
+	{"CloneVM_Task", premises},
+	{"CreateDescriptor", premises},
+	{"CreateImportSpec", cloud},
+	{"CreateNasDatastore", cloud},
+	{"CreateResourcePool", premises},
+	{"CreateSnapshot_Task", premises},
+	{"CreateTask", premises},
+	{"CreateVM_Task", bothSites},
+	{"Destroy_Task", bothSites},
+	{"ExportVm", premises},
+	{"FindExtension", premises},
+	{"HttpNfcLeaseAbort", bothSites},
+	{"HttpNfcLeaseComplete", bothSites},
+	{"HttpNfcLeaseGetManifest", bothSites},
+	{"HttpNfcLeaseProgress", bothSites},
+	{"HttpNfcLeaseSetManifestChecksumType", bothSites},
+	{"ImportVApp", cloud},
+	{"InstallIoFilter_Task", premises},
+	{"Login", bothSites},
+	{"Logout", bothSites},
+	{"MoveIntoResourcePool", premises},
+	{"PostEvent", premises},
+	{"PowerOffVM_Task", bothSites},
+	{"PowerOnVM_Task", bothSites},
+	{"QueryConfigOption", bothSites},
+	{"QueryEvents", premises},
+	{"QueryIoFilterInfo", premises},
+	{"RebootGuest", cloud},
+	{"ReconfigVM_Task", bothSites},
+	{"RegisterExtension", premises},
+	{"RemoveDatastore", cloud},
+	{"RemoveSnapshot_Task", premises},
+	{"Rename_Task", cloud},
+	{"ResetVM_Task", bothSites},
+	{"RestartService", premises},
+	{"RetrievePropertiesEx", bothSites},
+	{"RetrieveServiceContent", bothSites},
+	{"RevertToSnapshot_Task", premises},
+	{"SetTaskDescription", premises},
+	{"SetTaskState", premises},
+	{"ShutdownGuest", bothSites},
+	{"TerminateSession", bothSites},
+	{"UpdateExtension", premises},
+	{"UpdateProgress", premises},
 }
 
-// Methods are the methods that HDM calls, sorted by name.
-func Methods() []Method { return slices.Clone(methods) }
-
-// MethodNames are their names, sorted.
+// MethodNames are the names of the methods that HDM calls, sorted.
 func MethodNames() []string {
 	names := make([]string, len(methods))
 	for i, m := range methods {

@@ -43,13 +43,8 @@ type QueueCalls struct {
 	Count int `yaml:"count,omitempty" nonzero:"default"`
 }
 
-// Hits says whether the fault acts on matching call number n, from 1.
-func (m *QueueCalls) Hits(n int) bool { return n >= m.first() && n <= m.Last() }
-
-// Last is the number of the last matching call that the fault acts on.
-func (m *QueueCalls) Last() int { return m.first() + max(m.Count, 1) - 1 }
-
-func (m *QueueCalls) first() int { return max(m.Nth, 1) }
+// Numbers are those of the calls that the fault acts on.
+func (m *QueueCalls) Numbers() Numbers { return numbers(m.Nth, m.Count) }
 
 // target implements Target for all faults of queues.
 func (m *QueueCalls) target(operation string) string {
@@ -77,12 +72,7 @@ func (m *QueueCalls) check(c *checker, possible []string) {
 	case m.Queue == DeadLetters && operation != Send:
 		c.fail("operation", "use "+Send, "nobody takes from the dead-letter queue: it would never act")
 	}
-	if m.Nth < 0 || m.Nth > MaxNth {
-		c.fail("nth", fmt.Sprintf("use 1 to %d", MaxNth), "%d is no number of a call", m.Nth)
-	}
-	if m.Count < 0 || m.Count > MaxCount {
-		c.fail("count", fmt.Sprintf("use 1 to %d", MaxCount), "%d is no number of calls", m.Count)
-	}
+	c.numbers(m.Nth, m.Count)
 }
 
 // OfQueue is a kind of fault that acts on calls to SQS.
@@ -90,19 +80,4 @@ type OfQueue interface {
 	Kind
 	// Calls are the queue, the operation and the numbers of the calls.
 	Calls() (q *QueueCalls, operation string)
-}
-
-// ofQueue is the fault as one of calls to SQS, or nil if it is of another kind.
-func (f Fault) ofQueue() OfQueue {
-	if k, is := f.Kind().(OfQueue); is {
-		return k
-	}
-	return nil
-}
-
-// meets says whether two faults claim a call to SQS in common.
-func meets(a, b OfQueue) bool {
-	p, operationA := a.Calls()
-	q, operationB := b.Calls()
-	return p.Queue == q.Queue && operationA == operationB && p.first() <= q.Last() && q.first() <= p.Last()
 }

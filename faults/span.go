@@ -43,10 +43,10 @@ func (s Span) or(def Span) Span {
 	return s
 }
 
-// lasting is a kind that begins, and ends by itself or not at all.
-type lasting interface {
+// Lasting is a kind that begins, and ends by itself or not at all.
+type Lasting interface {
 	Kind
-	// Lasts is how long.
+	// Lasts is how long it acts.
 	Lasts() Span
 	// clash says what is wrong with it while another one of its kind lasts; ""
 	// if both can.

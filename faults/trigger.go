@@ -211,6 +211,8 @@ func (w *When) checkRecovery(c *checker) {
 		c.fail("recovery", "use "+list(Recoveries()), "a recovery is never %q", w.Recovery)
 	case w.Reset != "" && !slices.Contains(ResetSteps(), w.Reset):
 		c.fail("reset", "use "+list(ResetSteps()), "a reset has no step %q", w.Reset)
+	case w.Recovery != "" && !c.Deploys:
+		c.fail("recovery", "add a step that deploys HDM", "no step deploys HDM, and nothing is recovered: it would never act")
 	}
 }
 

@@ -83,7 +83,7 @@ func (f Fault) check(c *checker) {
 
 // ends says whether the run still sees the end of a fault that lasts.
 func (f Fault) ends(c *checker) {
-	k, is := f.Kind().(lasting)
+	k, is := f.Kind().(Lasting)
 	if !is || k.Lasts() == Ever {
 		return
 	}
@@ -108,16 +108,15 @@ func contradiction(a, b Fault) string {
 	if k == nil || l == nil {
 		return ""
 	}
-	if m, is := k.(lasting); is && k.Name() == l.Name() && overlap(a.Trigger, m.Lasts(), b.Trigger, l.(lasting).Lasts()) {
+	if m, is := k.(Lasting); is && k.Name() == l.Name() && overlap(a.Trigger, m.Lasts(), b.Trigger, l.(Lasting).Lasts()) {
 		return m.clash(l)
 	}
 	if !sameTrigger(a.Trigger, b.Trigger) {
 		return ""
 	}
-	claimed := a.ofQueue() != nil && b.ofQueue() != nil && meets(a.ofQueue(), b.ofQueue()) ||
-		a.calls() != nil && b.calls() != nil && a.calls().meets(b.calls()) ||
-		a.ofCommands() != nil && b.ofCommands() != nil && a.ofCommands().meets(b.ofCommands())
-	if claimed {
+	of, claims := claimOf(k)
+	with, claimsToo := claimOf(l)
+	if claims && claimsToo && of.meets(with) {
 		return "both claim the same call"
 	}
 	return ""

@@ -7,11 +7,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
-
-	"github.com/hdm-project/hdm/core/vsphere"
 )
-
-func migrationSite(s string) vsphere.Site { return vsphere.Site(s) }
 
 func read(t *testing.T, lines ...string) []Fault {
 	t.Helper()

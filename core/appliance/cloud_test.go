@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hdm-project/hdm/core/appliance"
+	"github.com/hdm-project/hdm/core/component"
 	"github.com/hdm-project/hdm/core/deployment"
 	"github.com/hdm-project/hdm/core/migration"
 	"github.com/hdm-project/hdm/core/vsphere"
@@ -41,6 +42,15 @@ func (w *world) deploy(mode string) {
 	w.until(30*time.Minute, func() bool { return w.app.Deployment().Phase == deployment.Deployed })
 }
 
+// ready is a world in which a mode is deployed.
+func ready(t *testing.T, mode string, change ...func(*site.Description)) *world {
+	t.Helper()
+	w := newWorld(t, change...)
+	require.NoError(t, w.boot())
+	w.deploy(mode)
+	return w
+}
+
 func (w *world) give(o migration.Order) appliance.Answer {
 	w.t.Helper()
 	o.Target.Networks = []migration.Mapping{{From: "VM Network", To: "Cloud Net"}}
@@ -50,6 +60,17 @@ func (w *world) give(o migration.Order) appliance.Answer {
 func (w *world) say(vm string, word migration.Word) appliance.Answer {
 	w.t.Helper()
 	return w.ask(func(ctx context.Context) (appliance.Answer, error) { return w.app.Say(ctx, vm, word) })
+}
+
+// awaitsCommit says the words of a warm migration but the last, which it then
+// waits for.
+func (w *world) awaitsCommit(vm string) {
+	w.t.Helper()
+	for _, word := range []migration.Word{migration.StartTransfer, migration.ConfigureSync} {
+		w.reaches(vm, migration.Waiting)
+		require.Equal(w.t, appliance.Accepted, w.say(vm, word).Outcome)
+	}
+	w.reaches(vm, migration.Waiting)
 }
 
 // last is the last migration of a VM.
@@ -71,6 +92,12 @@ func (w *world) reaches(vm string, state migration.State) {
 	})
 }
 
+// comesTo waits until the last migration of a VM is at a step.
+func (w *world) comesTo(vm string, step migration.StepName) {
+	w.t.Helper()
+	w.until(enough, func() bool { return w.last(vm).Step == step })
+}
+
 func (w *world) stands(site vsphere.Site, vm string, power vsphere.Power, pool string) {
 	w.t.Helper()
 	v, ok := w.At(site).VCenter.VM(vm)
@@ -78,10 +105,16 @@ func (w *world) stands(site vsphere.Site, vm string, power vsphere.Power, pool s
 	assert.Equal(w.t, []any{power, pool}, []any{v.Power, v.Pool}, "%s on %s", vm, site)
 }
 
+// nothingDeployed: no component VM is left at any site.
+func (w *world) nothingDeployed() {
+	w.t.Helper()
+	for _, p := range w.Places() {
+		assert.False(w.t, slices.ContainsFunc(p.VCenter.VMs(), func(v vcenter.VM) bool { return v.Marks[component.MarkComponent] != "" }), "%s", p.Site)
+	}
+}
+
 func TestAVMIsTriedInTheCloudAndComesBack(t *testing.T) { // TBC-01, BACK-03, DEP-02, DEP-04
-	w := newWorld(t)
-	require.NoError(t, w.boot())
-	w.deploy("standard")
+	w := ready(t, "standard")
 	w.give(migration.Order{VM: "db-01", Type: migration.TBC})
 	w.reaches("db-01", migration.Completed)
 	w.stands(vsphere.Cloud, "db-01 ARM", vsphere.On, "")
@@ -98,15 +131,11 @@ func TestAVMIsTriedInTheCloudAndComesBack(t *testing.T) { // TBC-01, BACK-03, DE
 	a := w.ask(func(context.Context) (appliance.Answer, error) { return w.app.Undeploy() })
 	require.Equal(t, appliance.Accepted, a.Outcome, "%+v", a.Reasons)
 	w.until(30*time.Minute, func() bool { return w.app.Deployment().Phase == deployment.None })
-	for _, p := range w.Places() {
-		assert.False(t, slices.ContainsFunc(p.VCenter.VMs(), func(v vcenter.VM) bool { return v.Marks["hdm.component"] != "" }))
-	}
+	w.nothingDeployed()
 }
 
 func TestAVMMovesWarmByItsThreeWords(t *testing.T) { // WARM-03, MIG-10
-	w := newWorld(t)
-	require.NoError(t, w.boot())
-	w.deploy("lite")
+	w := ready(t, "lite")
 	w.give(migration.Order{VM: "db-01", Type: migration.Warm})
 	for _, word := range []migration.Word{migration.StartTransfer, migration.ConfigureSync, migration.Commit} {
 		w.reaches("db-01", migration.Waiting)
@@ -127,15 +156,9 @@ func TestAVMMovesWarmByItsThreeWords(t *testing.T) { // WARM-03, MIG-10
 }
 
 func TestAnImageIsNotPoweredOnBesideAComputeVMThatSomebodyStartedAgain(t *testing.T) { // MIG-13
-	w := newWorld(t)
-	require.NoError(t, w.boot())
-	w.deploy("lite")
+	w := ready(t, "lite")
 	w.give(migration.Order{VM: "db-01", Type: migration.Warm})
-	for _, word := range []migration.Word{migration.StartTransfer, migration.ConfigureSync} {
-		w.reaches("db-01", migration.Waiting)
-		require.Equal(t, appliance.Accepted, w.say("db-01", word).Outcome)
-	}
-	w.reaches("db-01", migration.Waiting)
+	w.awaitsCommit("db-01")
 	w.machine.Go(context.Background(), "request", func(ctx context.Context) {
 		_, err := w.app.Say(ctx, "db-01", migration.Commit)
 		assert.NoError(t, err)
@@ -172,9 +195,7 @@ func TestADeploymentThatTheApplianceCannotMakeIsGivenUpOnce(t *testing.T) { // D
 }
 
 func TestVCenterTellsOfEachDeployment(t *testing.T) { // DEP-01, DEP-04
-	w := newWorld(t)
-	require.NoError(t, w.boot())
-	w.deploy("lite")
+	w := ready(t, "lite")
 	a := w.ask(func(context.Context) (appliance.Answer, error) { return w.app.Undeploy() })
 	require.Equal(t, appliance.Accepted, a.Outcome, "%+v", a.Reasons)
 	w.until(30*time.Minute, func() bool { return w.app.Deployment().Phase == deployment.None })
@@ -214,9 +235,7 @@ func (w *world) told(kind string) (told []string) {
 }
 
 func TestTheSourceStaysOffWhileSomebodyRunsItsClone(t *testing.T) { // MIG-13
-	w := newWorld(t)
-	require.NoError(t, w.boot())
-	w.deploy("lite")
+	w := ready(t, "lite")
 	w.give(migration.Order{VM: "db-01", Type: migration.Warm})
 	w.reaches("db-01", migration.Waiting)
 	_, err := w.OnPremises.Power("db-01_hdm_clone", true)

@@ -53,9 +53,7 @@ func TestAMigrateBackThatIsUndoneAndABroughtBackVMAreNeverTwoCopies(t *testing.T
 }
 
 func TestAPowerOnThatComesLateIsOverBeforeTheVMIsBroughtBack(t *testing.T) { // MIG-13, REC-12
-	w := newWorld(t)
-	require.NoError(t, w.boot())
-	w.deploy("standard")
+	w := ready(t, "standard")
 	held, silent := false, false
 	w.Cloud.Path.Intercept = func(c transport.Call) transport.Act {
 		switch {
@@ -78,11 +76,9 @@ func TestAPowerOnThatComesLateIsOverBeforeTheVMIsBroughtBack(t *testing.T) { // 
 }
 
 func TestAVMWhoseCacheIsLostWhileItIsPutBackIsBroughtBack(t *testing.T) { // REC-10
-	w := newWorld(t)
-	require.NoError(t, w.boot())
-	w.deploy("standard")
+	w := ready(t, "standard")
 	w.give(migration.Order{VM: "db-01", Type: migration.TBC})
-	w.until(enough, func() bool { return w.last("db-01").Step == migration.StepBoot })
+	w.comesTo("db-01", migration.StepBoot)
 	w.cancel("db-01")
 	w.until(enough, func() bool { return w.last("db-01").State == migration.Undoing })
 	_, err := w.Cloud.Power(cacheVM, false)
@@ -95,7 +91,7 @@ func TestAVMWhoseCacheIsLostWhileItIsPutBackIsBroughtBack(t *testing.T) { // REC
 	w.pass(5 * time.Second)
 	_, err = w.Cloud.Power(cacheVM, true)
 	require.NoError(t, err)
-	w.until(noBeats, func() bool { return w.app.Recovery().Phase != recovery.Healthy })
+	w.notices()
 	w.until(2*time.Hour, func() bool { return w.last("db-01").State.Final() && w.app.Recovery().Phase == recovery.Healthy })
 	w.isBack("db-01")
 	assert.Contains(t, w.noted(appliance.EventComponentFailed)[0], "Cloud Cache from HDM_Cloud_Cache-0 damaged: ")

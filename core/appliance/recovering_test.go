@@ -34,9 +34,7 @@ const (
 // migrated is a world in which db-01 runs in the cloud.
 func migrated(t *testing.T, mode string) *world {
 	t.Helper()
-	w := newWorld(t)
-	require.NoError(t, w.boot())
-	w.deploy(mode)
+	w := ready(t, mode)
 	w.give(migration.Order{VM: "db-01", Type: migration.TBC})
 	w.reaches("db-01", migration.Completed)
 	w.pass(time.Minute)
@@ -47,10 +45,26 @@ func (w *world) phase(p recovery.Phase) func() bool {
 	return func() bool { return w.app.Recovery().Phase == p }
 }
 
+// notices waits until HDM has noticed that something failed.
+func (w *world) notices() {
+	w.t.Helper()
+	w.until(noBeats, func() bool { return w.app.Recovery().Phase != recovery.Healthy })
+}
+
+// reboots takes a component VM off in its vCenter, and powers it on again.
+func (w *world) reboots(vm string) {
+	w.t.Helper()
+	for _, on := range []bool{false, true} {
+		_, err := w.At(component.SiteOf(vm)).Power(vm, on)
+		require.NoError(w.t, err)
+		w.pass(5 * time.Second)
+	}
+}
+
 // recovers waits until HDM has noticed something, and is healthy again.
 func (w *world) recovers() {
 	w.t.Helper()
-	w.until(noBeats, func() bool { return w.app.Recovery().Phase != recovery.Healthy })
+	w.notices()
 	w.until(2*time.Hour, w.phase(recovery.Healthy))
 	assert.Equal(w.t, allUp, w.app.Health().Details)
 }
@@ -118,12 +132,8 @@ func TestAComponentVMThatRebootsIsNamed(t *testing.T) { // CVM-01 to -03, HLT-07
 	for _, vm := range []string{cacheVM, cloudVM, esxiVM, premVM} {
 		t.Run(vm, func(t *testing.T) {
 			w := migrated(t, "standard")
-			for _, on := range []bool{false, true} {
-				_, err := w.At(component.SiteOf(vm)).Power(vm, on)
-				require.NoError(t, err)
-				w.pass(5 * time.Second)
-			}
-			w.until(noBeats, func() bool { return w.app.Recovery().Phase != recovery.Healthy })
+			w.reboots(vm)
+			w.notices()
 			assert.Equal(t, "HDM infrastructure VM rebooted or faulted ['"+vm+"']", w.app.Health().Details)
 			assert.Regexp(t, "^Services not ready or down [CIO]", w.app.Panel().Notice)
 			w.until(enough, w.phase(recovery.Healthy))
@@ -137,9 +147,7 @@ func TestAComponentVMThatRebootsIsNamed(t *testing.T) { // CVM-01 to -03, HLT-07
 }
 
 func TestAComponentVMThatIsOffIsPoweredOn(t *testing.T) { // REC-01
-	w := newWorld(t)
-	require.NoError(t, w.boot())
-	w.deploy("standard")
+	w := ready(t, "standard")
 	_, err := w.Cloud.Power(cacheVM, false)
 	require.NoError(t, err)
 	w.recovers()
@@ -185,11 +193,6 @@ func TestAnOutageOfTheLinkBringsNothingBackUnlessItIsPermanent(t *testing.T) { /
 			w.stands(vsphere.OnPremises, "db-01", vsphere.Off, migration.MigratePool)
 			w.pass(time.Minute)
 			w.until(enough, w.phase(recovery.Healthy))
-			if t.Failed() || !c.back && w.last("db-01").Order.Type != migration.TBC {
-				for _, n := range w.app.Log() {
-					t.Log(n.At.Format("15:04:05"), n.Type, n.Text)
-				}
-			}
 			if c.back {
 				w.isBack("db-01")
 				assert.Len(t, w.noted(appliance.EventOutage), 1)
@@ -215,9 +218,7 @@ func TestACrashThatHappenedWhileTheApplianceWasDownIsNoticed(t *testing.T) { // 
 
 func TestARestartOfTheApplianceBringsNothingBack(t *testing.T) { // APP-01, A-03
 	w := migrated(t, "standard")
-	w.powerOff()
-	w.pass(10 * time.Minute)
-	require.NoError(t, w.boot())
+	w.restart(10 * time.Minute)
 	w.pass(time.Hour)
 	assert.Equal(t, migration.TBC, w.last("db-01").Order.Type)
 	assert.Len(t, w.app.Log(), len(w.noted(appliance.EventFlushLate)), "but that a flush was late")
@@ -228,13 +229,11 @@ func TestARecoveryGoesOnAfterARestartOfTheApplianceAtAnyPoint(t *testing.T) {
 		t.Run(string(at), func(t *testing.T) {
 			w := migrated(t, "standard")
 			require.NoError(t, w.Components.Crash(cacheVM, component.CloudCache))
-			w.until(noBeats, func() bool { return w.app.Recovery().Phase != recovery.Healthy })
+			w.notices()
 			for w.app.Recovery().Phase != at {
 				w.pass(100 * time.Millisecond)
 			}
-			w.powerOff()
-			w.pass(2 * time.Minute)
-			require.NoError(t, w.boot())
+			w.restart(2 * time.Minute)
 			w.until(2*time.Hour, w.phase(recovery.Healthy))
 			w.isBack("db-01")
 			assert.Len(t, w.noted(appliance.EventRecoveryEnded), 1)
@@ -243,12 +242,10 @@ func TestARecoveryGoesOnAfterARestartOfTheApplianceAtAnyPoint(t *testing.T) {
 }
 
 func TestAColdMigrationWaitsForTheRepairAndCompletes(t *testing.T) { // COLD-06
-	w := newWorld(t)
-	require.NoError(t, w.boot())
-	w.deploy("standard")
+	w := ready(t, "standard")
 	require.NoError(t, w.WAN.Configure(wan.Both, wan.Quality{Latency: 10 * time.Millisecond, Bandwidth: 20 << 10}))
 	w.give(migration.Order{VM: "db-01", Type: migration.Cold})
-	w.until(enough, func() bool { return w.last("db-01").Step == migration.StepTransfer })
+	w.comesTo("db-01", migration.StepTransfer)
 	require.NoError(t, w.Components.Restart(cloudVM, component.CloudSyncD))
 	w.until(enough, func() bool { return w.last("db-01").Held })
 	w.recovers()
@@ -267,9 +264,7 @@ func TestASecondFailureIsToldAndAResetIsOffered(t *testing.T) { // REC-09, RST-0
 }
 
 func TestHealthIsToldWheneverItChanges(t *testing.T) { // HLT-04
-	w := newWorld(t)
-	require.NoError(t, w.boot())
-	w.deploy("standard")
+	w := ready(t, "standard")
 	require.NoError(t, w.Components.Crash(premVM, component.PremSyncD))
 	w.recovers()
 	var said []string
@@ -297,7 +292,7 @@ func TestAServiceThatHangsIsStartedAnew(t *testing.T) { // HLT-02
 
 func TestARepairThatCannotSucceedLeavesTheReset(t *testing.T) { // REC-08, RST-04
 	w := migrated(t, "standard")
-	require.NoError(t, w.Components.FailDevice(cacheVM, deployment.Cache, disk.Read, disk.ErrIO, 0))
+	require.NoError(t, w.Components.FailDevice(cacheVM, deployment.Cache, disk.Read, disk.ErrIO, 0, nil))
 	require.NoError(t, w.Components.Crash(cacheVM, component.CloudCache))
 	w.until(6*time.Hour, func() bool { return w.app.Recovery().Phase == recovery.Unrecoverable })
 	require.Len(t, w.noted(appliance.EventFatal), 1)
@@ -331,11 +326,7 @@ func TestAHostOfTheCloudThatIsLostIsWaitedFor(t *testing.T) { // HLT-02, REC-04
 
 func TestAComponentVMThatGoesDownAgainWhileItIsRepairedIsPoweredOn(t *testing.T) { // REC-09
 	w := migrated(t, "standard")
-	for _, on := range []bool{false, true} {
-		_, err := w.Cloud.Power(cacheVM, on)
-		require.NoError(t, err)
-		w.pass(5 * time.Second)
-	}
+	w.reboots(cacheVM)
 	for w.app.Recovery().Phase != recovery.Repairing {
 		w.pass(10 * time.Millisecond)
 	}

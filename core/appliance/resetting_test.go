@@ -30,6 +30,18 @@ func (w *world) restartFilters() {
 	}
 }
 
+// endsReset does what a reset waits for once the VMs are off, until it has ended.
+func (w *world) endsReset() {
+	w.t.Helper()
+	w.until(time.Hour, func() bool { return w.step(recovery.ResetFilters)() || w.step(recovery.ResetAppliance)() })
+	if w.step(recovery.ResetFilters)() {
+		w.restartFilters()
+	}
+	w.until(time.Hour, w.step(recovery.ResetAppliance))
+	w.restart(time.Minute)
+	w.until(time.Hour, w.phase(recovery.Healthy))
+}
+
 // host is the first one on premises.
 func (w *world) host() string { return w.OnPremises.VCenter.Hosts()[0] }
 
@@ -53,7 +65,7 @@ func TestAResetThatNothingCallsForIsRefused(t *testing.T) { // RST-01
 func TestAnIOFilterThatRestartsIsRecoveredByAReset(t *testing.T) { // ESX-01, ESX-02, RST-02, RST-03
 	w := migrated(t, "standard")
 	w.give(migration.Order{VM: "web-01", Type: migration.TBC})
-	w.until(enough, func() bool { return w.last("web-01").Step == migration.StepBoot })
+	w.comesTo("web-01", migration.StepBoot)
 	require.NoError(t, w.OnPremises.VCenter.RestartFilter(w.host()))
 	w.until(time.Hour, w.phase(recovery.Unrecoverable))
 	w.isBack("db-01")
@@ -72,20 +84,13 @@ func TestAnIOFilterThatRestartsIsRecoveredByAReset(t *testing.T) { // ESX-01, ES
 	w.until(time.Hour, w.step(recovery.ResetFilters))
 	w.pass(time.Hour)
 	assert.Equal(t, recovery.ResetFilters, w.app.Recovery().Reset.Step, "it waits for a person")
-	w.restartFilters()
-	w.until(time.Hour, w.step(recovery.ResetAppliance))
-	w.pass(time.Minute)
-	w.powerOff()
-	w.pass(time.Minute)
-	require.NoError(t, w.boot())
-	w.until(time.Hour, w.phase(recovery.Healthy))
+	w.endsReset()
 	assert.Equal(t, deployment.None, w.app.Deployment().Phase)
 	waited := w.noted(appliance.EventResetWaits)
 	assert.Contains(t, waited[0], "HDM reset waits for the iofilter daemon of "+w.host()+" to be restarted")
 	assert.Equal(t, "HDM reset waits for the HDM appliance to be restarted", waited[len(waited)-1])
-	for _, p := range w.Places() {
-		assert.False(t, slices.ContainsFunc(p.VCenter.VMs(), func(v vcenter.VM) bool { return v.Marks["hdm.component"] != "" || strings.Contains(v.Name, "ARM") }))
-	}
+	w.nothingDeployed()
+	assert.False(t, slices.ContainsFunc(w.Cloud.VCenter.VMs(), func(v vcenter.VM) bool { return strings.Contains(v.Name, "ARM") }))
 	assert.Equal(t, health.Ready, w.app.Health().Status)
 	w.deploy("standard")
 	_, err := w.OnPremises.Power("web-01", true) // it had come back, off
@@ -109,13 +114,7 @@ func TestAResetOfARunningSystemLeavesItsVMsOffInTheMigratePool(t *testing.T) { /
 	w.person("web-01", func(ctx context.Context, s *vsphere.Session, vm vsphere.Ref) error {
 		return s.RemovePolicy(ctx, vm, appliance.Policy)
 	})
-	w.until(time.Hour, w.step(recovery.ResetFilters))
-	w.restartFilters()
-	w.until(time.Hour, w.step(recovery.ResetAppliance))
-	w.powerOff()
-	w.pass(time.Minute)
-	require.NoError(t, w.boot())
-	w.until(time.Hour, w.phase(recovery.Healthy))
+	w.endsReset()
 	for _, vm := range []string{"db-01", "web-01"} {
 		w.stands(vsphere.OnPremises, vm, vsphere.Off, migration.MigratePool)
 		v, _ := w.OnPremises.VCenter.VM(vm)
@@ -150,28 +149,9 @@ func TestAResetWithADeadCloudDoesNotWaitForIt(t *testing.T) { // A-05
 	w.WAN.SetDown(wan.Both, true)
 	w.until(enough, func() bool { return w.app.Recovery().Offered != "" })
 	require.Equal(t, appliance.Accepted, w.reset(recovery.ResetOrder{CloudDead: true}).Outcome)
-	w.restartFilters()
-	w.until(time.Hour, w.step(recovery.ResetAppliance))
-	w.powerOff()
-	w.pass(time.Minute)
-	require.NoError(t, w.boot())
-	w.until(time.Hour, w.phase(recovery.Healthy))
+	w.endsReset()
 	w.stands(vsphere.OnPremises, "db-01", vsphere.Off, migration.MigratePool)
 	assert.Equal(t, deployment.None, w.app.Deployment().Phase)
-}
-
-// restarts has the appliance restart, as a reset waits for, and the reset end.
-func (w *world) restarts() {
-	w.t.Helper()
-	w.until(time.Hour, func() bool { return w.step(recovery.ResetFilters)() || w.step(recovery.ResetAppliance)() })
-	if w.step(recovery.ResetFilters)() {
-		w.restartFilters()
-	}
-	w.until(time.Hour, w.step(recovery.ResetAppliance))
-	w.powerOff()
-	w.pass(time.Minute)
-	require.NoError(w.t, w.boot())
-	w.until(time.Hour, w.phase(recovery.Healthy))
 }
 
 func TestAResetDuringADeploymentLeavesNothingOfIt(t *testing.T) { // RST-03
@@ -182,26 +162,22 @@ func TestAResetDuringADeploymentLeavesNothingOfIt(t *testing.T) { // RST-03
 	w.ask(func(context.Context) (appliance.Answer, error) { return w.app.Deploy(mode) })
 	w.until(time.Hour, func() bool { _, there := w.OnPremises.VCenter.VM(premVM); return there })
 	require.Equal(t, appliance.Accepted, w.reset(recovery.ResetOrder{Force: true}).Outcome)
-	w.restarts()
+	w.endsReset()
 	w.pass(time.Hour)
 	assert.Equal(t, deployment.None, w.app.Deployment().Phase)
-	for _, p := range w.Places() {
-		assert.False(t, slices.ContainsFunc(p.VCenter.VMs(), func(v vcenter.VM) bool { return v.Marks["hdm.component"] != "" }))
-	}
+	w.nothingDeployed()
 	w.deploy("standard")
 }
 
 func TestAResetLeavesVMsOfAnEarlierOneWhereTheyAreByNow(t *testing.T) { // RST-03
-	w := newWorld(t)
-	require.NoError(t, w.boot())
-	w.deploy("standard")
+	w := ready(t, "standard")
 	w.give(migration.Order{VM: "db-01", Type: migration.TBC})
-	w.until(enough, func() bool { return w.last("db-01").Step == migration.StepBoot })
+	w.comesTo("db-01", migration.StepBoot)
 	require.Equal(t, appliance.Accepted, w.reset(recovery.ResetOrder{Force: true}).Outcome)
 	w.pass(time.Minute)
 	_, err := w.Cloud.Power("db-01 ARM", false)
 	require.NoError(t, err)
-	w.restarts()
+	w.endsReset()
 	w.stands(vsphere.OnPremises, "db-01", vsphere.Off, migration.MigratePool)
 	w.person("db-01", func(ctx context.Context, s *vsphere.Session, db vsphere.Ref) error {
 		return s.MoveIntoPool(ctx, db, w.last("db-01").Plan.HomePool)
@@ -210,7 +186,7 @@ func TestAResetLeavesVMsOfAnEarlierOneWhereTheyAreByNow(t *testing.T) { // RST-0
 	require.NotContains(t, v.Pool, migration.MigratePool)
 	w.deploy("standard")
 	require.Equal(t, appliance.Accepted, w.reset(recovery.ResetOrder{Force: true}).Outcome)
-	w.restarts()
+	w.endsReset()
 	v, _ = w.OnPremises.VCenter.VM("db-01")
 	assert.NotContains(t, v.Pool, migration.MigratePool)
 }
@@ -228,7 +204,7 @@ func TestAResetWaitsForNothingThatIsGone(t *testing.T) { // RST-02
 	w.restartFilters()
 	w.until(time.Hour, w.step(recovery.ResetAppliance))
 	w.person("db-01", func(ctx context.Context, s *vsphere.Session, db vsphere.Ref) error { return s.Destroy(ctx, db) })
-	w.restarts()
+	w.endsReset()
 	assert.Equal(t, deployment.None, w.app.Deployment().Phase)
 }
 
@@ -240,7 +216,7 @@ func TestAResetLeavesNothingOfATrialBoot(t *testing.T) { // RST-03, A-08
 		return w.last("db-01").Step == migration.StepTrial && len(v.Snapshots) == 2
 	})
 	require.Equal(t, appliance.Accepted, w.reset(recovery.ResetOrder{Force: true}).Outcome)
-	w.restarts()
+	w.endsReset()
 	w.stands(vsphere.OnPremises, "db-01", vsphere.Off, migration.MigratePool)
 	w.nothingTried()
 }

@@ -21,9 +21,7 @@ import (
 func tried(t *testing.T) (*world, migration.Migration) {
 	t.Helper()
 	rate := 5.0
-	w := newWorld(t, func(d *site.Description) { d.Guests.Workload = &site.Workload{Kind: "random", Rate: &rate} })
-	require.NoError(t, w.boot())
-	w.deploy("standard")
+	w := ready(t, "standard", func(d *site.Description) { d.Guests.Workload = &site.Workload{Kind: "random", Rate: &rate} })
 	w.give(migration.Order{VM: "db-01", Type: migration.TBC})
 	w.reaches("db-01", migration.Completed)
 	of := w.last("db-01")
@@ -242,15 +240,9 @@ func TestAVMInARecoveryPoolMigratesFromThereAndComesBackToIt(t *testing.T) { // 
 }
 
 func TestWhatAFailedWarmMigrationLeftIsDeletedWhenAUserSaysSo(t *testing.T) { // WARM-06
-	w := newWorld(t)
-	require.NoError(t, w.boot())
-	w.deploy("standard")
+	w := ready(t, "standard")
 	w.give(migration.Order{VM: "db-01", Type: migration.Warm})
-	for _, word := range []migration.Word{migration.StartTransfer, migration.ConfigureSync} {
-		w.reaches("db-01", migration.Waiting)
-		require.Equal(t, appliance.Accepted, w.say("db-01", word).Outcome)
-	}
-	w.reaches("db-01", migration.Waiting)
+	w.awaitsCommit("db-01")
 	require.NoError(t, w.Components.Crash(cacheVM, component.CloudCache))
 	w.recovers()
 	w.isBack("db-01")

@@ -92,6 +92,14 @@ func (w *world) powerOff() {
 	w.app = nil
 }
 
+// restart takes the appliance's power for so long.
+func (w *world) restart(down time.Duration) {
+	w.t.Helper()
+	w.powerOff()
+	w.pass(down)
+	require.NoError(w.t, w.boot())
+}
+
 // pass lets so much virtual time pass.
 func (w *world) pass(d time.Duration) {
 	w.t.Helper()

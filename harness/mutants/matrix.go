@@ -49,7 +49,8 @@ func (m *Matrix) Write(w io.Writer) error {
 	p.line("")
 	if m.Brief {
 		p.line("This survey was brief (`-brief`): a mutant was run only with what could notice it for a clause that had noticed")
-		p.line("none so far. Which clauses notice none is told in full; which notice a mutant, only so far as it was run.")
+		p.line("none so far. It tells too many clauses rather than too few as those that notice none, and of the others not all")
+		p.line("mutants that they would notice.")
 		p.line("")
 	}
 	missed, idle := 0, m.Idle()

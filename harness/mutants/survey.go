@@ -111,10 +111,11 @@ func (s *Survey) Whole(ctx context.Context, records []Record, tell func(Sighting
 
 // Brief runs mutants only until each of these clauses has noticed one, and each
 // only with what could notice it for a clause that has noticed none so far: first
-// the mutants whose records name such a clause, then the others. It says which
-// clauses notice none as surely as the whole survey does, in a fraction of its
-// time, but not which others would notice a mutant, too. The sightings come in the
-// order in which they were made; a mutant can have two.
+// the mutants whose records name such a clause, then the others. In a fraction of
+// the time of the whole survey it says which clauses notice none, or too many of
+// them: an oracle might see such a clause broken in a scenario that is not there for
+// it. It does not say which others would notice a mutant, too. The sightings come in
+// the order in which they were made; a mutant can have two.
 func (s *Survey) Brief(ctx context.Context, clauses []string, records []Record, tell func(Sighting)) (all []Sighting, err error) {
 	left := slices.Clone(clauses)
 	for _, named := range []bool{true, false} {
@@ -149,8 +150,8 @@ func (n *Notice) of(clauses []string) (named []string) {
 	return named
 }
 
-// scenarios are those that cover one of these clauses and, for what
-// oracles watch everywhere, those of the record.
+// scenarios are those that cover one of these clauses and, for what oracles watch
+// everywhere, those of the record.
 func (n *Notice) scenarios(clauses []string) []string {
 	all := slices.Clone(n.First())
 	for _, id := range clauses {

@@ -19,16 +19,16 @@ func (st *stage) armAppliance(i int, f *faults.Fault) bool {
 		}
 		st.restart(i, k, "")
 	case *faults.JournalFull:
-		st.acting.full++
-		st.lasts(i, k.Lasts(), func() { st.acting.full-- })
+		st.hold(i, k, func(on bool) error { st.acting.full = on; return nil })
 	case *faults.JournalLost:
-		st.journal.IgnoreSyncs(true)
-		st.lasts(i, k.Lasts(), func() { st.journal.IgnoreSyncs(false) })
+		st.hold(i, k, func(on bool) error { st.journal.IgnoreSyncs(on); return nil })
 	case *faults.ClockStep:
-		if st.machine != nil {
-			st.machine.StepClock(timeOf(k.By))
-			st.once(i, nil)
+		if st.machine == nil {
+			st.refuse(i, errDown)
+			break
 		}
+		st.machine.StepClock(timeOf(k.By))
+		st.once(i, nil)
 	default:
 		return false
 	}
@@ -38,7 +38,7 @@ func (st *stage) armAppliance(i int, f *faults.Fault) bool {
 // journalFault is what becomes of each write to the journal. An appliance that
 // cannot write stops; its machine starts it anew.
 func (st *stage) journalFault(op journal.Operation, _ []journal.Record) error {
-	if st.acting.full == 0 || op != journal.OpWrite {
+	if !st.acting.full || op != journal.OpWrite {
 		return nil
 	}
 	m := st.machine

@@ -11,13 +11,10 @@ import (
 	"github.com/hdm-project/hdm/sim/disk"
 )
 
-// claimedCommand is a fault of commands to component VMs, counting those that
-// match.
-type claimedCommand struct {
-	fault    int
-	commands *faults.ComponentCommands
-	act      simcomponent.Act
-	seen     int
+// commandFault is a fault of commands to component VMs.
+type commandFault struct {
+	*faults.ComponentCommands
+	act simcomponent.Act
 }
 
 // armComponent makes a fault of a component act, and says whether it is one. What
@@ -36,9 +33,11 @@ func (st *stage) armComponent(i int, f *faults.Fault) bool {
 		if !ends {
 			d = 0 // for ever
 		}
-		if host.Hang(k.VM, k.Service, d) == nil {
-			st.lasts(i, k.Lasts(), func() {})
+		if err := host.Hang(k.VM, k.Service, d); err != nil {
+			st.refuse(i, err)
+			break
 		}
+		st.lasts(i, k.Lasts(), func() {})
 	case *faults.ComponentVMReboot:
 		st.reboot(i, k)
 	case *faults.CommandLost:
@@ -46,11 +45,11 @@ func (st *stage) armComponent(i int, f *faults.Fault) bool {
 	case *faults.CommandHang:
 		st.claimCommand(i, &k.ComponentCommands, simcomponent.Hang)
 	case *faults.DeviceError:
-		st.once(i, host.FailDevice(k.VM, deployment.Use(k.Use), disk.Op(k.Op), failures[k.Error], k.Count()))
+		st.refuse(i, host.FailDevice(k.VM, deployment.Use(k.Use), disk.Op(k.Op), failures[k.Error], k.Count(), func(hit int) { st.met(i, hit, k.Count()) }))
 	case *faults.FlushTorn:
-		st.once(i, st.failFlush(k.VM, disk.ErrTorn, 1))
+		st.refuse(i, st.failFlush(i, k.VM, disk.ErrTorn, 1))
 	case *faults.FlushFails:
-		st.once(i, st.failFlush(k.VM, disk.ErrIO, k.Count()))
+		st.refuse(i, st.failFlush(i, k.VM, disk.ErrIO, k.Count()))
 	default:
 		return false
 	}
@@ -62,9 +61,9 @@ var failures = map[faults.Errno]error{faults.EIO: disk.ErrIO, faults.ENOSPC: dis
 
 var errNotBound = errors.New("it is not on a cloud cache: it has no flush that could fail")
 
-// failFlush makes the next writes fail with which flushes of a VM come to its own
-// disks on premises.
-func (st *stage) failFlush(name string, err error, times int) error {
+// failFlush arms fault i: the next writes fail with which flushes of a VM come to
+// its own disks on premises, until it is let go of.
+func (st *stage) failFlush(i int, name string, err error, times int) error {
 	b := st.story.byVM[name]
 	v, ok := st.vcenter(vsphere.OnPremises).VM(name)
 	if b == nil || b.ended || !ok || len(v.Disks) == 0 {
@@ -73,10 +72,11 @@ func (st *stage) failFlush(name string, err error, times int) error {
 	hit := 0
 	for _, d := range v.Disks {
 		d.Disk.SetFault(func(op disk.Op, _ int64, _ int) error {
-			if op != disk.Write || hit >= times {
+			if op != disk.Write || hit >= times || b.ended {
 				return nil
 			}
 			hit++
+			st.met(i, hit, times)
 			return err
 		})
 	}
@@ -84,29 +84,11 @@ func (st *stage) failFlush(name string, err error, times int) error {
 }
 
 func (st *stage) claimCommand(i int, commands *faults.ComponentCommands, act simcomponent.Act) {
-	st.acting.commands = append(st.acting.commands, &claimedCommand{fault: i, commands: commands, act: act})
+	st.acting.commands = append(st.acting.commands, &claim[commandFault]{fault: i, of: commandFault{commands, act}})
 }
 
 // interceptCommand lets the faults of commands act on one as it is sent.
 func (st *stage) interceptCommand(vm string, c component.Command) simcomponent.Act {
-	act := simcomponent.Pass
-	left := st.acting.commands[:0]
-	for _, f := range st.acting.commands {
-		if !f.commands.Match(vm, c.Verb) {
-			left = append(left, f)
-			continue
-		}
-		f.seen++
-		if f.commands.Hits(f.seen) && act == simcomponent.Pass {
-			act = f.act
-			st.begin(f.fault)
-		}
-		if f.seen < f.commands.Last() {
-			left = append(left, f)
-		} else if st.acting.acted[f.fault] {
-			st.end(f.fault)
-		}
-	}
-	st.acting.commands = left
-	return act
+	f, _ := count(st, &st.acting.commands, func(f commandFault) bool { return f.Match(vm, c.Verb) })
+	return f.act // of none: it passes
 }

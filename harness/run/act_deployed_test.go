@@ -69,14 +69,15 @@ var deployedActs = []struct {
 	{"storage-corrupt", "{at: 30m, storage-corrupt: {site: on-premises, vm: vm-2}}", func(t *testing.T, tr *trace) {
 		assert.Equal(t, 30*time.Minute, tr.at(t, "fault.ended", "=1"))
 	}},
-	{"flush-torn", "{at: 30m, flush-torn: {vm: vm-1}}", func(t *testing.T, tr *trace) {
-		assert.NotEmpty(t, tr.find("flush.applied"))
+	{"flush-torn", "{at: 29m, flush-torn: {vm: vm-1}}", func(t *testing.T, tr *trace) {
+		tr.inAFlush(t, tr.at(t, "fault.began", "=1"))
 	}},
-	{"flush-fails", "{at: 30m, flush-fails: {vm: vm-1, times: 2}}", func(t *testing.T, tr *trace) {
-		assert.NotEmpty(t, tr.find("flush.applied"))
+	{"flush-fails", "{at: 29m, flush-fails: {vm: vm-1, times: 2}}", func(t *testing.T, tr *trace) {
+		tr.inAFlush(t, tr.at(t, "fault.began", "=1"))
+		assert.Greater(t, tr.at(t, "fault.ended", "=1"), tr.at(t, "fault.began", "=1"), "with the second write that fails")
 	}},
 	{"device-error", "{at: 30m, device-error: {vm: HDM_Cloud_Cache-0, use: cache, op: write, error: EIO}}", func(t *testing.T, tr *trace) {
-		assert.NotEmpty(t, tr.find("disk.error", "=HDM_Cloud_Cache-0", "disk=cache", "error=EIO"))
+		assert.Equal(t, tr.at(t, "disk.error", "=HDM_Cloud_Cache-0", "disk=cache", "error=EIO"), tr.at(t, "fault.began", "=1"))
 	}},
 	{"command-lost", "{at: 25m, command-lost: {vm: HDM_Cloud_Cache-0, verb: flush}}", func(t *testing.T, tr *trace) {
 		assert.NotEmpty(t, tr.find("flush.applied"))
@@ -86,9 +87,11 @@ var deployedActs = []struct {
 	}},
 	{"guest-late", "{at: 1m, guest-late: {vm: vm-1}}", func(t *testing.T, tr *trace) {
 		assert.Len(t, tr.find("guest.started", "=vm-1", "site=cloud"), 2)
+		assert.Greater(t, tr.at(t, "fault.began", "=1"), tr.first(t, "migration", "vm=vm-1", "step=power-on"), "at its first boot there")
 	}},
 	{"guest-never", "{at: 1m, guest-never: {vm: vm-1}}", func(t *testing.T, tr *trace) {
 		assert.NotEmpty(t, tr.find("migration", "vm=vm-1", "to=failed"))
+		assert.Greater(t, tr.at(t, "fault.began", "=1"), tr.first(t, "migration", "vm=vm-1", "step=power-on"), "at its first boot there")
 	}},
 	{"wan-slow", "{at: 30m, wan-slow: {for: 5m, percent: 1, latency: 1s}}", func(t *testing.T, tr *trace) {
 		assert.Equal(t, 35*time.Minute, tr.at(t, "fault.ended", "=1"))
@@ -117,13 +120,91 @@ var deployedActs = []struct {
 	}},
 }
 
+// inAFlush says that a time is between a cut of a flush and the end of that flush.
+func (tr *trace) inAFlush(t *testing.T, at time.Duration) {
+	t.Helper()
+	cuts, applied := tr.before("flush.cut", at), tr.before("flush.applied", at-1)
+	assert.Len(t, cuts, len(applied)+1)
+	assert.NotEmpty(t, tr.find("flush.applied"), "it comes to its end nonetheless")
+}
+
+func TestAFaultThatIsArmedAndMeetsNothingHasNotActed(t *testing.T) {
+	for fault, why := range map[string]string{
+		"{at: 20m, guest-late: {vm: vm-1}}":                                                               "", // it is up, and stays so
+		"{at: 20m, guest-never: {vm: vm-1}}":                                                              "",
+		"{at: 118m, flush-torn: {vm: vm-1}}":                                                              "", // no flush comes any more
+		"{at: 118m, flush-fails: {vm: vm-1}}":                                                             "",
+		"{at: 5m, flush-torn: {vm: vm-1}}":                                                                "not on a cloud cache",
+		"{at: 30m, device-error: {vm: HDM_OnPrem_Manager-0, use: system, op: read, error: EIO}}":          "", // nobody reads it
+		"{at: 30m, session-expiry: {site: cloud}}":                                                        "HDM had no session there",
+		"{at: 1m, component-crash: {vm: HDM_Cloud_Cache-0, service: Cloud Cache}}":                        "not up",
+		"{at: 30m, storage-corrupt: {site: on-premises, vm: vm-1, disk: 9}}":                              "vm-1/9",
+		"{when: {vm: vm-1, enters: boot, after: 90m}, command-hang: {vm: HDM_Cloud_Cache-0, verb: open}}": "",
+	} {
+		t.Run(fault, func(t *testing.T) {
+			s := tried(t, "faults:\n  - "+fault+"\n")
+			r, tr := followed(t, s, run.Options{})
+			require.Len(t, r.Violations, 1, "%v", r.Violations)
+			assert.Contains(t, r.Violations[0].What, "it never acted: "+s.Faults[0].String())
+			assert.Contains(t, r.Violations[0].What, why)
+			assert.Empty(t, tr.find("fault.began"))
+		})
+	}
+}
+
+func TestAFlushOfAVMThatIsLetGoOfFailsNoMore(t *testing.T) {
+	r, tr := followed(t, tried(t, `  - {when: {recovery: healthy, after: 1m}, power: {site: on-premises, vm: vm-1, state: on}}
+faults:
+  - {at: 36m, flush-fails: {vm: vm-1}}
+  - {at: 37m, component-restart: {vm: HDM_Cloud_Cache-0, service: Cloud Cache}}
+`), run.Options{})
+	require.Len(t, r.Violations, 1, "%v", r.Violations)
+	assert.Contains(t, r.Violations[0].What, "it never acted: {at: 36m, flush-fails")
+	assert.Greater(t, tr.last(t, "vm.power", "=on-premises/vm-1", "state=on"), tr.first(t, "recovery", "phase=returning"))
+	assert.Greater(t, tr.last(t, "guest.write", "=vm-1"), tr.last(t, "vm.power", "=on-premises/vm-1", "state=on"), "its guest writes there")
+}
+
+func TestWhatSeveralFaultsKeepEndsWithTheLast(t *testing.T) {
+	for _, fault := range []string{
+		"datastore-full: {site: on-premises, datastore: ds-01, for: 10m}",
+		"datastore-error: {site: on-premises, datastore: ds-01, op: read, for: 10m}",
+		"host-disconnect: {site: on-premises, host: host-2, for: 10m}",
+		"journal-lost: {for: 10m}",
+	} {
+		t.Run(fault, func(t *testing.T) {
+			r, tr := followed(t, tried(t, "faults:\n  - {at: 40m, "+fault+"}\n  - {when: {vm: vm-1, enters: cloud-cache, after: 35m}, "+fault+"}\n"), run.Options{})
+			require.Empty(t, r.Error)
+			first, second := tr.at(t, "fault.began", "=1"), tr.at(t, "fault.began", "=2")
+			require.Less(t, second, first+10*time.Minute, "they overlap")
+			if up := tr.find("host.up", "=on-premises/host-2"); len(up) > 0 {
+				require.Len(t, up, 1)
+				assert.Equal(t, second+10*time.Minute, up[0].At)
+			}
+		})
+	}
+}
+
+func TestAVCenterThatIsDownAlreadyCannotRestart(t *testing.T) {
+	r, tr := followed(t, tried(t, `faults:
+  - {at: 50m, vcenter-restart: {site: cloud, for: 1h}}
+  - {when: {vm: vm-1, enters: cloud-cache, after: 45m}, vcenter-restart: {site: cloud, for: 1m}}
+`), run.Options{})
+	require.Len(t, r.Violations, 1, "%v", r.Violations)
+	assert.Contains(t, r.Violations[0].What, "the vCenter was down already")
+	assert.Equal(t, 110*time.Minute, tr.at(t, "fault.ended", "=1"))
+}
+
 func TestEveryKindOfFaultOfADeploymentActsAndEnds(t *testing.T) {
 	for _, act := range deployedActs {
 		t.Run(act.fault, func(t *testing.T) {
 			r, tr := followed(t, tried(t, "faults:\n  - "+act.fault+"\n"), run.Options{})
 			require.Empty(t, r.Error)
 			began := tr.at(t, "fault.began", "=1", "kind="+act.kind)
-			assert.GreaterOrEqual(t, tr.at(t, "fault.ended", "=1", "kind="+act.kind), began)
+			if act.kind == "guest-never" { // it lasts for ever
+				assert.Empty(t, tr.find("fault.ended"))
+			} else {
+				assert.GreaterOrEqual(t, tr.at(t, "fault.ended", "=1", "kind="+act.kind), began)
+			}
 			act.shows(t, tr)
 		})
 	}

@@ -89,22 +89,27 @@ func (st *stage) degrade() {
 
 // flap takes the WAN down and up in turn.
 func (st *stage) flap(i int, k *faults.WANFlapping) {
-	end := st.kernel.Now() + timeOf(k.For)
-	down, up := timeOf(k.Down), timeOf(k.Up)
-	var next func()
-	next = func() {
-		lasts := min(down, end-st.kernel.Now())
-		if lasts <= 0 {
-			return
+	over := false
+	var up func() // nil: it is up
+	var turn func()
+	turn = func() {
+		switch {
+		case over:
+		case up == nil:
+			up = takeDown(st.world.WAN, st.acting.outage, faults.Both)
+			st.kernel.After(timeOf(k.Down), turn)
+		default:
+			up()
+			up = nil
+			st.kernel.After(timeOf(k.Up), turn)
 		}
-		restore := takeDown(st.world.WAN, st.acting.outage, faults.Both)
-		st.kernel.After(lasts, func() {
-			restore()
-			st.kernel.After(up, next)
-		})
 	}
-	st.lasts(i, faults.Span(k.For), func() {})
-	next()
+	st.lasts(i, k.Lasts(), func() {
+		if over = true; up != nil {
+			up()
+		}
+	})
+	turn()
 }
 
 func timeOf(d faults.Duration) time.Duration { return time.Duration(d) }

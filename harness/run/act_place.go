@@ -1,6 +1,7 @@
 package run
 
 import (
+	"errors"
 	"math"
 	"time"
 
@@ -24,44 +25,54 @@ func forSoLong(s faults.Span) time.Duration {
 	return never
 }
 
+// Why the world would not have a fault.
+var (
+	errVCenterDown = errors.New("the vCenter was down already")
+	errNoSession   = errors.New("HDM had no session there")
+	errStillOn     = errors.New("the vCenter did not power it off")
+)
+
 // armPlace makes a fault of a vCenter, or of what a site has, act, and says
 // whether it is one. What the world refuses has not acted.
 func (st *stage) armPlace(i int, f *faults.Fault) bool {
 	switch k := f.Kind().(type) {
 	case *faults.HostRestart:
-		if st.vcenter(k.Site).RestartHost(k.Host.Host, forSoLong(k.Lasts())) == nil {
-			st.lasts(i, k.Lasts(), func() {})
+		if err := st.vcenter(k.Site).RestartHost(k.Host.Host, forSoLong(k.Lasts())); err != nil {
+			st.refuse(i, err)
+			break
 		}
+		st.lasts(i, k.Lasts(), func() {})
 	case *faults.HostDisconnect:
-		vc := st.vcenter(k.Site)
-		if vc.DisconnectHost(k.Host.Host, true) == nil {
-			st.lasts(i, k.Lasts(), func() { _ = vc.DisconnectHost(k.Host.Host, false) }) // it may be back already
-		}
+		st.hold(i, k, func(on bool) error { return st.vcenter(k.Site).DisconnectHost(k.Host.Host, on) })
 	case *faults.IOFilterRestart:
 		st.once(i, st.vcenter(vsphere.OnPremises).RestartFilter(k.Host))
 	case *faults.VCenterRestart:
+		if st.vcenter(k.Site).Down() {
+			st.refuse(i, errVCenterDown)
+			break
+		}
 		st.vcenter(k.Site).Restart(forSoLong(k.Lasts()))
 		st.lasts(i, k.Lasts(), func() {})
 	case *faults.SessionExpiry:
-		if n, err := st.world.At(k.Site).EndSessions(agent + " boot-"); n > 0 {
-			st.once(i, err)
+		n, err := st.world.At(k.Site).EndSessions(agent + " boot-")
+		if n == 0 && err == nil {
+			err = errNoSession
 		}
+		st.once(i, err)
 	case *faults.DatastoreFull:
-		vc := st.vcenter(k.Site)
-		if vc.FillDatastore(k.Datastore.Datastore, true) == nil {
-			st.lasts(i, k.Lasts(), func() { _ = vc.FillDatastore(k.Datastore.Datastore, false) }) // it was there
-		}
+		st.hold(i, k, func(on bool) error { return st.vcenter(k.Site).FillDatastore(k.Datastore.Datastore, on) })
 	case *faults.DatastoreError:
-		vc := st.vcenter(k.Site)
-		if vc.FailDatastore(k.Datastore.Datastore, string(k.Op), true) == nil {
-			st.lasts(i, k.Lasts(), func() { _ = vc.FailDatastore(k.Datastore.Datastore, string(k.Op), false) }) // it was there
-		}
+		st.hold(i, k, func(on bool) error {
+			return st.vcenter(k.Site).FailDatastore(k.Datastore.Datastore, string(k.Op), on)
+		})
 	case *faults.StorageCorrupt:
 		st.once(i, st.vcenter(k.Site).Corrupt(k.VM, k.Disk, k.Block, false))
 	case *faults.GuestLate:
-		st.once(i, st.world.Guests().Late(k.VM, guest.ToolsLate{Site: string(vsphere.Cloud), Boots: k.Without()}))
+		late := guest.ToolsLate{Site: string(vsphere.Cloud), Boots: k.Without()}
+		st.refuse(i, st.world.Guests().Late(k.VM, late, func(boot int) { st.met(i, boot, k.Without()) }))
 	case *faults.GuestNever:
-		st.once(i, st.world.Guests().Late(k.VM, guest.ToolsLate{Site: string(vsphere.Cloud), Never: true}))
+		late := guest.ToolsLate{Site: string(vsphere.Cloud), Never: true}
+		st.refuse(i, st.world.Guests().Late(k.VM, late, func(int) { st.begin(i) }))
 	default:
 		return false
 	}
@@ -70,26 +81,20 @@ func (st *stage) armPlace(i int, f *faults.Fault) bool {
 
 func (st *stage) vcenter(at vsphere.Site) *vcenter.VCenter { return st.world.At(at).VCenter }
 
-// once notes that fault i has acted, if the world let it.
-func (st *stage) once(i int, err error) {
-	if err == nil {
-		st.begin(i)
-		st.end(i)
-	}
-}
-
 // reboot takes a component VM's power in its vCenter, and gives it back.
 func (st *stage) reboot(i int, k *faults.ComponentVMReboot) {
 	at := component.SiteOf(k.VM)
 	place := st.world.At(at)
 	task, err := place.Power(k.VM, false)
 	if err != nil {
+		st.refuse(i, err)
 		return
 	}
 	st.acting.open++
 	st.acting.reboots[string(at)+"/"+task] = func(done bool) {
 		st.acting.open--
 		if !done {
+			st.refuse(i, errStillOn)
 			return
 		}
 		st.lasts(i, k.Lasts(), func() { _, _ = place.Power(k.VM, true) }) // HDM may have been first

@@ -101,6 +101,20 @@ func TestEveryKindOfFaultActsAndEnds(t *testing.T) {
 	}
 }
 
+func TestACallOnWhichAFaultActsIsPutOffForTheOthers(t *testing.T) {
+	r, tr := followed(t, pair(t, `faults:
+  - {at: 0s, call-error: {site: cloud, method: PowerOnVM_Task, fault: TaskInProgress}}
+  - {at: 1s, call-error: {site: cloud, method: PowerOnVM_Task, fault: SystemError}}
+  - {at: 0s, appliance-restart: {crash-point: before-write, nth: 3, for: 30s}}
+  - {at: 1s, appliance-restart: {crash-point: before-write, nth: 3, for: 30s}}
+expect:
+  - {vm: vm-1, migration: completed}
+`), run.Options{})
+	require.Equal(t, record.Passed, r.Verdict, "%v %s", r.Violations, r.Error)
+	assert.Less(t, tr.at(t, "fault.began", "=1"), tr.at(t, "fault.began", "=2"))
+	assert.Less(t, tr.at(t, "fault.began", "=3"), tr.at(t, "fault.began", "=4"))
+}
+
 func TestFaultsOfCallsActOnEachTransportAlike(t *testing.T) {
 	for _, act := range acts {
 		if !strings.HasPrefix(act.kind, "call-") {

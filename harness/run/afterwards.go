@@ -36,7 +36,7 @@ func (st *stage) stuck() bool {
 // repair.
 func (st *stage) everlasting() bool {
 	for i, f := range st.scenario.Faults {
-		lasting, ok := f.Kind().(interface{ Lasts() faults.Span })
+		lasting, ok := f.Kind().(faults.Lasting)
 		if ok && st.acting.acted[i] && lasting.Lasts() == faults.Ever && !strings.HasPrefix(f.Kind().Name(), "component-") {
 			return true
 		}

@@ -46,19 +46,16 @@ type messages struct {
 	needed  map[string]bool // what a set-up failed for
 	setUp   bool            // by the present boot
 	raw     int             // messages sent as they stand
-	claimed []*claimedQueue
 }
 
-// claimedQueue is a fault of calls to SQS, counting those that it could act on.
-type claimedQueue struct {
-	fault     int
-	calls     *faults.QueueCalls
+// queueFault is a fault of calls to SQS.
+type queueFault struct {
+	*faults.QueueCalls
 	operation string
 	act       sqs.Act
 	// could says whether it can act on what a call does to messages. Nil: it acts
 	// on any call as it comes in.
 	could func(sqs.Effect) bool
-	seen  int
 }
 
 // What the faults that act on messages need of a call.
@@ -267,7 +264,7 @@ func (st *stage) message(i int, m *scenario.Message) {
 // claimQueue lets fault i act on calls to SQS from now on.
 func (st *stage) claimQueue(i int, kind faults.OfQueue, act sqs.Act, could func(sqs.Effect) bool) {
 	calls, operation := kind.Calls()
-	st.bus.claimed = append(st.bus.claimed, &claimedQueue{fault: i, calls: calls, operation: operation, act: act, could: could})
+	st.acting.queues = append(st.acting.queues, &claim[queueFault]{fault: i, of: queueFault{calls, operation, act, could}})
 }
 
 // interceptQueue lets the faults of queues act on a call: as it comes in, or as
@@ -282,29 +279,14 @@ func (st *stage) interceptQueue(c sqs.Call) sqs.Act {
 	})
 }
 
-// actOn counts a call for the faults that could act on it, and lets at most one:
-// another whose turn it is has the next call. effect is nil as the call comes in.
+// actOn counts a call for the faults that could act on it. effect is nil as the
+// call comes in.
 func (st *stage) actOn(c sqs.Call, effect *sqs.Effect) (act sqs.Act, hit bool) {
-	left := st.bus.claimed[:0]
-	for _, f := range st.bus.claimed {
-		matches := st.bus.queues[f.calls.Queue] == c.Queue && f.operation == c.Operation &&
+	f, hit := count(st, &st.acting.queues, func(f queueFault) bool {
+		return st.bus.queues[f.Queue] == c.Queue && f.operation == c.Operation &&
 			(f.could == nil) == (effect == nil) && (effect == nil || f.could(*effect))
-		turn := f.calls.Hits(f.seen + 1)
-		if matches && !(hit && turn) {
-			f.seen++
-			if turn {
-				act, hit = f.act, true
-				st.begin(f.fault)
-			}
-		}
-		if f.seen < f.calls.Last() {
-			left = append(left, f)
-		} else {
-			st.end(f.fault)
-		}
-	}
-	st.bus.claimed = left
-	return act, hit
+	})
+	return f.act, hit
 }
 
 // armQueue makes a fault of the message bus ready to act, and says whether it is

@@ -32,7 +32,11 @@ func (st *stage) judge() {
 	}
 	for i, f := range st.scenario.Faults {
 		if !st.acting.acted[i] && !st.acting.spared[i] && !st.scenario.IdleFaults {
-			st.violate("expect", fmt.Sprintf("fault %d", i+1), "it never acted: %s", f)
+			why := ""
+			if err := st.acting.refused[i]; err != nil {
+				why = ": " + err.Error()
+			}
+			st.violate("expect", fmt.Sprintf("fault %d", i+1), "it never acted: %s%s", f, why)
 		}
 	}
 	st.judgeSteps()

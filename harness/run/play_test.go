@@ -121,3 +121,11 @@ func (tr *trace) first(t *testing.T, kind string, having ...string) time.Duratio
 	require.NotEmpty(t, found, "%s %v", kind, having)
 	return found[0].At
 }
+
+// last is when the last such event happened.
+func (tr *trace) last(t *testing.T, kind string, having ...string) time.Duration {
+	t.Helper()
+	found := tr.find(kind, having...)
+	require.NotEmpty(t, found, "%s %v", kind, having)
+	return found[len(found)-1].At
+}

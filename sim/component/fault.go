@@ -16,54 +16,44 @@ type Act uint8
 
 // The acts.
 const (
-	Pass        Act = iota
-	LoseCommand     // it does not arrive: nobody takes it up
-	LoseAnswer      // it is taken up, and the answer does not arrive
-	Hang            // it is taken up once whoever sent it has stopped waiting
+	Pass       Act = iota
+	LoseAnswer     // it is taken up, and the answer does not arrive
+	Hang           // it is taken up once whoever sent it has stopped waiting
 )
-
-// HangCommands makes the next n commands to a component VM hang: see Hang.
-func (h *Host) HangCommands(vm string, n int) { h.hangs[vm] = max(n, 0) }
 
 // act is what becomes of a command.
 func (h *Host) act(vm string, c component.Command) Act {
-	if h.hangs[vm] > 0 {
-		h.hangs[vm]--
-		return Hang
-	}
 	if h.Intercept == nil {
 		return Pass
 	}
 	return h.Intercept(vm, c)
 }
 
-// names of what a device can do to whoever uses it, as in the trace.
-var names = []struct {
+// failure is what a device can do to whoever uses it.
+type failure struct {
 	err  error
-	name string
-}{{disk.ErrIO, "EIO"}, {disk.ErrNoSpace, "ENOSPC"}, {disk.ErrTorn, "torn"}, {disk.ErrLost, "lost"}}
+	name string // in the trace
+}
+
+var failures = []failure{{disk.ErrIO, "EIO"}, {disk.ErrNoSpace, "ENOSPC"}, {disk.ErrTorn, "torn"}, {disk.ErrLost, "lost"}}
 
 // FailDevice makes the next n operations of a kind on a disk of a component VM
 // end with err, or all until HealDevice if n is 0: disk.ErrIO, disk.ErrNoSpace,
 // and of those that nobody is told of disk.ErrTorn (writes) and disk.ErrLost
 // (writes, and flushes: a disk that lies). The disk has one such fault at a
-// time. The first operation that it hits is in the trace.
-func (h *Host) FailDevice(vm string, use deployment.Use, op disk.Op, err error, n int) error {
+// time. The first operation that it hits is in the trace; met hears of each, by
+// its number from 1, and must leave the disk alone; nil: nobody does.
+func (h *Host) FailDevice(vm string, use deployment.Use, op disk.Op, err error, n int, met func(hit int)) error {
 	d, known := h.Disk(vm, use)
 	if known != nil {
 		return known
 	}
-	i := slices.IndexFunc(names, func(e struct {
-		err  error
-		name string
-	}) bool {
-		return errors.Is(err, e.err)
-	})
+	i := slices.IndexFunc(failures, func(f failure) bool { return errors.Is(err, f.err) })
 	switch {
 	case i < 0:
 		return fmt.Errorf("%w is not what a device does: give EIO, ENOSPC, torn or lost", err)
 	case op != disk.Read && op != disk.Write && op != disk.Flush, errors.Is(err, disk.ErrTorn) && op != disk.Write, errors.Is(err, disk.ErrLost) && op == disk.Read:
-		return fmt.Errorf("a %q of a disk cannot be %s", op, names[i].name)
+		return fmt.Errorf("a %q of a disk cannot be %s", op, failures[i].name)
 	case n < 0:
 		return fmt.Errorf("%d operations cannot fail: give 0 for all, or more", n)
 	}
@@ -73,7 +63,10 @@ func (h *Host) FailDevice(vm string, use deployment.Use, op disk.Op, err error, 
 			return nil
 		}
 		if hit++; hit == 1 {
-			h.cfg.Kernel.Emit(event.DiskError, vm, "disk", string(use), "op", string(op), "error", names[i].name)
+			h.cfg.Kernel.Emit(event.DiskError, vm, "disk", string(use), "op", string(op), "error", failures[i].name)
+		}
+		if met != nil {
+			met(hit)
 		}
 		return err
 	})
@@ -100,9 +93,9 @@ func (h *Host) Disk(vm string, use deployment.Use) (*disk.Disk, error) {
 	if !ok {
 		return nil, fmt.Errorf("%s is no component VM", vm)
 	}
-	i := slices.IndexFunc(n.plan.Disks, func(d deployment.Disk) bool { return d.Use == use })
-	if i < 0 || i >= len(n.disks) {
+	d, ok := n.disk(use)
+	if !ok {
 		return nil, fmt.Errorf("%s has no disk for its %s", vm, use)
 	}
-	return n.disks[i], nil
+	return d, nil
 }

@@ -37,7 +37,7 @@ func TestErrorsOfADeviceThatPassAreRiddenOut(t *testing.T) {
 			s.bind("m-1", "db", 32<<20)
 			s.power("db ARM", true)
 			for range 3 {
-				require.NoError(t, s.Components.FailDevice(c.vm, c.use, c.op, c.err, 3))
+				require.NoError(t, s.Components.FailDevice(c.vm, c.use, c.op, c.err, 3, nil))
 				s.run(time.Minute)
 				s.flush("m-1")
 			}
@@ -63,7 +63,7 @@ func TestACacheWhoseDeviceFailsForGoodGoesDownRatherThanAnswerWrongly(t *testing
 			s.bind("m-1", "db", 32<<20)
 			s.power("db ARM", true)
 			s.run(3 * time.Minute)
-			require.NoError(t, s.Components.FailDevice(cacheVM, deployment.Cache, c.op, c.err, 0))
+			require.NoError(t, s.Components.FailDevice(cacheVM, deployment.Cache, c.op, c.err, 0, nil))
 			s.run(time.Minute)
 			assert.Equal(t, []string{cacheVM + "/Cloud Cache=device"}, s.how())
 			alive := s.ping(cacheVM)
@@ -115,7 +115,7 @@ func TestAnIOManagerWhoseStageFailsForGoodGoesDown(t *testing.T) {
 	s.power("db ARM", true)
 	s.run(3 * time.Minute)
 	before := frozen(t, s.images(s.OnPremises, "db"))
-	require.NoError(t, s.Components.FailDevice(homeVM, deployment.System, disk.Write, disk.ErrIO, 0))
+	require.NoError(t, s.Components.FailDevice(homeVM, deployment.System, disk.Write, disk.ErrIO, 0, nil))
 	var done []component.Flushed
 	s.appliance.Go(context.Background(), "flush", func(ctx context.Context) { done, _ = s.client.Flush(ctx, []string{"m-1"}) })
 	s.run(time.Minute)
@@ -139,7 +139,7 @@ func TestAFullStageFailsFlushesAsAWholeAndTheyComeThroughLater(t *testing.T) {
 	s.bind("m-1", "db", 32<<20)
 	s.power("db ARM", true)
 	s.run(3 * time.Minute)
-	require.NoError(t, s.Components.FailDevice(homeVM, deployment.System, disk.Write, disk.ErrNoSpace, 0))
+	require.NoError(t, s.Components.FailDevice(homeVM, deployment.System, disk.Write, disk.ErrNoSpace, 0, nil))
 	s.Kernel.After(20*time.Second, func() { require.NoError(t, s.Components.HealDevice(homeVM, deployment.System)) })
 	s.flush("m-1")
 	assert.NotEmpty(t, s.events(event.FlushAbandoned))
@@ -157,9 +157,12 @@ func TestATornStageIsNoticedBeforeAFlushIsDecided(t *testing.T) {
 	s.bind("m-1", "db", 32<<20)
 	s.power("db ARM", true)
 	s.run(3 * time.Minute)
-	require.NoError(t, s.Components.FailDevice(homeVM, deployment.System, disk.Write, disk.ErrTorn, 1))
+	var met []int
+	require.NoError(t, s.Components.FailDevice(homeVM, deployment.System, disk.Write, disk.ErrTorn, 2, func(hit int) { met = append(met, hit) }))
+	assert.Empty(t, met, "nobody has written yet")
 	s.power("db ARM", false)
 	s.flush("m-1")
+	assert.Equal(t, []int{1, 2}, met)
 	assert.NotEmpty(t, s.events(event.FlushAbandoned))
 	s.assertSame("db")
 }
@@ -168,7 +171,7 @@ func TestACacheDeviceThatLiesAboutFlushesIsFoundOutByTheLedger(t *testing.T) {
 	s := newStage(t, "standard", worker("db"))
 	s.bind("m-1", "db", 32<<20)
 	s.power("db ARM", true)
-	require.NoError(t, s.Components.FailDevice(cacheVM, deployment.Cache, disk.Flush, disk.ErrLost, 0))
+	require.NoError(t, s.Components.FailDevice(cacheVM, deployment.Cache, disk.Flush, disk.ErrLost, 0, nil))
 	s.run(3 * time.Minute)
 	s.power(cacheVM, false)
 	losses := 0

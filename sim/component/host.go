@@ -14,9 +14,10 @@
 // guest no event.
 //
 // Services fail one by one, and so do their devices: whoever tests calls Crash,
-// Kill, Restart, Hang, FailDevice and HangCommands. What a guest asks for while
-// something on its way does not run waits until it does; what it has been told
-// is done, and was not made durable, its host has and sends again.
+// Kill, Restart, Hang and FailDevice, and says with Intercept what becomes of
+// commands. What a guest asks for while something on its way does not run waits
+// until it does; what it has been told is done, and was not made durable, its host
+// has and sends again.
 //
 // Read this file, then node.go (a component VM that is up), service.go (a
 // service in it), supervisor.go, lanes.go (the way of frames), device.go (a
@@ -61,7 +62,6 @@ type Host struct {
 	shells map[string]*shell // by file: "[datastore] path"
 
 	epochs  map[string]uint64 // of services, by "VM/service"
-	hangs   map[string]int    // commands to a component VM that are to hang
 	filters filters
 
 	// Heartbeat hears what component VMs say to the appliance. Nil: nobody does.
@@ -81,7 +81,7 @@ func New(cfg Config) *Host {
 	if cfg.LANLatency <= 0 {
 		cfg.LANLatency = DefaultLANLatency
 	}
-	h := &Host{cfg: cfg, boots: map[string]uint64{}, shells: map[string]*shell{}, epochs: map[string]uint64{}, hangs: map[string]int{}, filters: filters{beats: map[string]*beats{}}}
+	h := &Host{cfg: cfg, boots: map[string]uint64{}, shells: map[string]*shell{}, epochs: map[string]uint64{}, filters: filters{beats: map[string]*beats{}}}
 	cfg.WAN.Watch(func(wan.Direction, bool) { h.refresh() })
 	return h
 }

@@ -144,7 +144,7 @@ func (l *link) fly(vm string, cmd component.Command, bytes int64, answered func(
 	act := h.act(vm, cmd)
 	arrive := func(err error) {
 		n := h.node(vm)
-		if err != nil || n == nil || act == LoseCommand || n.mute(cmd.Service) {
+		if err != nil || n == nil || n.mute(cmd.Service) {
 			l.inFlight-- // a machine that is off says nothing
 			return
 		}

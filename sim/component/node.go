@@ -81,13 +81,27 @@ func (n *node) gateway(epoch uint64) gateway.Config {
 	return cfg
 }
 
+<<<<<<< HEAD
 // device is the VM's disk of that use.
 func (n *node) device(use deployment.Use) *disk.Disk {
+=======
+// disk is the VM's disk of that use.
+func (n *node) disk(use deployment.Use) (*disk.Disk, bool) {
+>>>>>>> h-rev
 	i := slices.IndexFunc(n.plan.Disks, func(d deployment.Disk) bool { return d.Use == use })
 	if i < 0 || i >= len(n.disks) {
-		return disk.New(n.name+"/missing", 0)
+		return nil, false
 	}
-	return n.disks[i]
+	return n.disks[i], true
+}
+
+// device is what a service finds as the VM's disk of that use: a disk without
+// room if somebody took it away.
+func (n *node) device(use deployment.Use) datapath.Device {
+	if d, ok := n.disk(use); ok {
+		return d
+	}
+	return disk.New(n.name+"/missing", 0)
 }
 
 func (n *node) powerOff() {

@@ -74,10 +74,10 @@ func (s *stage) failSomething(r *rand.Rand) {
 		}
 	case 4:
 		op := []disk.Op{disk.Read, disk.Write, disk.Flush}[r.IntN(3)]
-		require.NoError(s.t, h.FailDevice(cacheVM, deployment.Cache, op, disk.ErrIO, r.IntN(8)))
+		require.NoError(s.t, h.FailDevice(cacheVM, deployment.Cache, op, disk.ErrIO, r.IntN(8), nil))
 	case 5:
 		op := []disk.Op{disk.Read, disk.Write, disk.Flush}[r.IntN(3)]
-		require.NoError(s.t, h.FailDevice(homeVM, deployment.System, op, disk.ErrNoSpace, r.IntN(8)))
+		require.NoError(s.t, h.FailDevice(homeVM, deployment.System, op, disk.ErrNoSpace, r.IntN(8), nil))
 	}
 }
 

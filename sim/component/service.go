@@ -36,7 +36,7 @@ type service struct {
 	name  component.Service
 	epoch uint64
 	state serviceState
-	why   string        // down: for people
+	why   string        // it does not run: for people
 	thaw  *kernel.Timer // hung, and not for ever
 	// What a hung Cloud Cache or IO manager holds: it is in nobody's way.
 	cache *datapath.CloudCache
@@ -78,7 +78,7 @@ func (h *Host) Hang(vm string, s component.Service, d time.Duration) error {
 	if err != nil {
 		return err
 	}
-	svc.state = hung
+	svc.state, svc.why = hung, "it hangs"
 	switch s {
 	case component.CloudCache:
 		svc.cache, n.cache = n.cache, nil
@@ -114,7 +114,7 @@ func (h *Host) running(vm string, s component.Service) (*node, *service, error) 
 		return nil, nil, fmt.Errorf("%s has no service %q: it has %v", vm, s, n.plan.Services)
 	}
 	if svc.state != running {
-		return nil, nil, fmt.Errorf("%s of %s does not run already: %s", s, vm, svc.why)
+		return nil, nil, fmt.Errorf("%s of %s does not run: %s", s, vm, svc.why)
 	}
 	return n, svc, nil
 }
@@ -196,34 +196,33 @@ func (n *node) launch(svc *service) error {
 	return err
 }
 
-// begin is launch for a service of a VM that has been up: the trace hears of it,
-// and it of the lanes, and then the appliance of it.
+// begin is launch for a service of a VM that has been up.
 func (n *node) begin(svc *service, by string) {
 	if n.launch(svc) != nil {
 		return // it stays down, and says why
 	}
-	n.host.cfg.Kernel.Emit(event.ServiceUp, n.name, "service", string(svc.name), "epoch", strconv.FormatUint(svc.epoch, 10), "by", by)
-	for _, l := range n.lanes {
-		n.tell(l)
-	}
-	n.host.refresh()
-	n.pump()
-	n.beat()
+	n.works(svc, by)
 }
 
 // thaw lets a hung service go on where it was. What came meanwhile is lost.
 func (n *node) thaw(svc *service) {
-	if n.service(svc.name) != svc || svc.state != hung || !n.up {
+	if !n.up {
 		return
 	}
-	svc.state, svc.thaw = running, nil
+	svc.state, svc.why, svc.thaw = running, "", nil
 	if svc.cache != nil {
 		n.cache, svc.cache = svc.cache, nil
 	}
 	if svc.homes != nil {
 		n.homes, svc.homes = svc.homes, nil
 	}
-	n.host.cfg.Kernel.Emit(event.ServiceUp, n.name, "service", string(svc.name), "epoch", strconv.FormatUint(svc.epoch, 10), "by", bySupervisor)
+	n.works(svc, bySupervisor)
+}
+
+// works says that a service does its work from now on: the trace hears of it, and
+// it of the lanes, and then the appliance of it.
+func (n *node) works(svc *service, by string) {
+	n.host.cfg.Kernel.Emit(event.ServiceUp, n.name, "service", string(svc.name), "epoch", strconv.FormatUint(svc.epoch, 10), "by", by)
 	for _, l := range n.lanes {
 		n.tell(l)
 	}

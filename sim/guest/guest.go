@@ -66,12 +66,13 @@ type Guest struct {
 	guests   *Guests
 	spec     Spec
 	identity uint64
-	write    uint64   // the number of its last write
-	runs     int32    // how often it was powered on
-	boots    int      // how often where its tools come up late
-	ledgers  []ledger // of its disks, in its order
-	live     []*Run   // that have not ended
-	counters Counters // of those that have
+	write    uint64         // the number of its last write
+	runs     int32          // how often it was powered on
+	boots    int            // how often where its tools come up late
+	missed   func(boot int) // hears of boots without tools; nil: nobody does
+	ledgers  []ledger       // of its disks, in its order
+	live     []*Run         // that have not ended
+	counters Counters       // of those that have
 }
 
 // New returns a world's guests: none yet.

@@ -35,13 +35,18 @@ func (g *Guest) late(site string) lateness {
 		return lateness{tools: true}
 	}
 	g.boots++
-	return lateness{tools: !l.Never && g.boots > l.Boots, by: l.By}
+	late := lateness{tools: !l.Never && g.boots > l.Boots, by: l.By}
+	if !late.tools && g.missed != nil {
+		g.missed(g.boots)
+	}
+	return late
 }
 
 // Late makes the tools of a guest late from now on, however they were: the boots
-// that count are those from now, one that is under way included. It refuses a guest that there is none of, and
-// what cannot be.
-func (g *Guests) Late(name string, l ToolsLate) error {
+// that count are those from now, one that is under way included. missed hears of
+// each that has no tools, by its number from 1; nil: nobody does. It refuses a
+// guest that there is none of, and what cannot be.
+func (g *Guests) Late(name string, l ToolsLate, missed func(boot int)) error {
 	guest := g.byName[name]
 	if guest == nil {
 		return fmt.Errorf("there is no guest %s", name)
@@ -49,7 +54,7 @@ func (g *Guests) Late(name string, l ToolsLate) error {
 	if err := l.validate(); err != nil {
 		return fmt.Errorf("guest %s: %w", name, err)
 	}
-	guest.spec.Late, guest.boots = l, 0
+	guest.spec.Late, guest.boots, guest.missed = l, 0, missed
 	for _, r := range guest.live {
 		if r.Booting() {
 			r.tools = !guest.spec.NoTools && guest.late(r.site).tools

@@ -64,11 +64,14 @@ func TestToolsBecomeLateWhileTheGuestRuns(t *testing.T) {
 	r := boot()
 	assert.True(t, r.Shutdown())
 	r.PowerOff()
-	require.NoError(t, w.guests.Late("db-01", guest.ToolsLate{Boots: 1}))
+	var missed []int
+	require.NoError(t, w.guests.Late("db-01", guest.ToolsLate{Boots: 1}, func(boot int) { missed = append(missed, boot) }))
+	assert.Empty(t, missed)
 	r = boot()
 	assert.False(t, r.Shutdown(), "the next boot has none")
 	r.PowerOff()
 	assert.True(t, boot().Shutdown())
-	require.ErrorContains(t, w.guests.Late("nobody", guest.ToolsLate{}), "no guest")
-	require.ErrorContains(t, w.guests.Late("db-01", guest.ToolsLate{Boots: -1}), "negative")
+	assert.Equal(t, []int{1}, missed)
+	require.ErrorContains(t, w.guests.Late("nobody", guest.ToolsLate{}, nil), "no guest")
+	require.ErrorContains(t, w.guests.Late("db-01", guest.ToolsLate{Boots: -1}, nil), "negative")
 }

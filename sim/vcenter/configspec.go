@@ -215,8 +215,7 @@ func configFault(err error) types.BaseMethodFault {
 	if errors.As(err, &missing) {
 		f.Property = missing.Kind
 	}
-	f.FaultMessage = []types.LocalizableMessage{{Key: "hdm.sim", Message: err.Error()}}
-	return f
+	return explained(f, err.Error())
 }
 
 // noRoom says that a datastore has too little free for what the disks declare
@@ -233,11 +232,8 @@ func (vc *VCenter) noRoom(s *VMSpec) types.BaseMethodFault {
 			}
 		}
 		if name := store.obj.Name; need[name] > store.free() {
-			f := &types.NoDiskSpace{Datastore: name}
-			f.File = fmt.Sprintf("[%s] %s", name, s.Name)
-			f.FaultMessage = []types.LocalizableMessage{{Key: "hdm.sim", Message: fmt.Sprintf(
-				"The operation failed because the datastore %s has %d bytes free and needs %d.", name, max(store.free(), 0), need[name])}}
-			return f
+			f := &types.NoDiskSpace{FileFault: types.FileFault{File: fmt.Sprintf("[%s] %s", name, s.Name)}, Datastore: name}
+			return explained(f, fmt.Sprintf("The operation failed because the datastore %s has %d bytes free and needs %d.", name, max(store.free(), 0), need[name]))
 		}
 	}
 	return nil

@@ -142,9 +142,7 @@ func (vc *VCenter) showHost(h *host) {
 // cutWork ends what was being done to the VMs of a host that is not seen any more.
 func (vc *VCenter) cutWork(h *host) {
 	why := func() types.BaseMethodFault {
-		f := new(types.HostCommunication)
-		f.FaultMessage = []types.LocalizableMessage{{Key: "hdm.sim", Message: "Unable to communicate with the host " + h.obj.Name + "."}}
-		return f
+		return explained(new(types.HostCommunication), "Unable to communicate with the host "+h.obj.Name+".")
 	}
 	for _, m := range vc.machinesOn(h) {
 		if m.busy != nil {
@@ -159,16 +157,19 @@ func (vc *VCenter) cutWork(h *host) {
 }
 
 // DisconnectHost takes a host off the vCenter as DisconnectHost_Task does, or
-// puts it back. Its VMs run on unseen: nothing can be done to them, and nothing
-// new can be placed there. Errors: *NotFoundError, *HostStateError for a host
-// that is so already, or restarts.
+// puts it back; one that restarts is then seen when it is up. Its VMs run on
+// unseen: nothing can be done to them, and nothing new can be placed there.
+// Errors: *NotFoundError, *HostStateError for a host that is so already, or that
+// is taken off and restarts.
 func (vc *VCenter) DisconnectHost(name string, disconnected bool) error {
 	return vc.onHost(name, func(h *host) error {
 		switch {
 		case disconnected && h.connection() != hostConnected:
 			return &HostStateError{name, string(h.connection()), string(hostConnected)}
-		case !disconnected && (h.dark || h.lost == ""):
+		case !disconnected && h.lost == "":
 			return &HostStateError{name, string(h.connection()), string(hostDisconnected)}
+		case !disconnected && h.dark:
+			h.lost = ""
 		case disconnected:
 			vc.loseHost(h, hostDisconnected)
 		default:
@@ -193,7 +194,7 @@ func (vc *VCenter) findHost(h *host) {
 
 // SetHostConnected makes a host answer the vCenter, or not, as if it had been so
 // for long. Without an answer the vCenter does not know of the host's VMs either:
-// nothing can be done to them, though they run on.
+// nothing can be done to them, though they run on. Errors: *NotFoundError.
 func (vc *VCenter) SetHostConnected(name string, connected bool) error {
 	return vc.onHost(name, func(h *host) error {
 		h.lost = ""

@@ -161,7 +161,7 @@ func TestTheVMsOfADisconnectedHostRunOnAndCannotBeTouched(t *testing.T) {
 	})
 }
 
-func TestAHostThatIsLostAndRestartsIsStillLost(t *testing.T) {
+func TestAHostThatIsLostAndRestartsIsLostUntilItIsPutBack(t *testing.T) {
 	e := build(t, vsphere.OnPremises, vcenter.Timing{})
 	e.c = e.direct("test")
 	e.login(e.c)
@@ -172,6 +172,14 @@ func TestAHostThatIsLostAndRestartsIsStillLost(t *testing.T) {
 	e.clock.advance(time.Minute)
 	assert.Equal(t, "disconnected", e.truth("db-01").Connection)
 	require.NoError(t, e.vc.DisconnectHost("esx-1", false))
+	assert.Equal(t, "connected", e.truth("db-01").Connection)
+
+	require.NoError(t, e.vc.DisconnectHost("esx-1", true))
+	require.NoError(t, e.vc.RestartHost("esx-1", time.Minute))
+	require.ErrorAs(t, e.vc.DisconnectHost("esx-1", true), new(*vcenter.HostStateError))
+	require.NoError(t, e.vc.DisconnectHost("esx-1", false))
+	assert.Equal(t, "disconnected", e.truth("db-01").Connection, "it restarts")
+	e.clock.advance(time.Minute)
 	assert.Equal(t, "connected", e.truth("db-01").Connection)
 }
 

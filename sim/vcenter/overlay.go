@@ -215,7 +215,14 @@ func notAuthenticated(ref types.ManagedObjectReference) types.BaseMethodFault {
 }
 
 func notSupported(why string) types.BaseMethodFault {
-	return &types.NotSupported{RuntimeFault: types.RuntimeFault{MethodFault: types.MethodFault{FaultMessage: []types.LocalizableMessage{{Key: "hdm.sim", Message: why}}}}}
+	return explained(new(types.NotSupported), why)
+}
+
+// explained is a fault with its message: what a task or a lease failed with has
+// no other place for one.
+func explained(f types.BaseMethodFault, why string) types.BaseMethodFault {
+	f.GetMethodFault().FaultMessage = []types.LocalizableMessage{{Key: "hdm.sim", Message: why}}
+	return f
 }
 
 // guard turns a panic in a call into a fault. vcsim leaves the object's lock

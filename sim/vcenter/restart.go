@@ -55,9 +55,7 @@ func (vc *VCenter) Restart(down time.Duration) {
 // dropWork ends the leases and the vCenter's own tasks.
 func (vc *VCenter) dropWork() {
 	why := func() types.BaseMethodFault {
-		f := &types.SystemError{Reason: "vCenter Server was restarted"}
-		f.FaultMessage = []types.LocalizableMessage{{Key: "hdm.sim", Message: "The operation was interrupted: vCenter Server was restarted."}}
-		return f
+		return explained(&types.SystemError{Reason: "vCenter Server was restarted"}, "The operation was interrupted: vCenter Server was restarted.")
 	}
 	for _, l := range vc.leaseLog {
 		l.close(vc.ctx(), leaseAborted, why())

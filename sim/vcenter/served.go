@@ -167,9 +167,7 @@ func (vc *VCenter) openDisks(s *VMSpec, host *simulator.HostSystem) types.BaseMe
 		if d.Disk, err = vc.config.Backing(d.Datastore, d.Path); errors.Is(err, fs.ErrNotExist) {
 			return &types.FileNotFound{FileFault: types.FileFault{File: file}}
 		} else if err != nil {
-			f := &types.CannotAccessFile{FileFault: types.FileFault{File: file}}
-			f.FaultMessage = []types.LocalizableMessage{{Key: "hdm.sim", Message: file + ": " + err.Error()}}
-			return f
+			return explained(&types.CannotAccessFile{FileFault: types.FileFault{File: file}}, file+": "+err.Error())
 		}
 	}
 	return nil

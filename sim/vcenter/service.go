@@ -102,32 +102,35 @@ func (c *hostServiceCalls) run(key string, on bool) {
 	}
 }
 
+// change starts a service that does not run, or stops one that does.
+func (c *hostServiceCalls) change(key string, on bool) *soap.Fault {
+	s, f := c.service(key)
+	switch {
+	case f != nil:
+		return f
+	case on && s.Running:
+		return invalidState("the service %s runs already", key)
+	case !on && !s.Running:
+		return invalidState("the service %s does not run", key)
+	}
+	c.run(key, on)
+	return nil
+}
+
 // StartService starts a service that does not run.
 func (c *hostServiceCalls) StartService(_ *simulator.Context, r *types.StartService) soap.HasFault {
-	b := new(methods.StartServiceBody)
-	s, f := c.service(r.Id)
-	if f == nil && s.Running {
-		f = invalidState("the service %s runs already", r.Id)
+	if f := c.change(r.Id, true); f != nil {
+		return &methods.StartServiceBody{Fault_: f}
 	}
-	if b.Fault_ = f; f == nil {
-		c.run(r.Id, true)
-		b.Res = new(types.StartServiceResponse)
-	}
-	return b
+	return &methods.StartServiceBody{Res: new(types.StartServiceResponse)}
 }
 
 // StopService stops a service that runs.
 func (c *hostServiceCalls) StopService(_ *simulator.Context, r *types.StopService) soap.HasFault {
-	b := new(methods.StopServiceBody)
-	s, f := c.service(r.Id)
-	if f == nil && !s.Running {
-		f = invalidState("the service %s does not run", r.Id)
+	if f := c.change(r.Id, false); f != nil {
+		return &methods.StopServiceBody{Fault_: f}
 	}
-	if b.Fault_ = f; f == nil {
-		c.run(r.Id, false)
-		b.Res = new(types.StopServiceResponse)
-	}
-	return b
+	return &methods.StopServiceBody{Res: new(types.StopServiceResponse)}
 }
 
 // RestartService stops a service, if it runs, and starts it.

@@ -66,14 +66,9 @@ func (t *trouble) fault(file string) types.BaseMethodFault {
 	name := fmt.Sprintf("[%s] %s", t.store, file)
 	switch {
 	case t.broken[disk.Write]:
-		f := &types.CannotAccessFile{FileFault: types.FileFault{File: name}}
-		f.FaultMessage = []types.LocalizableMessage{{Key: "hdm.sim", Message: name + ": " + disk.ErrIO.Error()}}
-		return f
+		return explained(&types.CannotAccessFile{FileFault: types.FileFault{File: name}}, name+": "+disk.ErrIO.Error())
 	case t.full:
-		f := &types.NoDiskSpace{Datastore: t.store}
-		f.File = name
-		f.FaultMessage = []types.LocalizableMessage{{Key: "hdm.sim", Message: "The operation failed because the datastore " + t.store + " is full."}}
-		return f
+		return explained(&types.NoDiskSpace{FileFault: types.FileFault{File: name}, Datastore: t.store}, "The operation failed because the datastore "+t.store+" is full.")
 	}
 	return nil
 }
