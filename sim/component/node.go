@@ -81,13 +81,8 @@ func (n *node) gateway(epoch uint64) gateway.Config {
 	return cfg
 }
 
-<<<<<<< HEAD
-// device is the VM's disk of that use.
-func (n *node) device(use deployment.Use) *disk.Disk {
-=======
 // disk is the VM's disk of that use.
 func (n *node) disk(use deployment.Use) (*disk.Disk, bool) {
->>>>>>> h-rev
 	i := slices.IndexFunc(n.plan.Disks, func(d deployment.Disk) bool { return d.Use == use })
 	if i < 0 || i >= len(n.disks) {
 		return nil, false
@@ -97,7 +92,7 @@ func (n *node) disk(use deployment.Use) (*disk.Disk, bool) {
 
 // device is what a service finds as the VM's disk of that use: a disk without
 // room if somebody took it away.
-func (n *node) device(use deployment.Use) datapath.Device {
+func (n *node) device(use deployment.Use) *disk.Disk {
 	if d, ok := n.disk(use); ok {
 		return d
 	}
