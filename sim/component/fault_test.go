@@ -102,7 +102,7 @@ func TestWhoeverJudgesAServedDiskMeetsNothingThatFailsBelowIt(t *testing.T) {
 		}
 	}
 	require.NoError(t, s.OnPremises.VCenter.FailDatastore("ds-01", "read", true))
-	require.NoError(t, s.Components.FailDevice(cacheVM, deployment.Cache, disk.Read, disk.ErrIO, 0))
+	require.NoError(t, s.Components.FailDevice(cacheVM, deployment.Cache, disk.Read, disk.ErrIO, 0, nil))
 	same("while nothing can be read")
 	assert.Empty(t, s.how(), "and no service has met it")
 	require.NoError(t, s.Components.Crash(cacheVM, component.CloudCache))
