@@ -2,6 +2,7 @@ package run
 
 import (
 	"math"
+	"strconv"
 	"time"
 
 	"github.com/hdm-project/hdm/core/component"
@@ -57,7 +58,11 @@ func (st *stage) armPlace(i int, f *faults.Fault) bool {
 			st.lasts(i, k.Lasts(), func() { _ = vc.FailDatastore(k.Datastore.Datastore, string(k.Op), false) }) // it was there
 		}
 	case *faults.StorageCorrupt:
-		st.once(i, st.vcenter(k.Site).Corrupt(k.VM, k.Disk, k.Block, false))
+		err := st.vcenter(k.Site).Corrupt(k.VM, k.Disk, k.Block, false)
+		if err == nil {
+			st.kernel.Emit(event.DiskDamaged, string(k.Site)+"/"+k.VM, "disk", strconv.Itoa(k.Disk), "block", strconv.FormatInt(k.Block, 10))
+		}
+		st.once(i, err)
 	case *faults.GuestLate:
 		st.once(i, st.world.Guests().Late(k.VM, guest.ToolsLate{Site: string(vsphere.Cloud), Boots: k.Without()}))
 	case *faults.GuestNever:
