@@ -33,7 +33,8 @@ type Flushed struct {
 	given map[string]string  // what is not to be flushed any more, by guest: why
 	lost  map[string]*unsent // what had not been heard to be applied when that was let go
 
-	block [disk.BlockSize]byte // what is looked at
+	damage damage
+	block  [disk.BlockSize]byte // what is looked at
 }
 
 // cached is a binding.
@@ -98,7 +99,7 @@ type away struct {
 
 // NewFlushed returns the oracle for one run.
 func NewFlushed(w World) *Flushed {
-	return &Flushed{verdicts: verdicts{oracle: "flushed"}, world: w, bindings: map[string]*cached{}, guests: map[string]*away{}, given: map[string]string{}, lost: map[string]*unsent{}}
+	return &Flushed{verdicts: verdicts{oracle: "flushed"}, world: w, bindings: map[string]*cached{}, guests: map[string]*away{}, given: map[string]string{}, lost: map[string]*unsent{}, damage: damage{}}
 }
 
 // Observe implements Oracle. At a cut, and once a flush is applied, it takes as
@@ -119,6 +120,8 @@ func (o *Flushed) Observe(e kernel.Event) []record.Violation {
 		o.applied(&e)
 	case event.FlushAbandoned:
 		o.abandoned(&e)
+	case event.DiskDamaged:
+		o.damage.hear(o.world, &e)
 	case event.GuestStarted:
 		o.started(&e)
 	case event.GuestStopped:
@@ -245,6 +248,9 @@ func (o *Flushed) whole(at time.Duration, source, compute string, evidence []uin
 	there := o.world.Disks(compute)
 	for i := range min(len(here), len(there)) {
 		for block := range differences(here[i].Image, there[i].Image) {
+			if o.damage.met(here[i].ID, block) {
+				continue // the cloud cache may hold what it was
+			}
 			o.broken("CACHE-05", at, source, evidence, "everything is flushed, and disk %d block %#x is not what it is in %s, which is off", i, block, compute)
 			return
 		}

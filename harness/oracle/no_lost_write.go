@@ -23,7 +23,8 @@ import (
 // a VM that is brought back every cloud write (BACK-03).
 //
 // What must be there is in the guest's own ledger: a write that a power cut may
-// take (it was not flushed) is not held against anybody. Of a VM's way it
+// take (it was not flushed) is not held against anybody, nor one that storage lost
+// below everybody. Of a VM's way it
 // watches this much:
 //
 //	        first byte                 whole                  guest starts in the cloud
@@ -42,6 +43,7 @@ type NoLostWrite struct {
 	back    bool                 // one came back from there
 
 	bindings map[string]string // ids: the guest
+	damage   damage
 }
 
 // life is where a guest has lived and when it wrote.
@@ -82,7 +84,7 @@ type outgoing struct {
 func NewNoLostWrite(w World) *NoLostWrite {
 	return &NoLostWrite{
 		verdicts: verdicts{oracle: "no-lost-write"}, world: w, guests: map[string]*life{}, vms: map[string]*outgoing{},
-		bindings: map[string]string{},
+		bindings: map[string]string{}, damage: damage{},
 	}
 }
 
@@ -93,6 +95,8 @@ func (o *NoLostWrite) Observe(e kernel.Event) []record.Violation {
 		o.write(&e)
 	case event.GuestMisread:
 		o.misread(&e)
+	case event.DiskDamaged:
+		o.damage.hear(o.world, &e)
 	case event.GuestStarted:
 		o.started(&e)
 	case event.GuestStopped:
@@ -157,7 +161,7 @@ func (o *NoLostWrite) write(e *kernel.Event) {
 // misread: what a guest read lacked a write that was acknowledged to it.
 func (o *NoLostWrite) misread(e *kernel.Event) {
 	g, n := o.guest(e.Subject), uint64(number(e, "write"))
-	if g.theirs {
+	if g.theirs || o.damage.tookLast(o.world.Guest(e.Subject), int(number(e, "disk")), number(e, "block")) {
 		return
 	}
 	o.broken(g.clause(), e.At, e.Subject, []uint64{g.toldOf(n), e.Seq},
@@ -303,7 +307,12 @@ func (o *NoLostWrite) holds(clause string, at time.Duration, vm string, software
 		if image == nil {
 			continue // no-lost-vm tells that
 		}
-		for _, loss := range software.Check(n, image, lossesTold) {
+		told := 0
+		for _, loss := range software.Check(n, image, lossesTold+len(o.damage[id])) {
+			if told == lossesTold || !loss.Whole && o.damage.took(id, loss.Block, loss.Want.At) {
+				continue
+			}
+			told++
 			o.broken(clause, at, vm, []uint64{g.told(loss.Want), g.started}, "%v", loss)
 		}
 	}
@@ -318,6 +327,9 @@ func (o *NoLostWrite) equals(clause string, e *kernel.Event, from string, here, 
 			continue
 		}
 		for block := range differences(d.Image, image) {
+			if o.damage.met(d.ID, block) {
+				continue // one of them may have been looked at before
+			}
 			o.broken(clause, e.At, vmOf(e), []uint64{e.Seq}, "disk %s block %#x is not what it is in %s when the guest comes up", d.ID, block, from)
 			break // the first shows it
 		}

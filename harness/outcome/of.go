@@ -13,7 +13,7 @@ const (
 	missed  = 2 * time.Minute  // HLT-01
 	beat    = 10 * time.Second // how often a component is heard
 	outage  = 5 * time.Minute  // WAN-01
-	probing = 30 * time.Second // how exactly an outage can be told
+	probing = 30 * time.Second // how exactly an outage can be told, and how long it takes to find out what is silent (HLT-02)
 	tries   = 3
 )
 
@@ -48,7 +48,8 @@ func CaseOf(f faults.Fault) Case {
 	case *faults.CallLate:
 		c.Of = within(k.Calls)
 	case *faults.ComponentHang:
-		if c.Of = lasting(k.Lasts(), missed-beat, missed); c.Of != Short && c.Of != Edge {
+		// One that is heard again while HDM asks what is wrong with it has lost nothing.
+		if c.Of = lasting(k.Lasts(), missed-beat, missed+probing); c.Of != Short && c.Of != Edge {
 			c.Of = Role(string(k.Service))
 		}
 	case *faults.ComponentCrash:

@@ -111,7 +111,7 @@ var rules = []rule{
 	{messages, slices.Concat(cold, warm), allows(by("SQS-10", "MIG-14"), GoesOn)},
 
 	// Parts of HDM. A silence of less than two minutes is no failure.
-	{[]string{"component-hang: about"}, bound, allows(by("HLT-01", "REC-04"), Stays, Returns)},
+	{[]string{"component-hang: about"}, bound, allows(by("HLT-01", "HLT-02", "REC-04"), Stays, Returns)},
 	{[]string{"component-hang: about"}, underWay, allows(by("HLT-01", "REC-02"), GoesOn, Undone, Returns)},
 	{[]string{"component-hang: about"}, recovering, allows(by("HLT-01", "REC-09"), GoesOn, Stops, Reset)},
 	{[]string{"component-hang: short", "component-hang: about"}, idle, allows(by("HLT-01", "REC-01"), Recovers)},

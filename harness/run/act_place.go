@@ -3,6 +3,7 @@ package run
 import (
 	"errors"
 	"math"
+	"strconv"
 	"time"
 
 	"github.com/hdm-project/hdm/core/component"
@@ -66,7 +67,11 @@ func (st *stage) armPlace(i int, f *faults.Fault) bool {
 			return st.vcenter(k.Site).FailDatastore(k.Datastore.Datastore, string(k.Op), on)
 		})
 	case *faults.StorageCorrupt:
-		st.once(i, st.vcenter(k.Site).Corrupt(k.VM, k.Disk, k.Block, false))
+		err := st.vcenter(k.Site).Corrupt(k.VM, k.Disk, k.Block, false)
+		if err == nil {
+			st.kernel.Emit(event.DiskDamaged, string(k.Site)+"/"+k.VM, "disk", strconv.Itoa(k.Disk), "block", strconv.FormatInt(k.Block, 10))
+		}
+		st.once(i, err)
 	case *faults.GuestLate:
 		late := guest.ToolsLate{Site: string(vsphere.Cloud), Boots: k.Without()}
 		st.refuse(i, st.world.Guests().Late(k.VM, late, func(boot int) { st.met(i, boot, k.Without()) }))

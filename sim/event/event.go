@@ -62,6 +62,7 @@ const (
 const (
 	ServiceDown = "service.down" // component VM: service, how=crash|hang|no-memory|device (why it does not run)
 	ServiceUp   = "service.up"   // component VM: service, epoch, by=supervisor|repair: started anew, or, in the same epoch, it goes on after a hang
+	DiskDamaged = "disk.damaged" // VM: disk (number), block: a fault destroyed what it held, and nobody else is told
 	DiskError   = "disk.error"   // a datastore, or a component VM: disk, op=read|write|flush, error=EIO|ENOSPC|torn|lost: the first of its kind on that disk
 )
 
