@@ -17,7 +17,7 @@ type Trigger struct {
 	When *When `yaml:"when,omitempty"`
 	// Chance is how likely it then begins, above 0 and below 1, as the seed has it;
 	// 0: it does. What chance left out breaks no word of a scenario.
-	Chance float64 `yaml:"chance,omitempty" nonzero:"leave it out, or drop the whole"`
+	Chance float64 `yaml:"chance,omitempty" nonzero:"leave it out: then it is certain"`
 }
 
 // When holds as soon as a migration of VM enters a step of its type, or a state;

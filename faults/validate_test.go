@@ -174,6 +174,11 @@ func TestFaultsOfComponentVMsThatNobodyDeploysAreRefused(t *testing.T) {
 	problems := Validate(read(t, "{at: 1s, component-vm-reboot: {vm: HDM_Cloud_Cache-0}}"), without)
 	require.Len(t, problems, 1)
 	assert.Contains(t, problems[0].What, "no step deploys component VMs")
+	without.Deploys = false
+	problems = Validate(read(t, "{when: {recovery: probing}, wan-down: {for: 1m}}"), without)
+	require.Len(t, problems, 1)
+	assert.Equal(t, "[0].when.recovery", problems[0].Path)
+	assert.Contains(t, problems[0].What, "nothing is recovered")
 }
 
 func TestFaultsOfAMessageBusThatThereIsNotAreRefused(t *testing.T) {

@@ -72,9 +72,7 @@ func TestAfterEachFlushThePremisesHoldWhatTheComputeVMHeldAtItsInstant(t *testin
 }
 
 func TestAnOutageOfFourMinutesDuringAFlushIsRiddenOut(t *testing.T) {
-	s := newStage(t, "standard", worker("db"))
-	s.bind("m-1", "db", 32<<20)
-	s.power("db ARM", true)
+	s := computing(t)
 	s.run(20 * time.Minute)
 	down := false
 	s.Kernel.Observe(func(e kernel.Event) {
@@ -249,9 +247,7 @@ func TestHeartbeatsFromTheCloudDoNotCrossAnOutage(t *testing.T) {
 }
 
 func TestAPowerCycleOfComponentVMsEndsWhatTheyHoldInMemoryAndNoMore(t *testing.T) {
-	s := newStage(t, "standard", worker("db"))
-	s.bind("m-1", "db", 32<<20)
-	s.power("db ARM", true)
+	s := computing(t)
 	s.run(5 * time.Minute)
 	for _, name := range []string{"HDM_Cloud_Manager-0", "HDM_Cloud_Cache-0"} {
 		s.power(name, false)

@@ -33,9 +33,7 @@ func TestErrorsOfADeviceThatPassAreRiddenOut(t *testing.T) {
 		{homeVM, deployment.System, disk.Write, disk.ErrNoSpace},
 	} {
 		t.Run(fmt.Sprint(c.use, " ", c.op, " ", c.err), func(t *testing.T) {
-			s := newStage(t, "standard", worker("db"))
-			s.bind("m-1", "db", 32<<20)
-			s.power("db ARM", true)
+			s := computing(t)
 			for range 3 {
 				require.NoError(t, s.Components.FailDevice(c.vm, c.use, c.op, c.err, 3, nil))
 				s.run(time.Minute)
@@ -59,9 +57,7 @@ func TestACacheWhoseDeviceFailsForGoodGoesDownRatherThanAnswerWrongly(t *testing
 		err error
 	}{{disk.Write, disk.ErrIO}, {disk.Write, disk.ErrNoSpace}, {disk.Read, disk.ErrIO}, {disk.Flush, disk.ErrIO}} {
 		t.Run(fmt.Sprint(c.op, " ", c.err), func(t *testing.T) {
-			s := newStage(t, "standard", worker("db"))
-			s.bind("m-1", "db", 32<<20)
-			s.power("db ARM", true)
+			s := computing(t)
 			s.run(3 * time.Minute)
 			require.NoError(t, s.Components.FailDevice(cacheVM, deployment.Cache, c.op, c.err, 0, nil))
 			s.run(time.Minute)
@@ -110,9 +106,7 @@ func TestWhoeverJudgesAServedDiskMeetsNothingThatFailsBelowIt(t *testing.T) {
 }
 
 func TestAnIOManagerWhoseStageFailsForGoodGoesDown(t *testing.T) {
-	s := newStage(t, "standard", worker("db"))
-	s.bind("m-1", "db", 32<<20)
-	s.power("db ARM", true)
+	s := computing(t)
 	s.run(3 * time.Minute)
 	before := frozen(t, s.images(s.OnPremises, "db"))
 	require.NoError(t, s.Components.FailDevice(homeVM, deployment.System, disk.Write, disk.ErrIO, 0, nil))
@@ -135,9 +129,7 @@ func TestAnIOManagerWhoseStageFailsForGoodGoesDown(t *testing.T) {
 }
 
 func TestAFullStageFailsFlushesAsAWholeAndTheyComeThroughLater(t *testing.T) {
-	s := newStage(t, "standard", worker("db"))
-	s.bind("m-1", "db", 32<<20)
-	s.power("db ARM", true)
+	s := computing(t)
 	s.run(3 * time.Minute)
 	require.NoError(t, s.Components.FailDevice(homeVM, deployment.System, disk.Write, disk.ErrNoSpace, 0, nil))
 	s.Kernel.After(20*time.Second, func() { require.NoError(t, s.Components.HealDevice(homeVM, deployment.System)) })
@@ -153,9 +145,7 @@ func TestAFullStageFailsFlushesAsAWholeAndTheyComeThroughLater(t *testing.T) {
 // A stage that tears what it acknowledges: the flush is not whole, and is given
 // up; the next try is.
 func TestATornStageIsNoticedBeforeAFlushIsDecided(t *testing.T) {
-	s := newStage(t, "standard", worker("db"))
-	s.bind("m-1", "db", 32<<20)
-	s.power("db ARM", true)
+	s := computing(t)
 	s.run(3 * time.Minute)
 	var met []int
 	require.NoError(t, s.Components.FailDevice(homeVM, deployment.System, disk.Write, disk.ErrTorn, 2, func(hit int) { met = append(met, hit) }))
@@ -168,9 +158,7 @@ func TestATornStageIsNoticedBeforeAFlushIsDecided(t *testing.T) {
 }
 
 func TestACacheDeviceThatLiesAboutFlushesIsFoundOutByTheLedger(t *testing.T) {
-	s := newStage(t, "standard", worker("db"))
-	s.bind("m-1", "db", 32<<20)
-	s.power("db ARM", true)
+	s := computing(t)
 	require.NoError(t, s.Components.FailDevice(cacheVM, deployment.Cache, disk.Flush, disk.ErrLost, 0, nil))
 	s.run(3 * time.Minute)
 	s.power(cacheVM, false)
@@ -234,9 +222,7 @@ func TestOneDamagedBindingDoesNotKeepTheOthersDown(t *testing.T) {
 func TestAFlushThatTheDisksOnPremisesTearIsAppliedAgain(t *testing.T) {
 	for name, silent := range map[string]error{"torn": disk.ErrTorn, "lost": disk.ErrLost, "EIO": disk.ErrIO} {
 		t.Run(name, func(t *testing.T) {
-			s := newStage(t, "standard", worker("db"))
-			s.bind("m-1", "db", 32<<20)
-			s.power("db ARM", true)
+			s := computing(t)
 			s.run(3 * time.Minute)
 			vm, _ := s.OnPremises.VCenter.VM("db")
 			hits := 0

@@ -159,9 +159,7 @@ func TestAFaultThatCannotActIsAnError(t *testing.T) {
 func TestALaneIsDownWhileOneOfItsGatewaysIs(t *testing.T) {
 	for vm, gateway := range map[string]component.Service{managerVM: component.CloudGateway, gatewayVM: component.PremMessageGateway} {
 		t.Run(vm, func(t *testing.T) {
-			s := newStage(t, "standard", worker("db"))
-			s.bind("m-1", "db", 32<<20)
-			s.power("db ARM", true)
+			s := computing(t)
 			s.run(5 * time.Minute)
 			require.NoError(t, s.Components.Hang(vm, gateway, time.Minute))
 			lanes := s.events(event.ComponentLane)
@@ -197,9 +195,7 @@ var stalls = map[string]struct {
 func TestAGuestStallsUntilItsWayIsBackAndLosesNothing(t *testing.T) {
 	for name, c := range stalls {
 		t.Run(name, func(t *testing.T) {
-			s := newStage(t, "standard", worker("db"))
-			s.bind("m-1", "db", 32<<20)
-			s.power("db ARM", true)
+			s := computing(t)
 			g := s.Guests().Guest("db")
 			for n := range 2 {
 				s.run(time.Minute + time.Duration(n)*1234*time.Millisecond)
@@ -235,9 +231,7 @@ func (s *stage) ledger(name string) {
 }
 
 func TestACacheThatIsRebootedUnderARunningGuestLosesNothingOfIts(t *testing.T) {
-	s := newStage(t, "standard", worker("db"))
-	s.bind("m-1", "db", 32<<20)
-	s.power("db ARM", true)
+	s := computing(t)
 	g := s.Guests().Guest("db")
 	for n := range 2 {
 		s.run(time.Minute + time.Duration(n)*777*time.Millisecond)
@@ -252,9 +246,7 @@ func TestACacheThatIsRebootedUnderARunningGuestLosesNothingOfIts(t *testing.T) {
 
 func TestAComputeVMIsPoweredOffWhileItsCacheIsDownAsInAPowerCut(t *testing.T) {
 	for _, wait := range []time.Duration{777 * time.Millisecond, 3 * time.Second} {
-		s := newStage(t, "standard", worker("db"))
-		s.bind("m-1", "db", 32<<20)
-		s.power("db ARM", true)
+		s := computing(t)
 		s.run(2*time.Minute + wait)
 		require.NoError(t, s.Components.Crash(cacheVM, component.CloudCache))
 		s.run(time.Minute)

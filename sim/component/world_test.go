@@ -36,6 +36,16 @@ type stage struct {
 
 const gb = 1 << 30
 
+// computing is a stage on which db runs in the cloud, on a cloud cache that holds
+// all that it touches.
+func computing(t testing.TB) *stage {
+	t.Helper()
+	s := newStage(t, "standard", worker("db"))
+	s.bind("m-1", "db", 32<<20)
+	s.power("db ARM", true)
+	return s
+}
+
 // newStage builds a world with these VMs on premises, and deploys a mode.
 func newStage(t testing.TB, mode string, vms ...site.VM) *stage {
 	t.Helper()

@@ -126,23 +126,31 @@ func TestAViewAndTheSessionsCanBeReadInOneCall(t *testing.T) { // as govc object
 	})
 }
 
-func TestAForeignClientThatGoesAwayWhileItWaitsForUpdatesIsLetGo(t *testing.T) {
-	g := guard(t)
-	vm := g.add(db("db-01"))
-	c := g.login()
+// waits lets a client wait for the next update of db-01's name, and says how that
+// ended.
+func (g *guarded) waits(ctx context.Context, c *govmomi.Client) <-chan error {
+	g.Helper()
 	collector := property.DefaultCollector(c.Client)
-	_, err := collector.CreateFilter(t.Context(), types.CreateFilter{Spec: types.PropertyFilterSpec{
-		PropSet: []types.PropertySpec{{Type: "VirtualMachine", PathSet: []string{"name"}}}, ObjectSet: []types.ObjectSpec{{Obj: vm.Reference()}},
+	_, err := collector.CreateFilter(ctx, types.CreateFilter{Spec: types.PropertyFilterSpec{
+		PropSet:   []types.PropertySpec{{Type: "VirtualMachine", PathSet: []string{"name"}}},
+		ObjectSet: []types.ObjectSpec{{Obj: g.truth("db-01").Ref}},
 	}})
-	require.NoError(t, err)
-	now, err := methods.WaitForUpdatesEx(t.Context(), c.Client, &types.WaitForUpdatesEx{This: collector.Reference()})
-	require.NoError(t, err)
-	ctx, cancel := context.WithCancel(t.Context())
-	waits := make(chan error)
+	require.NoError(g, err)
+	now, err := methods.WaitForUpdatesEx(ctx, c.Client, &types.WaitForUpdatesEx{This: collector.Reference()})
+	require.NoError(g, err)
+	ended := make(chan error)
 	go func() {
 		_, err := methods.WaitForUpdatesEx(ctx, c.Client, &types.WaitForUpdatesEx{This: collector.Reference(), Version: now.Returnval.Version})
-		waits <- err
+		ended <- err
 	}()
+	return ended
+}
+
+func TestAForeignClientThatGoesAwayWhileItWaitsForUpdatesIsLetGo(t *testing.T) {
+	g := guard(t)
+	g.add(db("db-01"))
+	ctx, cancel := context.WithCancel(t.Context())
+	waits := g.waits(ctx, g.login())
 	stacks := make([]byte, 1<<20)
 	waiting := func() bool { return bytes.Contains(stacks[:runtime.Stack(stacks, true)], []byte(".serveWait(")) }
 	for i := 0; !waiting(); i++ {

@@ -8,7 +8,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"github.com/vmware/govmomi/object"
-	"github.com/vmware/govmomi/property"
 	"github.com/vmware/govmomi/session"
 	"github.com/vmware/govmomi/vim25/methods"
 	"github.com/vmware/govmomi/vim25/soap"
@@ -87,18 +86,7 @@ func TestAForeignClientsSessionAndWaitsEndWithTheVCenter(t *testing.T) {
 	g := guard(t)
 	vm := g.add(db("db-01"))
 	c := g.login()
-	collector := property.DefaultCollector(c.Client)
-	_, err := collector.CreateFilter(t.Context(), types.CreateFilter{Spec: types.PropertyFilterSpec{
-		PropSet: []types.PropertySpec{{Type: "VirtualMachine", PathSet: []string{"name"}}}, ObjectSet: []types.ObjectSpec{{Obj: vm.Reference()}},
-	}})
-	require.NoError(t, err)
-	now, err := methods.WaitForUpdatesEx(t.Context(), c.Client, &types.WaitForUpdatesEx{This: collector.Reference()})
-	require.NoError(t, err)
-	waits := make(chan error)
-	go func() {
-		_, err := methods.WaitForUpdatesEx(t.Context(), c.Client, &types.WaitForUpdatesEx{This: collector.Reference(), Version: now.Returnval.Version})
-		waits <- err
-	}()
+	waits := g.waits(t.Context(), c)
 	g.porter.mu.Lock() // as the world's owner has it while nobody else is in it
 	g.vc.Restart(time.Minute)
 	g.porter.mu.Unlock()
