@@ -89,7 +89,7 @@ func TestABootThatIsUnderWayIsLateToo(t *testing.T) {
 		_, disks := w.add(db())
 		r := w.guests.PowerOn("cloud", "db-01", devicesOf(disks))
 		require.True(t, r.Booting())
-		require.NoError(t, w.guests.Late("db-01", c.late))
+		require.NoError(t, w.guests.Late("db-01", c.late, nil))
 		var got []bool
 		for range c.want {
 			w.run(w.kernel.Now() + time.Minute)
