@@ -66,7 +66,7 @@ expect:
 expect:
   - {vm: vm-2, migration: completed, type: tbc}
   - {vm: vm-1, flushes: {at-least: 14, at-most: 20, every: 10m}}
-  - {vm: vm-2, flushes: {at-least: 14, at-most: 20, every: 10m}}
+  - {vm: vm-2, flushes: {at-least: 14, at-most: 20, every: 10m, with: vm-1}}
   - {vm: vm-2, time-to-cloud: {same-as: vm-1, percent: 50}}
 `,
 	"a person restores the migrate-time snapshot": deployment + tryStep + `
@@ -109,6 +109,7 @@ func TestWhatIsNotSoOnTheCloudCacheIsTold(t *testing.T) {
   - {vm: vm-1, flushes: {at-least: 30}}
   - {vm: vm-1, flushes: {at-most: 1}}
   - {vm: vm-1, flushes: {every: 5m}}
+  - {vm: vm-1, flushes: {with: vm-2}}
   - {vm: vm-1, steps: [release, stop]}
   - {vm: vm-1, time-to-cloud: {at-most: 1s}}
   - {vm: vm-1, snapshot-image: pre-migration}
@@ -121,10 +122,10 @@ func TestWhatIsNotSoOnTheCloudCacheIsTold(t *testing.T) {
 		assert.Equal(t, "expect", v.Oracle)
 		told = append(told, v.What)
 	}
-	require.Len(t, told, 13, "%v", told)
+	require.Len(t, told, 14, "%v", told)
 	for i, says := range []string{
 		"is completed, not failed", "on the cloud cache: false, not true", "its cloud cache has 3 GB, not 5 GB", "less than 30", "more than 1",
-		"apart and not 5m", "stop did not come after", "more than 1s", "Hard disk 1 is not what it was when the migrate-time snapshot was taken", "Hard disk 2 is not",
+		"apart and not 5m", "and those of vm-2 at []", "stop did not come after", "more than 1s", "Hard disk 1 is not what it was when its guest was last off", "Hard disk 2 is not",
 		"HDM is deployed, not undeployed", "it has 4 component VMs, not 0", `its mode is "standard standalone"`,
 	} {
 		assert.Contains(t, told[i], says)

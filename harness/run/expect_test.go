@@ -34,6 +34,7 @@ var promises = []struct{ holds, broken, says string }{
 	{"{vm: vm-1, on-premises: {pool: _HDM_MIGRATEPOOL}}", "{vm: vm-1, on-premises: {pool: Resources}}", "is in pool _HDM_MIGRATEPOOL, not Resources"},
 	{"{vm: vm-1, on-premises: {snapshot: _hdm1}}", "{vm: vm-1, on-premises: {snapshot: _hdm2}}", "has snapshots [_hdm1], and not _hdm2"},
 	{"{vm: vm-1, on-premises: {snapshots: 1}}", "{vm: vm-1, on-premises: {snapshots: 0}}", "has 1 snapshots, not 0"},
+	{"{vm: vm-2, on-premises: {present: true}}", "{vm: vm-2, on-premises: {policy: HDM Analyzer Profile}}", `has the storage policy "", not "HDM Analyzer Profile"`},
 
 	{"{vm: vm-1, attempts: {bulk-transfer: 1}}", "{vm: vm-1, attempts: {bulk-transfer: 2}}", "step bulk-transfer was begun 1 times, not 2"},
 	{"{vm: vm-1, tasks: {migration: success, export: success, import: success}}", "{vm: vm-1, tasks: {migration: error}}", "the task of its migration is success, not error"},

@@ -6,6 +6,7 @@ import (
 
 	"github.com/hdm-project/hdm/core/deployment"
 	"github.com/hdm-project/hdm/core/migration"
+	"github.com/hdm-project/hdm/core/vsphere"
 	"github.com/hdm-project/hdm/faults"
 	"github.com/hdm-project/hdm/sim/site"
 )
@@ -113,8 +114,12 @@ func (e *Flushes) check(c *checker) {
 	if f.AtLeast == nil && f.AtMost == nil && f.Every == 0 && f.With == "" {
 		c.fail("flushes", "add at-least:, at-most:, every: or with:", "it expects nothing")
 	}
-	if f.With == e.VM {
+	switch f.With {
+	case "":
+	case e.VM:
 		c.fail("flushes.with", "name another VM", "it is always flushed with itself")
+	default:
+		c.vm("flushes.with", f.With, c.vms[vsphere.OnPremises], "on premises")
 	}
 	if f.AtLeast != nil {
 		c.notNegative("flushes.at-least", *f.AtLeast)

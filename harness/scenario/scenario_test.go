@@ -65,7 +65,7 @@ steps:
   - {at: 1s, settings: {flush-every: {Cluster: 5m}, groups: [[db-01, 123]]}}
   - {when: {deployment: deployed, after: 1m}, migrate: {vm: db-01, type: warm, transfer: offline, alone: true}}
   - {at: 3h, migrate: {vm: 123, type: tbc}}
-  - {when: {vm: db-01, type: warm, enters: waiting}, ship: {vm: db-01, takes: 2h}}
+  - {when: {vm: db-01, type: warm, enters: waiting}, ship: {vm: db-01, of: 123, takes: 2h}}
   - {when: {vm: db-01, enters: waiting}, start-transfer: {vm: db-01, refused: true}}
   - {when: {vm: db-01, enters: waiting}, configure-sync: {vm: db-01}}
   - {when: {vm: db-01, enters: waiting, attempt: 2}, commit: {vm: db-01}}
@@ -109,7 +109,7 @@ expect:
   - {vm: db-01, type: warm, migration: waiting}
   - {vm: db-01 ARM, cloud: {present: true}}
   - {deployment: {phase: deployed, mode: standard, vms: 4}}
-  - {vm: db-01, flushes: {at-least: 3, at-most: 9, every: 20m}}
+  - {vm: db-01, flushes: {at-least: 3, at-most: 9, every: 20m, with: 123}}
   - {vm: db-01, bound: true}
   - {vm: db-01, quota: 3 GB}
   - {vm: db-01, snapshot-image: pre-migration}
