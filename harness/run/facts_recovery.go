@@ -174,7 +174,9 @@ type recoveryFacts struct {
 	hung    bool          // a component hangs, and HDM does not recover
 	posted  map[string]bool
 	noted   map[string]bool
-	poor    bool
+	red     bool // a service of a component VM is shown as Poor now
+	redAt   time.Duration
+	poor    bool // one was
 	beat    bool // a heartbeat named services
 	killed  bool
 	errors  map[string]bool // of disks
@@ -449,11 +451,25 @@ func (f *facts) shown(e kernel.Event) {
 		c.beat = c.beat || !ready && strings.Contains(e.Attr("details"), "Services not ready or down") && c.phase != faults.Healthy
 		f.set(factBeatRebooted, strings.Contains(e.Attr("details"), "infrastructure VM rebooted"))
 	} else {
+		c.poor = c.poor || c.red && e.At > c.redAt // what is shown for no time nobody sees
 		f.set(factHealthyShown, ready && c.poor)
-		c.poor = c.poor || strings.Contains(e.Attr("components"), "="+string(health.Poor))
 		f.set(factPoorShown, c.poor)
+		c.red, c.redAt = poor(e.Attr("components")), e.At
 	}
 	f.everywhere()
+}
+
+// poor says whether a service of a component VM is shown as failed: not one of the
+// appliance's own, which are while it starts.
+func poor(components string) bool {
+	for text := range strings.SplitSeq(components, ";") {
+		name, is := strings.CutSuffix(text, "="+string(health.Poor))
+		vm, _, _ := strings.Cut(name, "/")
+		if is && vm != "" && vm != component.Appliance.Name(0) {
+			return true
+		}
+	}
+	return false
 }
 
 func (f *facts) everywhere() {
