@@ -126,6 +126,7 @@ type Appliance struct {
 	portTo   int            // the number of the deployment that it reaches
 	probes   []*probe
 	reached  time.Duration // when the cloud answered a probe last
+	cut      time.Duration // since when its vCenter cannot be reached; 0: it can
 
 	incarnation string // see Counters
 }

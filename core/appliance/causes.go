@@ -245,11 +245,17 @@ const (
 // awaitLink waits until something of the cloud answers, and says once when the
 // outage has been proven to be permanent: from the first heartbeat that did
 // not come, or the last answer to a probe, to the end of the last probe that found
-// the way down. Then it gives
-// everybody time to be heard.
+// the way down. If the cloud is heard all the time it is only the way there that is
+// down, from the end of the first probe that found it so. Then it gives everybody
+// time to be heard.
 func (a *Appliance) awaitLink(ctx context.Context, e recovery.Effect) (recovery.Event, error) {
+	quiet := a.allQuiet()
 	a.mu.Lock()
 	since, lost := max(a.pulse.Quiet(inCloud), a.reached), a.state.recovery.Lost
+	oneWay := !quiet && a.cut > 0
+	if oneWay {
+		since = a.cut
+	}
 	a.mu.Unlock()
 	for {
 		asked := a.Runtime.Elapsed()
@@ -264,7 +270,7 @@ func (a *Appliance) awaitLink(ctx context.Context, e recovery.Effect) (recovery.
 		if err == nil {
 			a.reaches(vsphere.Cloud)
 		}
-		if err == nil || a.heardSince(asked) {
+		if err == nil || !oneWay && a.heardSince(asked) {
 			break
 		}
 		if !lost && until-since >= recoveryKnobs(a.Knobs).Outage {
@@ -294,7 +300,7 @@ func (a *Appliance) reaches(site vsphere.Site) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if site == vsphere.Cloud {
-		a.reached = a.Runtime.Elapsed()
+		a.reached, a.cut = a.Runtime.Elapsed(), 0
 	}
 }
 

@@ -4,7 +4,9 @@ import (
 	"context"
 	"slices"
 
+	"github.com/hdm-project/hdm/core/deployment"
 	"github.com/hdm-project/hdm/core/health"
+	"github.com/hdm-project/hdm/core/recovery"
 	"github.com/hdm-project/hdm/core/vsphere"
 )
 
@@ -39,6 +41,9 @@ func (a *Appliance) watch(ctx context.Context, p *probe) {
 		if err == nil {
 			a.reaches(p.client.Site())
 		}
+		if p.client.Site() == vsphere.Cloud {
+			a.cutOff(ctx, err)
+		}
 		a.mu.Lock()
 		p.began, p.down = p.began || err == nil, err != nil
 		a.tellHealth()
@@ -47,6 +52,40 @@ func (a *Appliance) watch(ctx context.Context, p *probe) {
 			return
 		}
 	}
+}
+
+// cutOff notices an outage of only the way to the cloud: its parts are heard all the
+// time, and none of them is silent, but nobody there can be told anything. That is
+// permanent once it has lasted as long as any other (WAN-02, RST-01). err is what the
+// cloud's vCenter has just answered.
+func (a *Appliance) cutOff(ctx context.Context, err error) {
+	if vsphere.ClassOf(err) != vsphere.Unreachable {
+		return
+	}
+	a.mu.Lock()
+	now := a.Runtime.Elapsed()
+	if a.cut == 0 {
+		a.cut = now
+	}
+	is := now-a.cut >= recoveryKnobs(a.Knobs).Outage && a.Components != nil &&
+		a.state.deployment.Phase == deployment.Deployed && a.state.recovery.Phase == recovery.Healthy
+	var parts []string
+	for _, made := range a.state.deployment.Made {
+		if inCloud(made.Name) {
+			parts = append(parts, made.Name)
+		}
+	}
+	a.mu.Unlock()
+	if !is {
+		return
+	}
+	for _, vm := range parts {
+		if _, err := a.services().Ping(ctx, vm); vsphere.ClassOf(err) != vsphere.Unreachable {
+			return // it is the vCenter that is away
+		}
+	}
+	// An error is the journal's.
+	_, _ = a.deliver(BeatHeard{Failed: []recovery.Failure{{Cause: recovery.LinkDown, Judged: true, Error: "nothing of the cloud can be reached"}}}, "cut off")
 }
 
 // Booted says whether both vCenters have answered or failed to since the boot:
