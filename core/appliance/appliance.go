@@ -126,7 +126,7 @@ type Appliance struct {
 	portTo   int            // the number of the deployment that it reaches
 	probes   []*probe
 	reached  time.Duration // when the cloud answered a probe last
-	cut      time.Duration // since when its vCenter cannot be reached; 0: it can
+	cut      time.Duration // since when nothing there could be reached; 0: something can
 
 	incarnation string // see Counters
 }

@@ -246,15 +246,16 @@ const (
 // outage has been proven to be permanent: from the first heartbeat that did
 // not come, or the last answer to a probe, to the end of the last probe that found
 // the way down. If the cloud is heard all the time it is only the way there that is
-// down, from the end of the first probe that found it so. Then it gives everybody
-// time to be heard.
+// down, from the end of the first probe that found it so, and what is heard ends no
+// outage; nor does it end one that was known to be permanent before: an earlier boot
+// knew of which way. Then it gives everybody time to be heard.
 func (a *Appliance) awaitLink(ctx context.Context, e recovery.Effect) (recovery.Event, error) {
 	quiet := a.allQuiet()
 	a.mu.Lock()
 	since, lost := max(a.pulse.Quiet(inCloud), a.reached), a.state.recovery.Lost
-	oneWay := !quiet && a.cut > 0
-	if oneWay {
-		since = a.cut
+	hears := !lost // what is heard is an answer
+	if !quiet && a.cut > 0 {
+		since, hears = a.cut, false
 	}
 	a.mu.Unlock()
 	for {
@@ -270,7 +271,7 @@ func (a *Appliance) awaitLink(ctx context.Context, e recovery.Effect) (recovery.
 		if err == nil {
 			a.reaches(vsphere.Cloud)
 		}
-		if err == nil || !oneWay && a.heardSince(asked) {
+		if err == nil || hears && a.heardSince(asked) {
 			break
 		}
 		if !lost && until-since >= recoveryKnobs(a.Knobs).Outage {

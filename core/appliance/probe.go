@@ -41,13 +41,13 @@ func (a *Appliance) watch(ctx context.Context, p *probe) {
 		if err == nil {
 			a.reaches(p.client.Site())
 		}
-		if p.client.Site() == vsphere.Cloud {
-			a.cutOff(ctx, err)
-		}
 		a.mu.Lock()
 		p.began, p.down = p.began || err == nil, err != nil
 		a.tellHealth()
 		a.mu.Unlock()
+		if p.client.Site() == vsphere.Cloud {
+			a.cutOff(ctx, err)
+		}
 		if a.Runtime.Sleep(ctx, a.ProbeEvery) != nil {
 			return
 		}
@@ -59,33 +59,36 @@ func (a *Appliance) watch(ctx context.Context, p *probe) {
 // permanent once it has lasted as long as any other (WAN-02, RST-01). err is what the
 // cloud's vCenter has just answered.
 func (a *Appliance) cutOff(ctx context.Context, err error) {
-	if vsphere.ClassOf(err) != vsphere.Unreachable {
-		return
-	}
+	found := a.Runtime.Elapsed()
+	reached := vsphere.ClassOf(err) != vsphere.Unreachable || !a.allQuiet() && a.partAnswers(ctx)
 	a.mu.Lock()
-	now := a.Runtime.Elapsed()
-	if a.cut == 0 {
-		a.cut = now
+	switch {
+	case reached: // by what was refused, too; or it is only the vCenter that is away
+		a.cut = 0
+	case a.cut == 0:
+		a.cut = found
 	}
-	is := now-a.cut >= recoveryKnobs(a.Knobs).Outage && a.Components != nil &&
+	lasts := a.cut > 0 && found-a.cut >= recoveryKnobs(a.Knobs).Outage && a.Components != nil &&
 		a.state.deployment.Phase == deployment.Deployed && a.state.recovery.Phase == recovery.Healthy
-	var parts []string
-	for _, made := range a.state.deployment.Made {
-		if inCloud(made.Name) {
-			parts = append(parts, made.Name)
-		}
-	}
 	a.mu.Unlock()
-	if !is {
-		return
+	if lasts {
+		// An error is the journal's.
+		_, _ = a.deliver(BeatHeard{Failed: []recovery.Failure{recovery.NothingReached}}, "cut off")
 	}
-	for _, vm := range parts {
-		if _, err := a.services().Ping(ctx, vm); vsphere.ClassOf(err) != vsphere.Unreachable {
-			return // it is the vCenter that is away
+}
+
+// partAnswers says whether any component VM of the cloud can be told something.
+func (a *Appliance) partAnswers(ctx context.Context) bool {
+	if a.Components == nil {
+		return false
+	}
+	return slices.ContainsFunc(a.Deployment().Made, func(made deployment.Made) bool {
+		if !inCloud(made.Name) {
+			return false
 		}
-	}
-	// An error is the journal's.
-	_, _ = a.deliver(BeatHeard{Failed: []recovery.Failure{{Cause: recovery.LinkDown, Judged: true, Error: "nothing of the cloud can be reached"}}}, "cut off")
+		_, err := a.services().Ping(ctx, made.Name)
+		return vsphere.ClassOf(err) != vsphere.Unreachable
+	})
 }
 
 // Booted says whether both vCenters have answered or failed to since the boot:

@@ -33,6 +33,7 @@ type world struct {
 	journal journal.Journal
 	saw     *witness
 	without bool                                  // component services
+	probes  time.Duration                         // how often the vCenters are asked whether they are there; 0: never
 	runtime func(runtime.Runtime) runtime.Runtime // what stands between the appliance and its machine
 }
 
@@ -71,7 +72,7 @@ func (w *world) boot() error {
 		config := appliance.Config{
 			ID: "hdm-1", Runtime: r, Journal: w.journal, Knobs: migration.DefaultKnobs, Patience: appliance.DefaultPatience,
 			OnPremises: vsphere.NewClient(r, here), Cloud: vsphere.NewClient(r, there), Observer: w.saw,
-			FilterURL: "https://hdm-appliance/iofilter/praapa.vib",
+			FilterURL: "https://hdm-appliance/iofilter/praapa.vib", ProbeEvery: w.probes,
 			Components: func(c component.ClientConfig) component.Port {
 				c.Link = w.Components.Link()
 				return component.NewClient(c)

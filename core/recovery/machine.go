@@ -208,7 +208,7 @@ func (v *verdict) probed(ev Probed) {
 		r.Failures = slices.DeleteFunc(r.Failures, func(f Failure) bool {
 			return f.Cause == Unknown && component.SiteOf(f.VM) == vsphere.Cloud
 		})
-		v.add(Failure{Cause: LinkDown, Judged: true, Error: "nothing of the cloud can be reached"})
+		v.add(NothingReached)
 	}
 	for _, f := range ev.Found {
 		i := slices.IndexFunc(r.Failures, func(g Failure) bool {

@@ -81,6 +81,9 @@ type Failure struct {
 	Again  int  `json:"again,omitempty"` // how often the same part was repaired before, in this recovery
 }
 
+// NothingReached is the link's failure. Whom it affects is found out once it is over.
+var NothingReached = Failure{Cause: LinkDown, Judged: true, Error: "nothing of the cloud can be reached"}
+
 // Recovery is everything durable about what HDM does about failures.
 type Recovery struct {
 	Number   int            `json:"number,omitempty"` // counts the recoveries
