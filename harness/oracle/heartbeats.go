@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/hdm-project/hdm/core/health"
+	"github.com/hdm-project/hdm/core/vsphere"
 	"github.com/hdm-project/hdm/reports/record"
 	"github.com/hdm-project/hdm/sim/event"
 	"github.com/hdm-project/hdm/sim/kernel"
@@ -34,7 +35,9 @@ type Heartbeats struct {
 	seq     uint64
 
 	bus    trouble // with the message bus, and the way there
-	calls  trouble // with calls to the vCenters, or with these
+	calls  trouble // with calls to the vCenters
+	here   trouble // with the vCenter on premises
+	there  trouble // with that of the cloud
 	silent bool    // it was down for longer than between two heartbeats, and heard before and after
 	heard  bool
 	phase  string // of a recovery: while a reset goes on, nothing but the appliance is left to name
@@ -46,6 +49,8 @@ type trouble struct {
 	after time.Duration // how long it may show after its end
 	until time.Duration
 }
+
+func newTrouble(after time.Duration) trouble { return trouble{open: map[string]bool{}, after: after} }
 
 func (t *trouble) began(what string) { t.open[what] = true }
 
@@ -62,7 +67,7 @@ func (t *trouble) excuses(at time.Duration) bool { return len(t.open) > 0 || at 
 func NewHeartbeats(r Rules) *Heartbeats {
 	return &Heartbeats{
 		verdicts: verdicts{oracle: "heartbeats"}, rules: r, wan: map[string]bool{},
-		bus: trouble{open: map[string]bool{}, after: r.BusRecovery}, calls: trouble{open: map[string]bool{}, after: r.CallRecovery},
+		bus: newTrouble(r.BusRecovery), calls: newTrouble(r.CallRecovery), here: newTrouble(r.CallRecovery), there: newTrouble(r.CallRecovery),
 	}
 }
 
@@ -106,22 +111,23 @@ func (o *Heartbeats) Observe(e kernel.Event) []record.Violation {
 // ends. Faults of links are seen in the links.
 func (o *Heartbeats) fault(e *kernel.Event) {
 	kind, what := e.Attr("kind"), "fault "+e.Subject
-	t := &o.bus
+	if e.Kind == event.FaultEnded {
+		for _, t := range []*trouble{&o.bus, &o.calls, &o.here, &o.there} {
+			t.ended(what, e.At)
+		}
+		return
+	}
 	switch {
 	case strings.HasPrefix(kind, "message-"), strings.HasPrefix(kind, "queue-"):
-	case strings.HasPrefix(kind, "call-"), strings.HasPrefix(kind, "vcenter-"):
-		t = &o.calls
-	default:
-		return
-	}
-	if e.Kind == event.FaultEnded {
-		t.ended(what, e.At)
-		return
-	}
-	if t == &o.bus {
 		o.gap(e.At, "appliance", e.Seq)
+		o.bus.began(what)
+	case strings.HasPrefix(kind, "call-"):
+		o.calls.began(what)
+	case strings.HasPrefix(kind, "vcenter-") && strings.HasPrefix(e.Attr("target"), string(vsphere.OnPremises)):
+		o.here.began(what)
+	case strings.HasPrefix(kind, "vcenter-"):
+		o.there.began(what)
 	}
-	t.began(what)
 }
 
 func (o *Heartbeats) link(e *kernel.Event) {
@@ -167,15 +173,16 @@ func (o *Heartbeats) beat(e *kernel.Event) {
 
 // unready judges what a heartbeat that is Not Ready blames.
 func (o *Heartbeats) unready(e *kernel.Event, details string) {
-	whole, booting := e.At-o.changed, e.At-max(o.up, o.changed, o.calls.until)
+	whole, booting := e.At-o.changed, e.At-max(o.up, o.changed, o.calls.until, o.here.until, o.there.until)
+	here, there := o.here.excuses(e.At), o.there.excuses(e.At)
 	switch {
 	case o.calls.excuses(e.At):
-	case strings.Contains(details, health.OnPremises):
+	case strings.Contains(details, health.OnPremises) && !here:
 		o.broken("SQS-02", e.At, e.Subject, []uint64{e.Seq}, "it says that the premises are out of reach, where nothing is wrong")
 	case len(o.wan) > 0:
-	case strings.Contains(details, health.Cloud) && whole > o.rules.Noticing:
+	case strings.Contains(details, health.Cloud) && whole > o.rules.Noticing && !there:
 		o.broken("SQS-02", e.At, e.Subject, []uint64{o.seq, e.Seq}, "it says that the cloud is out of reach, which has been in reach for %v", whole)
-	case strings.HasSuffix(details, " "+health.Appliance) && booting > o.rules.Booting && o.phase != "resetting":
+	case strings.HasSuffix(details, " "+health.Appliance) && booting > o.rules.Booting && !here && !there && o.phase != "resetting":
 		o.broken("SQS-02", e.At, e.Subject, []uint64{o.upSeq, e.Seq}, "it says that it is booting, for %v with both vCenters in reach", booting)
 	}
 }
