@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/hdm-project/hdm/core/migration"
+	"github.com/hdm-project/hdm/faults"
 	"github.com/hdm-project/hdm/harness/outcome"
 	"github.com/hdm-project/hdm/reports/record"
 	"github.com/hdm-project/hdm/sim/event"
@@ -33,7 +34,8 @@ type Faithful struct {
 	phase    string
 	offered  bool // a reset is, or was when one was asked for
 	forced   bool // a person reset HDM although it offered no reset: what follows is theirs
-	telling  bool // a boot tells what was in the journal when the appliance went down
+	booted   bool // the appliance is up again since the failure
+	telling  bool // that boot tells what was in the journal when the power went
 }
 
 // followed is a migration.
@@ -88,7 +90,8 @@ func (o *Faithful) Observe(e kernel.Event) []record.Violation {
 	case event.FaultBegan:
 		o.breaks(&e)
 	case event.ApplianceUp:
-		o.telling = true
+		o.telling = o.fault.Kind == (*faults.ApplianceRestart)(nil).Name() && !o.booted
+		o.booted = o.faults > 0
 	case event.JournalWrite:
 		o.telling = false
 	}

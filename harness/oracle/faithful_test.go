@@ -43,6 +43,8 @@ func TestFaithful(t *testing.T) {
 		{name: "a warm migration fails while the appliance restarts and its compute VM is made", events: deployed + as("warm", moves("m-0001", "db-01", "checking", "queued", "running", "running:compute-vm")) + reboot + "5m migration m-0001 vm=db-01 type=warm from=running to=undoing\n5m migration m-0001 vm=db-01 type=warm from=undoing to=failed\n"},
 		{name: "its compute VM was about to be made, as only the journal knew", events: deployed + cloning + reboot + up + binds + wrote + undone},
 		{name: "its compute VM was not about to be made by then", events: deployed + cloning + reboot + up + wrote + binds + undone, broken: "after appliance-restart at warm linked-clone it is undone; documented is that it goes on", evidence: []uint64{6, 11}},
+		{name: "nor is what a later boot tells what the journal knew", events: deployed + cloning + reboot + up + wrote + up + binds + wrote + undone, broken: "after appliance-restart at warm linked-clone", evidence: []uint64{6, 13}},
+		{name: "nor what a boot tells after another failure", events: deployed + cloning + "1m fault.began 1 kind=message-lost target=x case=message-lost\n" + up + binds + wrote + undone, broken: "after message-lost at warm linked-clone", evidence: []uint64{6, 11}},
 		{name: "it fails while its data are transferred", events: deployed + as("warm", moves("m-0001", "db-01", "checking", "queued", "running", "running:bulk-transfer")) + reboot + "5m migration m-0001 vm=db-01 type=warm from=running to=undoing\n5m migration m-0001 vm=db-01 type=warm from=undoing to=failed\n", broken: "after appliance-restart at warm bulk-transfer", evidence: []uint64{6, 8}},
 	})
 }
