@@ -25,8 +25,8 @@ var (
 	warm       = []Stretch{{Type: migration.Warm}}
 	tbc        = []Stretch{{Type: migration.TBC}}
 	back       = []Stretch{{Type: migration.Back}}
-	booting    = []Stretch{{migration.Warm, migration.StepPowerOn, migration.StepPowerOn}, {migration.TBC, migration.StepPowerOn, migration.StepPowerOn}}
-	rebooting  = []Stretch{{migration.Warm, migration.StepReboot, migration.StepReboot}}
+	booting    = []Stretch{{migration.Warm, migration.StepPowerOn, migration.StepBoot}, {migration.TBC, migration.StepPowerOn, migration.StepBoot}}
+	rebooting  = []Stretch{{migration.Warm, migration.StepReboot, migration.StepReboots}}
 	underWay   = slices.Concat(cold, warm, tbc, back)
 	everywhere = slices.Concat(underWay, recovering, bound, idle)
 )
@@ -171,5 +171,5 @@ var rules = []rule{
 	{[]string{"guest-late"}, slices.Concat(booting, rebooting), allows(by("BOOT-01"), GoesOn)},
 	{[]string{"guest-never"}, booting, allows(by("BOOT-01", "WARM-04"), Undone)},
 	{[]string{"guest-never"}, rebooting, allows(by("BOOT-01"), Stops)},
-	{[]string{"guest-*"}, everywhere, because("no guest begins to boot there: a boot that is under way has its tools")},
+	{[]string{"guest-*"}, everywhere, because("HDM waits for no guest to boot there")},
 }
