@@ -3,6 +3,7 @@ package appliance
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/hdm-project/hdm/core/deployment"
 	"github.com/hdm-project/hdm/core/health"
@@ -61,6 +62,7 @@ func (a *Appliance) watch(ctx context.Context, p *probe) {
 func (a *Appliance) cutOff(ctx context.Context, err error) {
 	found := a.Runtime.Elapsed()
 	reached := vsphere.ClassOf(err) != vsphere.Unreachable || !a.allQuiet() && a.partAnswers(ctx)
+	until := a.Runtime.Elapsed()
 	a.mu.Lock()
 	switch {
 	case reached: // by what was refused, too; or it is only the vCenter that is away
@@ -68,7 +70,7 @@ func (a *Appliance) cutOff(ctx context.Context, err error) {
 	case a.cut == 0:
 		a.cut = found
 	}
-	lasts := a.cut > 0 && found-a.cut >= recoveryKnobs(a.Knobs).Outage && a.Components != nil &&
+	lasts := a.cut > 0 && until-a.cut >= recoveryKnobs(a.Knobs).Outage && a.Components != nil &&
 		a.state.deployment.Phase == deployment.Deployed && a.state.recovery.Phase == recovery.Healthy
 	a.mu.Unlock()
 	if lasts {
@@ -77,18 +79,23 @@ func (a *Appliance) cutOff(ctx context.Context, err error) {
 	}
 }
 
-// partAnswers says whether any component VM of the cloud can be told something.
+// partAnswers says whether the component VM of the cloud that was heard last, which
+// is up, can be told something.
 func (a *Appliance) partAnswers(ctx context.Context) bool {
-	if a.Components == nil {
+	a.mu.Lock()
+	last, at := "", time.Duration(0)
+	for _, made := range a.state.deployment.Made {
+		heard := a.pulse.Newest(func(vm string) bool { return vm == made.Name })
+		if inCloud(made.Name) && heard > at {
+			last, at = made.Name, heard
+		}
+	}
+	a.mu.Unlock()
+	if last == "" || a.Components == nil {
 		return false
 	}
-	return slices.ContainsFunc(a.Deployment().Made, func(made deployment.Made) bool {
-		if !inCloud(made.Name) {
-			return false
-		}
-		_, err := a.services().Ping(ctx, made.Name)
-		return vsphere.ClassOf(err) != vsphere.Unreachable
-	})
+	_, err := a.services().Ping(ctx, last)
+	return vsphere.ClassOf(err) != vsphere.Unreachable
 }
 
 // Booted says whether both vCenters have answered or failed to since the boot:

@@ -14,6 +14,7 @@ const (
 	beat    = 10 * time.Second // how often a component is heard
 	outage  = 5 * time.Minute  // WAN-01
 	probing = 30 * time.Second // how exactly an outage can be told, and how long it takes to find out what is silent (HLT-02)
+	asking  = 3 * time.Minute  // the same where the cloud is heard all the time, so that only who asks it notices
 	tries   = 3
 )
 
@@ -29,7 +30,11 @@ func CaseOf(f faults.Fault) Case {
 			c.Of = "back"
 		}
 	case *faults.WANDown:
-		c.Of = lasting(k.Lasts(), outage, outage+probing)
+		to := outage + probing
+		if k.Directions() == faults.ToCloud {
+			to = outage + asking
+		}
+		c.Of = lasting(k.Lasts(), outage, to)
 	case *faults.VCenterRestart:
 		if c.Of = at(k.Site); lasting(k.Lasts(), outage, outage) != Short {
 			c.Of = Long

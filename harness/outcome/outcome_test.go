@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -99,4 +100,23 @@ func TestThePageIsPrintedFromTheTable(t *testing.T) {
 	got, err := os.ReadFile(page)
 	require.NoError(t, err)
 	assert.Equal(t, want.String(), string(got), "make outcomes prints it anew")
+}
+
+func TestAnOutageIsHeldAgainstFiveMinutesAsExactlyAsItCanBeTold(t *testing.T) { // WAN-01, WAN-02
+	for _, c := range []struct {
+		lasts     time.Duration
+		direction faults.Direction
+		of        string
+	}{
+		{299 * time.Second, faults.Both, outcome.Short},
+		{300 * time.Second, faults.Both, outcome.Edge},
+		{330 * time.Second, faults.Both, outcome.Long},
+		{330 * time.Second, faults.ToPremises, outcome.Long},
+		{299 * time.Second, faults.ToCloud, outcome.Short},
+		{330 * time.Second, faults.ToCloud, outcome.Edge}, // nobody is silent: who asks finds out
+		{8 * time.Minute, faults.ToCloud, outcome.Long},
+	} {
+		f := faults.Fault{WANDown: &faults.WANDown{For: faults.Span(c.lasts), Direction: c.direction}}
+		assert.Equal(t, outcome.Case{Kind: "wan-down", Of: c.of}, outcome.CaseOf(f), "%v %s", c.lasts, c.direction)
+	}
 }
