@@ -132,6 +132,13 @@ func TestWhatIsNotSoOnTheCloudCacheIsTold(t *testing.T) {
 	}
 }
 
+func TestFlushesThatAreTooFewToTellWhetherTheyWereCutTogetherAreTold(t *testing.T) {
+	text, _, _ := strings.Cut(cloudFlows["warm by message goes on by itself"], "expect:")
+	r := play(t, parse(t, text+"expect:\n  - {vm: vm-1, flushes: {with: vm-2}}\n"), run.Options{})
+	require.Len(t, r.Violations, 1)
+	assert.Contains(t, r.Violations[0].What, "none tells whether it was cut with vm-2")
+}
+
 func TestAStepThatIsRefusedForAnotherReasonIsTold(t *testing.T) {
 	r := play(t, parse(t, deployment+"  - {at: 1s, undeploy: {refused: true, reason: migrated-vms}}\n  - {at: 2s, undeploy: {}}\n"), run.Options{})
 	require.Len(t, r.Violations, 2)

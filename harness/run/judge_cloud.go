@@ -98,7 +98,10 @@ func (st *stage) expectTogether(with string, cuts []time.Duration, broken breach
 		others = b.applied
 	}
 	own, its := cuts[:max(0, len(cuts)-1)], others[:max(0, len(others)-1)]
-	if !slices.Equal(own, its) {
+	switch {
+	case len(own) == 0:
+		broken("%d flushes were applied, and the last may be its own: none tells whether it was cut with %s", len(cuts), with)
+	case !slices.Equal(own, its):
 		broken("its flushes were cut at %v, and those of %s at %v", own, with, its)
 	}
 }
