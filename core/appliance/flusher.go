@@ -198,14 +198,16 @@ func (a *Appliance) bringHome(ctx context.Context, m migration.Migration) error 
 }
 
 // discard lets go of a VM's cloud cache with whatever is dirty. The premises may hold
-// a flush of which nobody heard that it is applied: then that is its last one.
+// a flush of which nobody heard that it is applied: then that is its last one, and it
+// is written down before nobody can tell it any more.
 func (a *Appliance) discard(ctx context.Context, m migration.Migration) error {
-	last, err := a.services().Discard(ctx, a.mark(m.Maker()))
-	if err == nil && last > m.Flushed.Number {
-		// An error is the journal's, and then nothing more is done.
-		_, _ = a.deliver(FlushHeard{map[migration.ID]migration.Flushed{m.ID: {Number: last}}}, "discard "+string(m.ID))
-	}
-	return err
+	return a.services().Discard(ctx, a.mark(m.Maker()), func(last uint64) error {
+		if last <= m.Flushed.Number {
+			return nil
+		}
+		_, err := a.deliver(FlushHeard{map[migration.ID]migration.Flushed{m.ID: {Number: last}}}, "discard "+string(m.ID))
+		return err
+	})
 }
 
 // finalFlush flushes a VM that is off and must be on a cloud cache: one whose cache

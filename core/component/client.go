@@ -206,41 +206,57 @@ func (c *Client) Reconcile(ctx context.Context, id string, image vsphere.Ref, pr
 // Release implements Port. The cache goes first: it refuses while something is
 // dirty.
 func (c *Client) Release(ctx context.Context, id string) error {
-	_, err := c.release(ctx, id, Release)
-	return err
+	return c.release(ctx, id, Release, func(uint64) error { return nil })
 }
 
 // Discard implements Port.
-func (c *Client) Discard(ctx context.Context, id string) (uint64, error) {
-	return c.release(ctx, id, Discard)
+func (c *Client) Discard(ctx context.Context, id string, heard func(last uint64) error) error {
+	return c.release(ctx, id, Discard, heard)
 }
 
-// release tells the last flush that the home holds which is closed.
-func (c *Client) release(ctx context.Context, id string, how Verb) (last uint64, err error) {
+func (c *Client) release(ctx context.Context, id string, how Verb, heard func(last uint64) error) error {
 	all, err := c.Bindings(ctx, id)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	homes := c.cfg.Homes // a home may be open of which no cache knows
 	if s, err := bound(all, "release", id); err == nil {
 		if _, err := c.do(ctx, request{op: string(how), object: id, vm: s.VM}, Command{Service: CloudCache, Verb: how, IDs: []string{id}}); err != nil {
-			return 0, err
+			return err
 		}
 		homes = []string{s.Home}
 	}
 	for _, home := range homes {
+		if how == Discard { // once it is closed nobody can tell it any more
+			if err := c.last(ctx, id, home, heard); err != nil {
+				return err
+			}
+		}
 		done, err := c.do(ctx, request{op: "close", object: id, vm: home}, Command{Service: PremIOManager, Verb: Close, IDs: []string{id}})
 		if err != nil {
-			return 0, err
+			return err
 		}
-		for _, f := range done.Flushed {
-			if f.ID == id {
-				last = max(last, f.Number)
+		for _, f := range done.Flushed { // by now it may be a later one, which was on its way
+			if err := heard(f.Number); err != nil {
+				return err
 			}
 		}
 	}
 	c.forget(id)
-	return last, nil
+	return nil
+}
+
+// last asks an IO manager for the last flush that a home holds, if it is there.
+func (c *Client) last(ctx context.Context, id, home string, heard func(last uint64) error) error {
+	done, err := c.do(ctx, request{op: "ask", object: id, vm: home}, Command{Service: PremIOManager, Verb: Report})
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(done.Status, func(s Status) bool { return s.ID == id })
+	if i < 0 {
+		return nil
+	}
+	return heard(done.Status[i].Last)
 }
 
 // Bindings implements Port.

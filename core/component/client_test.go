@@ -231,15 +231,31 @@ func TestReleaseClosesTheHomeEvenIfNoCacheKnowsTheBinding(t *testing.T) {
 		require.NoError(t, err)
 		s.commands = nil
 		s.before = func(_ int, _ string, cmd Command) (*Completion, error) {
-			if cmd.Verb == Close {
-				return &Completion{Key: cmd.Key, Epoch: 7, State: Done, Flushed: []Flushed{{ID: "m-2", Number: 3}}}, nil
+			switch {
+			case cmd.Service == PremIOManager && cmd.Verb == Report:
+				return &Completion{Key: cmd.Key, Epoch: 7, State: Done, Status: []Status{{ID: "m-1", Last: 9}, {ID: "m-2", Last: 3}}}, nil
+			case cmd.Verb == Close:
+				return &Completion{Key: cmd.Key, Epoch: 7, State: Done, Flushed: []Flushed{{ID: "m-2", Number: 4}}}, nil
 			}
 			return nil, nil
 		}
-		last, err := c.Discard(ctx, "m-2")
+		verbs := func() (all []Verb) {
+			for _, cmd := range s.commands {
+				all = append(all, cmd.Verb)
+			}
+			s.commands = nil
+			return all
+		}
+		full := errors.New("the journal is full")
+		require.ErrorIs(t, c.Discard(ctx, "m-2", func(uint64) error { return full }), full)
+		assert.NotContains(t, verbs(), Close, "it is not written down which flush that one holds")
+		_, err = c.Bind(ctx, binding("m-2", ""))
 		require.NoError(t, err)
-		assert.Equal(t, uint64(3), last, "the home knows which flush its disks hold")
-		assert.Equal(t, []Verb{Report, Report, Discard, Close}, []Verb{s.commands[0].Verb, s.commands[1].Verb, s.commands[2].Verb, s.commands[3].Verb})
+		s.commands = nil
+		var last []uint64
+		require.NoError(t, c.Discard(ctx, "m-2", func(n uint64) error { last = append(last, n); return nil }))
+		assert.Equal(t, []uint64{3, 4}, last, "the home knows which flush its disks hold")
+		assert.Equal(t, []Verb{Report, Report, Discard, Report, Close}, verbs())
 	})
 }
 

@@ -29,9 +29,11 @@ type Port interface {
 	// Discard is Release that also throws away what is dirty, and a flush that goes
 	// on: the premises keep the last flush that is applied. It is for after Commit,
 	// when the image holds everything, and for a VM that comes back as of its
-	// last flush (REC-04): last is the number of that one, which the cache and whoever
-	// asked for it may not have heard the end of; 0 if nobody tells.
-	Discard(ctx context.Context, id string) (last uint64, err error)
+	// last flush (REC-04). heard is told the number of that one, 0 if there is none,
+	// before its home is closed and once it is: the cache and whoever asked for it may
+	// not have heard its end, and afterwards nobody knows it. What heard fails with
+	// ends it.
+	Discard(ctx context.Context, id string, heard func(last uint64) error) error
 	// Bindings are all that exist, sorted by ID; or, if some are named, at least
 	// those of them that exist, whatever component VMs without them are out of reach.
 	Bindings(ctx context.Context, ids ...string) ([]Status, error)

@@ -264,10 +264,13 @@ func TestAHomeIsNotLetGoOfWhileAFlushOfItMayBeHalfApplied(t *testing.T) { // CAC
 	require.Len(t, p.homes.homes, 1)
 
 	p.on["VirtualMachine:db"], source.failed = false, nil
+	told := p.do(component.Command{Service: component.PremIOManager, Verb: component.Report})
+	require.Len(t, told.Status, 1)
+	assert.Equal(t, uint64(1), told.Status[0].Last, "its cache has not heard the end of it")
 	done = p.do(closing)
 	require.Equal(t, component.Done, done.State)
 	assert.Empty(t, p.homes.homes)
-	assert.Equal(t, []component.Flushed{{ID: "db", Number: 1}}, done.Flushed, "its cache has not heard the end of it")
+	assert.Equal(t, []component.Flushed{{ID: "db", Number: 1}}, done.Flushed)
 	assert.Equal(t, block(7), p.premises("db")[0][:4096], "the flush was decided: all of it is there")
 }
 

@@ -108,6 +108,9 @@ func (m *IOManager) Command(now time.Duration, cmd component.Command) component.
 	case component.Report:
 		for _, r := range m.homes {
 			s := component.Status{ID: r.entry.Binding.ID, Group: r.entry.Binding.Group, Quota: r.entry.Binding.Quota}
+			if r.home == nil { // then a flush that is decided may have to be completed
+				m.open(r)
+			}
 			if r.home != nil {
 				s.Last = r.home.Last()
 			}

@@ -125,10 +125,11 @@ func (s *Survey) Brief(ctx context.Context, clauses []string, records []Record, 
 			if named {
 				asked = r.Notice.of(left)
 			}
-			if len(asked) == 0 {
+			of := r.Notice.scenarios(asked)
+			if len(asked) == 0 || len(of) == 0 { // of none, the whole suite would be run
 				continue
 			}
-			seen, err := s.Mutant(ctx, r, r.Notice.scenarios(asked)...)
+			seen, err := s.Mutant(ctx, r, of...)
 			if err != nil {
 				return all, err
 			}

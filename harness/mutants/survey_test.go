@@ -75,6 +75,9 @@ func TestABriefSurveyEndsOnceEachClauseHasNoticedAMutant(t *testing.T) {
 	assert.Equal(t, "other", seen[1].Name)
 	assert.Equal(t, covering()["SQS-10"], seen[1].Of)
 	assert.Equal(t, 4, told)
+	none, err := s.Brief(t.Context(), []string{"NONE-01"}, []Record{other}, count)
+	require.NoError(t, err)
+	assert.Empty(t, none, "no scenario is there for the clause: the whole suite is no brief survey")
 	m := Matrix{Clauses: []string{"COLD-05", "SQS-10"}, Seen: seen}
 	assert.Equal(t, []string{"SQS-10"}, m.Idle())
 	assert.Equal(t, []string{"wrong", "other"}, m.By("COLD-05"), "once each")

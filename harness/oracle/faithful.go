@@ -205,7 +205,11 @@ func (o *Faithful) Finish(t *Truth) []record.Violation {
 		if len(v.Clauses) > 0 {
 			clause = v.Clauses[0]
 		}
-		o.broken(clause, t.At, s.vm, []uint64{o.began, evidence}, "after %s at %s it %s; documented is that it %s", o.fault, s.at, became, either(v.Allowed))
+		documented := "documented is that it " + either(v.Allowed)
+		if !v.Applies() {
+			documented = "nothing is documented to follow there"
+		}
+		o.broken(clause, t.At, s.vm, []uint64{o.began, evidence}, "after %s at %s it %s; %s", o.fault, s.at, became, documented)
 	}
 	return o.take()
 }

@@ -213,8 +213,7 @@ func TestOneDamagedBindingDoesNotKeepTheOthersDown(t *testing.T) {
 	s.flush("m-2")
 	s.assertSame("app")
 	s.do(func(ctx context.Context) error {
-		_, err := s.client.Discard(ctx, "m-1")
-		return err
+		return s.client.Discard(ctx, "m-1", func(uint64) error { return nil })
 	})
 	assert.Len(t, s.events(event.Released), 1)
 }
