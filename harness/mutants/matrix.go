@@ -43,9 +43,10 @@ func (m *Matrix) Write(w io.Writer) error {
 	p := &printer{w: w}
 	p.line("# Which clauses notice which mutants")
 	p.line("")
-	p.line("Written by `make mutants-matrix`: the suite, run with mistakes of `harness/mutants/records` in the product, as of")
-	p.line("%s. A clause notices a mutant if a scenario that covers it failed, or an oracle saw it broken. Do", cmp.Or(m.Product, "the tree at hand"))
-	p.line("not edit.")
+	p.line("Written by `make mutants-matrix`: the suite, run with mistakes of `harness/mutants/records` in the product. A clause")
+	p.line("notices a mutant if a scenario that covers it failed, or an oracle saw it broken. Do not edit.")
+	p.line("")
+	p.line("Made with %s.", cmp.Or(m.Product, "the tree at hand"))
 	p.line("")
 	if m.Brief {
 		p.line("This survey was brief (`-brief`): a mutant was run only with what could notice it for a clause that had noticed")

@@ -26,7 +26,7 @@ func TestTheMatrixNamesTheClausesThatNoticeNothing(t *testing.T) {
 	require.NoError(t, m.Write(&b))
 	for _, want := range []string{
 		"2 of 3 mutants that were run are noticed by what was run; 2 of 3 clauses notice at least one.",
-		"Clauses that notice none: A-2.", "Not run: 1 mutants.", "as of\nthe tree at hand.",
+		"Clauses that notice none: A-2.", "Not run: 1 mutants.", "Made with the tree at hand.",
 		"| A-1 | 1 | first \\| wide |\n| A-2 | 0 |  |\n| A-3 | 2 | second |\n",
 		"| first \\| wide | 2 | A-1 A-3 |\n| second | 1 until the limit | A-3 |\n| third | 0 of 2 |  |\n| fourth | not run | |\n",
 	} {
